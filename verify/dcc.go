@@ -1,0 +1,78 @@
+package verify
+
+import "gatescan/verify/internal/cbor"
+
+// keyDCC is the key of the DCC inside the health certificate claim (SPEC §3.3.1). Others carry other documents.
+const keyDCC = 1
+
+// findDCC goes from the health certificate claim to the DCC in it.
+func findDCC(hcert cbor.Cursor) (dcc cbor.Cursor, ok bool) {
+	documents, ok := hcert.Map()
+	if !ok {
+		return dcc, false
+	}
+	for hcert.Next(&documents) {
+		key, isInt := hcert.Int()
+		if isInt && key == keyDCC {
+			return hcert, true
+		}
+		if !isInt && !hcert.Skip() || !hcert.Skip() {
+			return dcc, false
+		}
+	}
+	return dcc, false
+}
+
+// findEntry counts the entries of the groups v, t and r, and returns the kind of the one there must be. A group that
+// is empty or null counts nothing (the schema forbids both; issuers have used them).
+func findEntry(dcc cbor.Cursor) (kind Kind, refused Reason) {
+	members, ok := dcc.Map()
+	if !ok {
+		return NoKind, BadDCC
+	}
+	entries := 0
+	for dcc.Next(&members) {
+		name, isText := dcc.Text()
+		if !isText && !dcc.Skip() {
+			return NoKind, BadDCC
+		}
+		group := kindOf(name)
+		if group == NoKind {
+			if !dcc.Skip() {
+				return NoKind, BadDCC
+			}
+			continue
+		}
+		if dcc.Null() {
+			continue
+		}
+		array, ok := dcc.Array()
+		if !ok {
+			return NoKind, BadDCC
+		}
+		for dcc.Next(&array) {
+			entry := dcc
+			if _, ok := entry.Map(); !ok || !dcc.Skip() {
+				return NoKind, BadDCC
+			}
+			kind = group
+			entries++
+		}
+	}
+	if entries != 1 {
+		return NoKind, NotOneEntry
+	}
+	return kind, noObjection
+}
+
+// kindOf is the kind of the entries in the group of that name.
+func kindOf(name []byte) Kind {
+	if len(name) == 1 {
+		for kind := NoKind + 1; kind < numKinds; kind++ {
+			if kind.String()[0] == name[0] {
+				return kind
+			}
+		}
+	}
+	return NoKind
+}

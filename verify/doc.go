@@ -1,0 +1,27 @@
+// Package verify judges QR texts: (text, trust, policy, now) -> Verdict. It is pure: it knows no clock, no network, no
+// file and no X.509, and from text to verdict it allocates nothing.
+//
+// The stages, in the order in which they look, each in the file of its name:
+//
+//	text.go         context identifier           SPEC §4.2.2            not_hcert unsupported_version too_large
+//	base45.go       text -> bytes                RFC 9285               bad_base45
+//	inflate.go      zlib stream, bounded         RFC 1950, RFC 1951     bad_deflate too_large
+//	internal/cbor   well-formed, no key twice    RFC 8949               bad_cbor
+//	cose.go         COSE_Sign1, alg, kid         RFC 9052 §4.2, §3.1    bad_cose bad_alg
+//	trust.go        the DSCs of that kid         SPEC §3.3.3            no_trust unknown_kid
+//	key.go          the key decides the alg                             bad_alg
+//	verifier.go     the DSC's window                                    dsc_not_valid
+//	es256.go        ECDSA on P-256               FIPS 186-5 §6.4.2      bad_signature
+//	ps256.go        RSASSA-PSS                   RFC 8017 §8.1.2        bad_signature
+//	cwt.go          claims and times             RFC 8392 §3.1          bad_cwt not_yet_valid expired
+//	dcc.go          exactly one entry            schema 1.3.3, DESIGN   bad_dcc not_one_entry
+//	policy.go       what the operator admits                            kind_not_allowed
+//	kind.go         what the DSC may sign        SPEC A.4               key_usage
+//
+// SPEC is the electronic health certificate specification 1.0.8, from which Annex I of Decision (EU) 2021/1073 was
+// made. Nothing behind the signature is interpreted before the signature holds. Every DSC that has the kid is tried;
+// if none accepts, the one that got furthest speaks.
+//
+// A Verdict that accepts can only come from Verifier.Verify. The zero Verdict, the zero Reason, the zero PublicKey
+// and a nil Trust all refuse.
+package verify

@@ -1,0 +1,64 @@
+package verify
+
+// Verdict is what Verify found out about one frame. Its zero value refuses; only Verify makes one that accepts.
+type Verdict struct {
+	reason    Reason
+	kind      Kind
+	alg       Alg
+	tolerated Tolerance
+
+	kidLen    uint8
+	issuerLen uint8
+	kid       KID
+	tag       Tag
+	issuer    [maxIssuer]byte
+}
+
+// Tag tells the same pass from another one while a process lives. It says nothing about the holder: it is a keyed
+// hash whose key never leaves memory.
+type Tag [16]byte
+
+// maxIssuer bounds the issuer claim in bytes; a longer one is cut. The longest genuine one has 80 (corpora quirk 11).
+const maxIssuer = 120
+
+// Refused makes a verdict that refuses for r. Nobody but Verify can accept, so Refused(Accepted) is Internal.
+func Refused(r Reason) Verdict { return Verdict{}.Refuse(r) }
+
+// Refuse returns v turned into a refusal for r, with what is known about the pass kept.
+func (v Verdict) Refuse(r Reason) Verdict {
+	if r == Accepted || r >= numReasons {
+		r = Internal
+	}
+	v.reason = r
+	return v
+}
+
+// Accepted says whether the pass is good.
+func (v Verdict) Accepted() bool { return v.reason == Accepted }
+
+// Reason says what became of the frame.
+func (v Verdict) Reason() Reason { return v.reason }
+
+// Kind is the kind of the one entry, NoKind while the signature has not held or the entry has not been found.
+func (v Verdict) Kind() Kind { return v.kind }
+
+// Alg is the algorithm the pass names, NoAlg if it names none that we know.
+func (v Verdict) Alg() Alg { return v.alg }
+
+// KID returns the key identifier in the header, nil if there is none of at most 8 bytes.
+func (v *Verdict) KID() []byte {
+	if v.kidLen == 0 {
+		return nil
+	}
+	return v.kid[:v.kidLen]
+}
+
+// Issuer is the issuer claim, else the country of the DSC; empty while the signature has not held.
+// It allocates and is meant for people who ask, not for the gate.
+func (v *Verdict) Issuer() string { return string(v.issuer[:v.issuerLen]) }
+
+// Tag identifies the pass within this process; ok is false unless the pass was accepted.
+func (v *Verdict) Tag() (t Tag, ok bool) { return v.tag, v.reason == Accepted }
+
+// Tolerated is what had to be tolerated to get this far; zero in any configuration that tolerates nothing.
+func (v Verdict) Tolerated() Tolerance { return v.tolerated }

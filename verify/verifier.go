@@ -1,0 +1,201 @@
+package verify
+
+import (
+	"crypto/rand"
+	"crypto/sha256"
+	"time"
+
+	"gatescan/verify/internal/cbor"
+)
+
+// noObjection is what a stage returns that has nothing against the pass. It is the zero Reason, so that a pass about
+// which nobody decides is refused as Internal.
+const noObjection = Internal
+
+// Verifier judges one pass at a time in memory that it allocates once. It serves one goroutine; several verifiers may
+// share a Trust.
+type Verifier struct {
+	policy Policy
+	tagKey [32]byte
+
+	compressed [maxCompressed]byte
+	message    [maxCWT]byte
+	joined     [maxJoined]byte
+	tbs        [maxCWT + 32]byte
+
+	compressedUsed, messageUsed, tbsUsed int
+
+	inflater inflater
+	check    cbor.Checker
+	join     cbor.Arena
+	es256    es256Scratch
+	ps256    ps256Scratch
+}
+
+// New makes a verifier. Its tags are keyed with a fresh random key.
+func New(p Policy) *Verifier {
+	v := &Verifier{policy: p, es256: newES256Scratch(), ps256: newPS256Scratch()}
+	v.join.Buf = v.joined[:]
+	rand.Read(v.tagKey[:]) // never fails (crypto/rand)
+	return v
+}
+
+// SetPolicy changes the policy for the passes to come. Tags stay comparable.
+func (v *Verifier) SetPolicy(p Policy) { v.policy = p }
+
+// Verify judges a QR text at a moment. It allocates nothing and keeps nothing of the text; nil trust refuses with
+// NoTrust. The package documentation says in which order it looks.
+func (v *Verifier) Verify(text []byte, trust *Trust, now time.Time) Verdict {
+	defer v.wipe()
+	var verdict Verdict
+	data, refused := v.decode(text, &verdict)
+	if refused != noObjection {
+		return verdict.Refuse(refused)
+	}
+	m, tolerated, refused := v.parseSign1(data)
+	verdict.tolerated |= tolerated
+	if refused != noObjection {
+		return verdict.Refuse(refused)
+	}
+	if len(m.header.kid) <= len(verdict.kid) {
+		verdict.kidLen = uint8(copy(verdict.kid[:], m.header.kid))
+	}
+	if verdict.alg = m.header.alg; verdict.alg == NoAlg {
+		return verdict.Refuse(BadAlg)
+	}
+	if trust == nil {
+		return verdict.Refuse(NoTrust)
+	}
+	if len(m.header.kid) != len(KID{}) {
+		return verdict.Refuse(UnknownKID)
+	}
+	digest := sha256.Sum256(v.sigStructure(&m))
+	dscs := trust.lookup(KID(m.header.kid))
+	if len(dscs) == 0 {
+		return verdict.Refuse(UnknownKID)
+	}
+	furthest := verdict
+	for i := range dscs {
+		got := v.judge(&dscs[i], &m, &digest, now, verdict)
+		if got.Accepted() {
+			return got
+		}
+		if got.reason > furthest.reason {
+			furthest = got
+		}
+	}
+	return furthest
+}
+
+// decode goes from the text to the bytes of a COSE message.
+func (v *Verifier) decode(text []byte, verdict *Verdict) (data []byte, refused Reason) {
+	base45, refused := unprefix(text)
+	if refused == NotHCERT && v.policy.Tolerate&NoPrefix != 0 && looksCompressed(text) {
+		base45, refused = text, noObjection
+		verdict.tolerated |= NoPrefix
+	}
+	if refused != noObjection {
+		return nil, refused
+	}
+	if len(text) > maxText || len(base45) > maxText-len(prefix) {
+		return nil, TooLarge
+	}
+	compressed, ok := decodeBase45(v.compressed[:], base45)
+	v.compressedUsed = len(compressed)
+	if !ok {
+		return nil, BadBase45
+	}
+	if v.policy.Tolerate&NotCompressed != 0 && !hasZlibHeader(compressed) {
+		verdict.tolerated |= NotCompressed
+		return compressed, noObjection
+	}
+	message, status := v.inflater.inflate(v.message[:], compressed)
+	v.messageUsed = len(message)
+	switch status {
+	case inflateOK:
+		return message, noObjection
+	case inflateTooLarge:
+		return nil, TooLarge
+	}
+	return nil, BadDeflate
+}
+
+// judge judges a message by one DSC. The verdict so far comes in; what is found out is added to it.
+func (v *Verifier) judge(d *DSC, m *sign1, digest *[sha256.Size]byte, now time.Time, verdict Verdict) Verdict {
+	if d.Key.alg() != m.header.alg {
+		return verdict.Refuse(BadAlg)
+	}
+	if now.Before(d.NotBefore) || now.After(d.NotAfter) {
+		return verdict.Refuse(DSCNotValid)
+	}
+	if !v.signed(d.Key, digest, m.signature) {
+		return verdict.Refuse(BadSignature)
+	}
+
+	cl, ok := v.parseClaims(m.payload)
+	if !ok {
+		return verdict.Refuse(BadCWT)
+	}
+	verdict.issuerLen = uint8(copy(verdict.issuer[:], cl.issuer))
+	if verdict.issuerLen == 0 {
+		verdict.issuerLen = uint8(copy(verdict.issuer[:], d.Country))
+	}
+	if refused := cl.judgeTimes(now); refused != noObjection {
+		return verdict.Refuse(refused)
+	}
+
+	if !cl.hasHCERT {
+		return verdict.Refuse(BadDCC)
+	}
+	dcc, ok := findDCC(cl.hcert)
+	if !ok {
+		return verdict.Refuse(BadDCC)
+	}
+	kind, refused := findEntry(dcc)
+	if refused != noObjection {
+		return verdict.Refuse(refused)
+	}
+	verdict.kind = kind
+	if !v.policy.Kinds.allows(kind) {
+		return verdict.Refuse(KindNotAllowed)
+	}
+	if !d.Usage.allows(kind) {
+		return verdict.Refuse(KeyUsage)
+	}
+
+	verdict.tag = v.tag(d.Key, m.signature)
+	verdict.reason = Accepted
+	return verdict
+}
+
+func (v *Verifier) signed(key PublicKey, digest *[sha256.Size]byte, signature []byte) bool {
+	switch {
+	case key.es256 != nil:
+		return key.es256.verify(&v.es256, digest, signature)
+	case key.ps256 != nil:
+		return key.ps256.verify(&v.ps256, digest, signature)
+	}
+	return false
+}
+
+// tag hashes what a holder cannot vary: of an ES256 signature only r, since (r, n-s) is as good as (r, s).
+// The hash is cut short, so that its key cannot be extended.
+func (v *Verifier) tag(key PublicKey, signature []byte) Tag {
+	if key.es256 != nil {
+		signature = signature[:es256Size/2]
+	}
+	b := append(v.tbs[:0], v.tagKey[:]...)
+	b = append(b, signature...)
+	v.tbsUsed = max(v.tbsUsed, len(b))
+	sum := sha256.Sum256(b)
+	return Tag(sum[:])
+}
+
+// wipe forgets the pass.
+func (v *Verifier) wipe() {
+	clear(v.compressed[:v.compressedUsed])
+	clear(v.message[:v.messageUsed])
+	clear(v.joined[:v.join.Used])
+	clear(v.tbs[:v.tbsUsed])
+	v.compressedUsed, v.messageUsed, v.join.Used, v.tbsUsed = 0, 0, 0, 0
+}
