@@ -25,7 +25,14 @@ func findDCC(hcert cbor.Cursor) (dcc cbor.Cursor, ok bool) {
 
 // findEntry counts the entries of the groups v, t and r, and returns the kind of the one there must be. A group that
 // is empty or null counts nothing (the schema forbids both; issuers have used them).
-func findEntry(dcc cbor.Cursor) (kind Kind, refused Reason) {
+func (cl *claims) findEntry() (kind Kind, refused Reason) {
+	if !cl.hasHCERT {
+		return NoKind, BadDCC
+	}
+	dcc, ok := findDCC(cl.hcert)
+	if !ok {
+		return NoKind, BadDCC
+	}
 	members, ok := dcc.Map()
 	if !ok {
 		return NoKind, BadDCC

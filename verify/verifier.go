@@ -89,6 +89,9 @@ func (v *Verifier) Verify(text []byte, trust *Trust, now time.Time) Verdict {
 
 // decode goes from the text to the bytes of a COSE message.
 func (v *Verifier) decode(text []byte, verdict *Verdict) (data []byte, refused Reason) {
+	if len(text) > maxText { // whatever it is, it was no QR code
+		return nil, TooLarge
+	}
 	base45, refused := unprefix(text)
 	if refused == NotHCERT && v.policy.Tolerate&NoPrefix != 0 && looksCompressed(text) {
 		base45, refused = text, noObjection
@@ -97,7 +100,7 @@ func (v *Verifier) decode(text []byte, verdict *Verdict) (data []byte, refused R
 	if refused != noObjection {
 		return nil, refused
 	}
-	if len(text) > maxText || len(base45) > maxText-len(prefix) {
+	if len(base45) > maxText-len(prefix) {
 		return nil, TooLarge
 	}
 	compressed, ok := decodeBase45(v.compressed[:], base45)
@@ -140,26 +143,17 @@ func (v *Verifier) judge(d *DSC, m *sign1, digest *[sha256.Size]byte, now time.T
 	if verdict.issuerLen == 0 {
 		verdict.issuerLen = uint8(copy(verdict.issuer[:], d.Country))
 	}
+	kind, refusedEntry := cl.findEntry()
+	verdict.kind = kind // also of a pass that has expired
 	if refused := cl.judgeTimes(now); refused != noObjection {
 		return verdict.Refuse(refused)
 	}
-
-	if !cl.hasHCERT {
-		return verdict.Refuse(BadDCC)
-	}
-	dcc, ok := findDCC(cl.hcert)
-	if !ok {
-		return verdict.Refuse(BadDCC)
-	}
-	kind, refused := findEntry(dcc)
-	if refused != noObjection {
-		return verdict.Refuse(refused)
-	}
-	verdict.kind = kind
-	if !v.policy.Kinds.allows(kind) {
+	switch {
+	case refusedEntry != noObjection:
+		return verdict.Refuse(refusedEntry)
+	case !v.policy.Kinds.allows(kind):
 		return verdict.Refuse(KindNotAllowed)
-	}
-	if !d.Usage.allows(kind) {
+	case !d.Usage.allows(kind):
 		return verdict.Refuse(KeyUsage)
 	}
 

@@ -1,0 +1,201 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"time"
+
+	"gatescan/trustsync"
+	"gatescan/verify"
+)
+
+const checkUsage = `NAME
+    gatescan check - verify QR texts
+
+SYNOPSIS
+    gatescan check [-json] [-trust PATH] [-at TIME] [-tolerate] [FILE|-]
+
+DESCRIPTION
+    Reads one QR text a line from FILE, or from standard input, and answers each with one
+    line. It judges authenticity: container, signature, signer, times, exactly one entry.
+    It prints nothing about the holder.
+
+    -trust PATH  a directory of document signer certificates (PEM or DER), or one such file;
+                 those that cannot be used are named on standard error. Without it every
+                 text that gets that far is refused as no_trust
+    -at TIME     judge at this moment (RFC 3339, such as 2022-01-31T12:00:00Z), not now
+    -tolerate    let through, and name, deviations that some passes were issued with
+    -json        answer with one JSON object a line
+
+EXIT STATUS
+    0  every text was accepted
+    1  at least one was refused
+    2  wrong usage, or the trust data or the input cannot be read
+`
+
+func runCheck(args []string, stdin io.Reader, stdout, stderr io.Writer) (int, error) {
+	flags := newFlags()
+	asJSON := flags.Bool("json", false, "")
+	trustPath := flags.String("trust", "", "")
+	at := flags.String("at", "", "")
+	tolerate := flags.Bool("tolerate", false, "")
+	if err := parseFlags(flags, args, 1); err != nil {
+		return 0, err
+	}
+
+	now := time.Now
+	if *at != "" {
+		moment, err := time.Parse(time.RFC3339, *at)
+		if err != nil {
+			return 0, usageError(fmt.Sprintf("-at %q is no RFC 3339 time; write it like 2022-01-31T12:00:00Z", *at))
+		}
+		now = func() time.Time { return moment }
+	}
+	var policy verify.Policy
+	if *tolerate {
+		policy.Tolerate = verify.TolerateAll
+	}
+	trust, err := checkTrust(*trustPath, stderr)
+	if err != nil {
+		return 0, err
+	}
+	input := stdin
+	if name := flags.Arg(0); name != "" && name != "-" {
+		f, err := os.Open(name)
+		if err != nil {
+			return 0, err
+		}
+		defer f.Close()
+		input = f
+	}
+
+	answer := humanAnswer
+	if *asJSON {
+		answer = jsonAnswer
+	}
+	out := bufio.NewWriter(stdout)
+	verifier := verify.New(policy)
+	lines := lineReader{r: bufio.NewReaderSize(input, 64<<10)}
+	status := exitDone
+	for n := 1; ; n++ {
+		text, err := lines.next()
+		if errors.Is(err, io.EOF) {
+			return status, out.Flush()
+		}
+		if err != nil {
+			out.Flush()
+			return 0, fmt.Errorf("line %d: %w", n, err)
+		}
+		v := verifier.Verify(text, trust, now())
+		if !v.Accepted() {
+			status = exitFailed
+		}
+		if err := answer(out, n, &v); err != nil {
+			return 0, err
+		}
+		if lines.r.Buffered() == 0 { // somebody may be typing
+			if err := out.Flush(); err != nil {
+				return 0, err
+			}
+		}
+	}
+}
+
+// checkTrust loads what -trust names, and tells on stderr what of it cannot be used. No path is no trust.
+func checkTrust(path string, stderr io.Writer) (*verify.Trust, error) {
+	if path == "" {
+		return nil, nil
+	}
+	dscs, report, err := trustsync.ReadDirectory(path)
+	if err != nil {
+		return nil, err
+	}
+	for _, skipped := range report.Skipped {
+		fmt.Fprintf(stderr, "gatescan check: skipped %q: %v\n", skipped.Name, skipped.Err)
+	}
+	if len(dscs) == 0 {
+		fmt.Fprintf(stderr, "gatescan check: no usable certificate in %s\n", path)
+	}
+	return verify.NewTrust(dscs), nil
+}
+
+// lineReader splits at LF and takes one CR off. It keeps of a line only what tells that it is too long.
+type lineReader struct {
+	r    *bufio.Reader
+	line []byte
+}
+
+// keptLine is more than any QR code holds, in bytes.
+const keptLine = 8 << 10
+
+// next returns the next line, io.EOF behind the last one. A last line need not end in LF.
+func (l *lineReader) next() ([]byte, error) {
+	l.line = l.line[:0]
+	for {
+		part, err := l.r.ReadSlice('\n')
+		l.line = append(l.line, part[:min(len(part), keptLine-len(l.line))]...)
+		switch {
+		case errors.Is(err, bufio.ErrBufferFull):
+		case err == nil, errors.Is(err, io.EOF) && len(l.line) > 0:
+			return bytes.TrimSuffix(bytes.TrimSuffix(l.line, []byte("\n")), []byte("\r")), nil
+		default:
+			return nil, err
+		}
+	}
+}
+
+// answerJSON is one answer of check -json (DESIGN §5). What is not known is left out.
+type answerJSON struct {
+	Line    int    `json:"line"`
+	Verdict string `json:"verdict"`
+	Reason  string `json:"reason"`
+	KID     string `json:"kid,omitempty"`
+	Alg     string `json:"alg,omitempty"`
+	Kind    string `json:"kind,omitempty"`
+	Issuer  string `json:"issuer,omitempty"`
+}
+
+func newAnswer(line int, v *verify.Verdict) answerJSON {
+	verdict := "refused"
+	if v.Accepted() {
+		verdict = "accepted"
+	}
+	return answerJSON{
+		Line: line, Verdict: verdict, Reason: v.Reason().String(), KID: hex.EncodeToString(v.KID()),
+		Alg: v.Alg().String(), Kind: v.Kind().String(), Issuer: v.Issuer(),
+	}
+}
+
+func jsonAnswer(w io.Writer, line int, v *verify.Verdict) error {
+	encoder := json.NewEncoder(w)
+	encoder.SetEscapeHTML(false)
+	return encoder.Encode(newAnswer(line, v))
+}
+
+func humanAnswer(w io.Writer, line int, v *verify.Verdict) error {
+	a := newAnswer(line, v)
+	var b strings.Builder
+	fmt.Fprintf(&b, "%d: %s", line, a.Verdict)
+	if !v.Accepted() {
+		fmt.Fprintf(&b, ": %s", a.Reason)
+	}
+	for _, fact := range []struct{ name, value string }{
+		{"kind", a.Kind}, {"issuer", a.Issuer}, {"alg", a.Alg}, {"kid", a.KID},
+	} {
+		if fact.value != "" {
+			fmt.Fprintf(&b, " %s=%q", fact.name, fact.value)
+		}
+	}
+	for _, word := range toleranceNames(v.Tolerated()) {
+		fmt.Fprintf(&b, " tolerated=%s", word)
+	}
+	_, err := fmt.Fprintln(w, b.String())
+	return err
+}

@@ -1,0 +1,352 @@
+package main
+
+import (
+	_ "embed"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"gatescan/driver/scanner"
+	"gatescan/driver/turnstile"
+	"gatescan/trustsync"
+	"gatescan/verify"
+
+	"github.com/pelletier/go-toml/v2"
+)
+
+// exampleConfig is a configuration with every key at its default; a test keeps it so.
+//
+//go:embed gatescan.example.toml
+var exampleConfig string
+
+// maxConfigSize bounds a configuration file, in bytes.
+const maxConfigSize = 1 << 20
+
+// config is what an operator decides. The tags are the keys of the file.
+type config struct {
+	Reader    readerConfig    `toml:"reader"`
+	Trust     trustConfig     `toml:"trust"`
+	Policy    policyConfig    `toml:"policy"`
+	Turnstile turnstileConfig `toml:"turnstile"`
+}
+
+type readerConfig struct {
+	Device   string   `toml:"device"`
+	Baud     int      `toml:"baud"`
+	DataBits int      `toml:"data_bits"`
+	Parity   string   `toml:"parity"`
+	StopBits int      `toml:"stop_bits"`
+	IdleGap  duration `toml:"idle_gap"`
+}
+
+type trustConfig struct {
+	Directory string   `toml:"directory"`
+	Interval  duration `toml:"interval"`
+}
+
+type policyConfig struct {
+	Kinds        []string `toml:"kinds"`
+	Tolerate     []string `toml:"tolerate"`
+	RepeatWindow duration `toml:"repeat_window"`
+}
+
+type turnstileConfig struct {
+	Output string   `toml:"output"`
+	Pulse  duration `toml:"pulse"`
+	Show   duration `toml:"show"`
+}
+
+// duration is a time.Duration written like "400ms" or "10m".
+type duration time.Duration
+
+func (d *duration) UnmarshalText(text []byte) error {
+	v, err := time.ParseDuration(string(text))
+	if err != nil {
+		return fmt.Errorf("%q is no duration; write a number with its unit, such as \"400ms\", \"10s\" or \"5m\"", text)
+	}
+	*d = duration(v)
+	return nil
+}
+
+func (d duration) MarshalText() ([]byte, error) { return []byte(d.String()), nil }
+
+func (d duration) String() string {
+	s := time.Duration(d).String()
+	if strings.HasSuffix(s, "m0s") { // 10m0s
+		s = strings.TrimSuffix(s, "0s")
+	}
+	if strings.HasSuffix(s, "h0m") {
+		s = strings.TrimSuffix(s, "0m")
+	}
+	return s
+}
+
+// outputSimulated is the only output so far.
+//
+// TODO(issue 3): GPIO lines and LED-class outputs.
+const outputSimulated = "simulated"
+
+const maxRepeatWindow = time.Hour
+
+// tolerances are the words for what a policy may tolerate.
+var tolerances = map[string]verify.Tolerance{
+	"alg_unprotected": verify.AlgUnprotected,
+	"no_prefix":       verify.NoPrefix,
+	"not_compressed":  verify.NotCompressed,
+}
+
+var usages = map[string]verify.Usage{
+	verify.Vaccination.String(): verify.SignsVaccination,
+	verify.Test.String():        verify.SignsTest,
+	verify.Recovery.String():    verify.SignsRecovery,
+}
+
+func defaultConfig() config {
+	return config{
+		Reader: readerConfig{
+			Device: "/dev/ttyACM0", Baud: 115200, DataBits: 8, Parity: string(scanner.ParityNone), StopBits: 1,
+			IdleGap: duration(40 * time.Millisecond),
+		},
+		Trust:  trustConfig{Directory: "/etc/gatescan/dsc", Interval: duration(trustsync.DefaultInterval)},
+		Policy: policyConfig{Kinds: []string{"v", "t", "r"}, Tolerate: []string{}},
+		Turnstile: turnstileConfig{
+			Output: outputSimulated, Pulse: duration(turnstile.DefaultPulse), Show: duration(turnstile.DefaultShow),
+		},
+	}
+}
+
+// mistake is what is wrong with a configuration file, where, and what to do about it.
+type mistake struct {
+	line int // 0 if it has no line of its own
+	key  string
+	text string
+}
+
+// configError is all that is wrong with a configuration file.
+type configError struct {
+	file     string
+	mistakes []mistake
+}
+
+func (e *configError) Error() string {
+	var b strings.Builder
+	for i, m := range e.mistakes {
+		if i > 0 {
+			b.WriteByte('\n')
+		}
+		b.WriteString(e.file)
+		if m.line > 0 {
+			fmt.Fprintf(&b, ":%d", m.line)
+		}
+		if m.key != "" {
+			fmt.Fprintf(&b, ": %s", m.key)
+		}
+		fmt.Fprintf(&b, ": %s", m.text)
+	}
+	return b.String()
+}
+
+// readConfig reads and checks a configuration file. Relative paths in it count from its own directory.
+func readConfig(path string) (config, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return config{}, fmt.Errorf("configuration: %w", err)
+	}
+	defer f.Close()
+	data, err := io.ReadAll(io.LimitReader(f, maxConfigSize+1))
+	if err != nil {
+		return config{}, fmt.Errorf("configuration: %w", err)
+	}
+	if len(data) > maxConfigSize {
+		return config{}, fmt.Errorf("configuration: %s is larger than %d bytes", path, maxConfigSize)
+	}
+	c, mistakes := parseConfig(data)
+	if len(mistakes) > 0 {
+		return config{}, &configError{path, mistakes}
+	}
+	if c.Trust.Directory != "" && !filepath.IsAbs(c.Trust.Directory) {
+		absolute, err := filepath.Abs(filepath.Join(filepath.Dir(path), c.Trust.Directory))
+		if err != nil {
+			return config{}, fmt.Errorf("configuration: %w", err)
+		}
+		c.Trust.Directory = absolute
+	}
+	return c, nil
+}
+
+// parseConfig puts a file over the defaults and names every mistake in it.
+func parseConfig(data []byte) (config, []mistake) {
+	c := defaultConfig()
+	decoder := toml.NewDecoder(strings.NewReader(string(data))).DisallowUnknownFields()
+	if err := decoder.Decode(&c); err != nil {
+		return config{}, decodeMistakes(err)
+	}
+	mistakes := c.check()
+	lines := keyLines(data)
+	for i, m := range mistakes {
+		mistakes[i].line = lines[m.key]
+	}
+	slices.SortStableFunc(mistakes, func(a, b mistake) int { return a.line - b.line })
+	return c, mistakes
+}
+
+func decodeMistakes(err error) (mistakes []mistake) {
+	var unknown *toml.StrictMissingError
+	var wrong *toml.DecodeError
+	switch {
+	case errors.As(err, &unknown):
+		for _, e := range unknown.Errors {
+			line, _ := e.Position()
+			key := strings.Join(e.Key(), ".")
+			mistakes = append(mistakes, mistake{line, key, "there is no such key" + suggestion(key)})
+		}
+	case errors.As(err, &wrong):
+		line, _ := wrong.Position()
+		text := strings.TrimPrefix(wrong.Error(), "toml: ")
+		mistakes = append(mistakes, mistake{line, strings.Join(wrong.Key(), "."), text})
+	default:
+		mistakes = append(mistakes, mistake{0, "", err.Error()})
+	}
+	return mistakes
+}
+
+// check names what the types of the keys cannot: values that are out of range or do not go together.
+func (c *config) check() (mistakes []mistake) {
+	bad := func(key, format string, args ...any) {
+		mistakes = append(mistakes, mistake{key: key, text: fmt.Sprintf(format, args...)})
+	}
+	within := func(key string, d duration, least, most time.Duration) {
+		if time.Duration(d) < least || time.Duration(d) > most {
+			bad(key, "%v is out of range; it must be %v to %v", d, duration(least), duration(most))
+		}
+	}
+	// The reader knows best what it can do; its message says all.
+	for _, err := range unjoin(c.scanner().Validate()) {
+		bad(readerKey(err), "%v", err)
+	}
+	if c.Trust.Directory == "" {
+		bad("trust.directory", "is empty; name the directory that holds the DSCs, in PEM or DER")
+	}
+	within("trust.interval", c.Trust.Interval, time.Second, 24*time.Hour)
+	if len(c.Policy.Kinds) == 0 {
+		bad("policy.kinds", "no kind is admitted, so nobody could pass; name some of \"v\", \"t\" and \"r\"")
+	}
+	for _, kind := range c.Policy.Kinds {
+		if usages[kind] == 0 {
+			bad("policy.kinds", "%q is no kind; there are \"v\" (vaccination), \"t\" (test) and \"r\" (recovery)", kind)
+		}
+	}
+	for _, word := range c.Policy.Tolerate {
+		if tolerances[word] == 0 {
+			bad("policy.tolerate", "%q cannot be tolerated; there are %s", word, strings.Join(toleranceNames(verify.TolerateAll), ", "))
+		}
+	}
+	within("policy.repeat_window", c.Policy.RepeatWindow, 0, maxRepeatWindow)
+	if c.Turnstile.Output != outputSimulated {
+		bad("turnstile.output", "%q is no output; so far there is only %q", c.Turnstile.Output, outputSimulated)
+	}
+	within("turnstile.pulse", c.Turnstile.Pulse, turnstile.MinPulse, turnstile.MaxPulse)
+	within("turnstile.show", c.Turnstile.Show, turnstile.MinShow, turnstile.MaxShow)
+	return mistakes
+}
+
+func unjoin(err error) []error {
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
+		return joined.Unwrap()
+	}
+	if err != nil {
+		return []error{err}
+	}
+	return nil
+}
+
+// readerKey finds the key that a mistake of the reader is about: its message begins with the words of the key.
+func readerKey(err error) string {
+	for _, key := range []string{"device", "baud", "data_bits", "parity", "stop_bits", "idle_gap"} {
+		if strings.HasPrefix(err.Error(), strings.ReplaceAll(key, "_", " ")+" ") {
+			return "reader." + key
+		}
+	}
+	return "reader"
+}
+
+// toleranceNames lists the words for a set of tolerances.
+func toleranceNames(set verify.Tolerance) (words []string) {
+	for word, tolerance := range tolerances {
+		if set&tolerance != 0 {
+			words = append(words, word)
+		}
+	}
+	slices.Sort(words)
+	return words
+}
+
+func (c *config) scanner() scanner.Config {
+	return scanner.Config{
+		Device: c.Reader.Device, Baud: c.Reader.Baud, DataBits: c.Reader.DataBits, Parity: scanner.Parity(c.Reader.Parity),
+		StopBits: c.Reader.StopBits, IdleGap: time.Duration(c.Reader.IdleGap),
+	}
+}
+
+func (c *config) turnstile() turnstile.Config {
+	return turnstile.Config{Pulse: time.Duration(c.Turnstile.Pulse), Show: time.Duration(c.Turnstile.Show)}
+}
+
+func (c *config) policy() (p verify.Policy) {
+	for _, kind := range c.Policy.Kinds {
+		p.Kinds |= usages[kind]
+	}
+	for _, word := range c.Policy.Tolerate {
+		p.Tolerate |= tolerances[word]
+	}
+	return p
+}
+
+const configUsage = `NAME
+    gatescan config - check a configuration file
+
+SYNOPSIS
+    gatescan config -check FILE
+    gatescan config -example
+
+DESCRIPTION
+    -check FILE   names every mistake with its line and what to do about it; if there is
+                  none, prints what is in effect, defaults included
+    -example      prints a file with every key at its default and explained
+
+EXIT STATUS
+    0  the file is good
+    2  it is not, or wrong usage
+`
+
+func runConfig(args []string, _ io.Reader, stdout, stderr io.Writer) (int, error) {
+	flags := newFlags()
+	check := flags.String("check", "", "")
+	example := flags.Bool("example", false, "")
+	if err := parseFlags(flags, args, 0); err != nil {
+		return 0, err
+	}
+	switch {
+	case *example && *check == "":
+		fmt.Fprint(stdout, exampleConfig)
+		return 0, nil
+	case *check == "" || *example:
+		return 0, usageError("say either -check FILE or -example")
+	}
+	c, err := readConfig(*check)
+	if err != nil {
+		return 0, err
+	}
+	effective, err := toml.Marshal(c)
+	if err != nil {
+		return 0, err
+	}
+	fmt.Fprintf(stderr, "%s: good\n", *check)
+	stdout.Write(effective)
+	return 0, nil
+}

@@ -1,0 +1,36 @@
+package counters
+
+import (
+	"sync"
+	"testing"
+
+	"gatescan/verify"
+)
+
+func TestCounters(t *testing.T) {
+	var c Counters
+	var wg sync.WaitGroup
+	for range 4 {
+		wg.Go(func() {
+			for range 1000 {
+				c.Add(verify.Vaccination, verify.Accepted)
+				c.Add(verify.NoKind, verify.BadBase45)
+				c.Add(verify.Test, verify.Expired)
+			}
+		})
+	}
+	wg.Wait()
+	c.Add(200, 200) // what does not exist is counted as an internal refusal, not lost
+	if accepted, refused := c.Totals(); accepted != 4000 || refused != 8001 {
+		t.Errorf("%d accepted, %d refused", accepted, refused)
+	}
+	if n := c.Of(verify.Test, verify.Expired); n != 4000 {
+		t.Errorf("%d expired tests", n)
+	}
+	if n := c.Of(verify.NoKind, verify.Internal); n != 1 {
+		t.Errorf("%d internal", n)
+	}
+	if n := testing.AllocsPerRun(100, func() { c.Add(verify.Recovery, verify.Accepted) }); n != 0 {
+		t.Errorf("%v allocations", n)
+	}
+}

@@ -1,0 +1,86 @@
+package main
+
+import (
+	"sync/atomic"
+	"time"
+
+	"gatescan/cmd/gatescan/counters"
+	"gatescan/driver/scanner"
+	"gatescan/driver/turnstile"
+	"gatescan/verify"
+)
+
+// gate turns frames into verdicts, and verdicts into pulses, lamps and counts. Its handle is called by the reader's
+// goroutine alone.
+type gate struct {
+	verifier  *verify.Verifier
+	policy    atomic.Pointer[verify.Policy] // of the frames to come; never nil
+	trust     func() *verify.Trust
+	clock     clock
+	repeats   repeats
+	turnstile *turnstile.Turnstile
+	counts    counters.Counters
+	observe   func(v verify.Verdict, became verify.Reason, took time.Duration) // nil unless the gate is simulated
+}
+
+// handle is the whole life of one frame. It allocates nothing.
+func (g *gate) handle(f scanner.Frame, now time.Time) {
+	g.verifier.SetPolicy(*g.policy.Load())
+	v := g.verifier.Verify(f, g.trust(), now)
+	v = g.doubt(v, now)
+	became := g.admit(v)
+	if became == verify.Accepted {
+		g.repeats.remember(v, now)
+	}
+	g.counts.Add(v.Kind(), became)
+	if g.observe != nil {
+		g.observe(v, became, time.Since(now))
+	}
+}
+
+// doubt refuses for what only this gate can know. It can never accept.
+func (g *gate) doubt(v verify.Verdict, now time.Time) verify.Verdict {
+	if v.Reason() >= verify.DSCNotValid && !g.clock.believed(now) {
+		return v.Refuse(verify.ClockUntrusted) // all that was found out from there on may be for the wrong time
+	}
+	if g.repeats.seen(v, now) {
+		return v.Refuse(verify.Repeated)
+	}
+	return v
+}
+
+// admit is the only caller of Open. It takes the Verdict, not a bool.
+func (g *gate) admit(v verify.Verdict) verify.Reason {
+	if !v.Accepted() {
+		g.refuse(v.Reason())
+		return v.Reason()
+	}
+	if !g.turnstile.Open() {
+		return verify.GateBusy
+	}
+	return verify.Accepted
+}
+
+// refuse shows one of three refusals. Those who wait behind do not learn more.
+func (g *gate) refuse(r verify.Reason) {
+	switch r {
+	case verify.NotHCERT, verify.TooLarge, verify.BadBase45, verify.BadDeflate, verify.BadCBOR:
+		g.turnstile.TryAgain()
+	case verify.Internal, verify.NoTrust, verify.TrustStale, verify.RevocationUnavailable, verify.RulesUnavailable,
+		verify.ClockUntrusted, verify.GateClosed:
+		g.turnstile.Deny()
+	default:
+		g.turnstile.Refuse()
+	}
+}
+
+// resting is what the turnstile shows between passes.
+func (g *gate) resting(readerUp bool, now time.Time) turnstile.Signal {
+	switch {
+	case !readerUp:
+		return turnstile.Fault
+	case g.trust() == nil || !g.clock.believed(now):
+		return turnstile.Closed
+	}
+	return turnstile.Idle
+}

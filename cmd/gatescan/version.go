@@ -1,0 +1,34 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"runtime"
+	"time"
+)
+
+// version is what the source was called when this was built; the linker sets it.
+var version = "development"
+
+const versionUsage = `NAME
+    gatescan version - say what this binary was built from
+
+SYNOPSIS
+    gatescan version
+
+DESCRIPTION
+    Prints the version, the moment of the source (below which the clock is not believed),
+    and the Go release and platform.
+`
+
+func runVersion(args []string, _ io.Reader, stdout, _ io.Writer) (int, error) {
+	if err := parseFlags(newFlags(), args, 0); err != nil {
+		return 0, err
+	}
+	source := "unknown"
+	if floor := buildClock().floor; !floor.IsZero() {
+		source = floor.UTC().Format(time.RFC3339)
+	}
+	fmt.Fprintf(stdout, "gatescan %s\nsource of %s\n%s %s/%s\n", version, source, runtime.Version(), runtime.GOOS, runtime.GOARCH)
+	return exitDone, nil
+}

@@ -1,0 +1,233 @@
+// Package turnstile drives a turnstile: the relay that lets one person through, and the lamps that say why or why not.
+// It knows nothing of certificates. Whatever happens, one call of Open gives one pulse of the configured length: a
+// pulse in progress is neither stretched nor repeated.
+//
+//	           Open                  pulse over
+//	resting ----------> open, pulse ------------> open, lamp only --> resting
+//	   |  Refuse, TryAgain             Show over
+//	   +-----------------------------------------------------------> resting
+//
+// What it rests in is idle, closed or fault, as Rest says.
+package turnstile
+
+import (
+	"log/slog"
+	"sync"
+	"time"
+
+	"periph.io/x/conn/v3/gpio"
+)
+
+// Signal is what the lamps show. The zero Signal is Closed.
+type Signal uint8
+
+const (
+	Closed   Signal = iota // the gate cannot judge
+	Idle                   // ready for the next pass
+	Open                   // go
+	Refused                // this pass does not open
+	TryAgain               // not readable as a pass
+	Fault                  // something needs a technician
+
+	numSignals
+)
+
+var signalText = [numSignals]string{"closed", "idle", "open", "refused", "try_again", "fault"}
+
+// String is the word for the signal in logs and JSON.
+func (s Signal) String() string {
+	if s >= numSignals {
+		s = Closed
+	}
+	return signalText[s]
+}
+
+// Lamps shows signals until the next one.
+type Lamps interface {
+	Show(s Signal)
+}
+
+// Limits of the pulse (hardware.md §4: tripods act on the edge of a pulse of at least 100 ms) and how long a verdict
+// stays on the lamps.
+const (
+	MinPulse     = 100 * time.Millisecond
+	MaxPulse     = 2 * time.Second
+	DefaultPulse = 400 * time.Millisecond
+
+	MinShow     = 200 * time.Millisecond
+	MaxShow     = 10 * time.Second
+	DefaultShow = 1500 * time.Millisecond
+)
+
+// Config sets the times of a turnstile. A zero field stands for its default.
+type Config struct {
+	Pulse time.Duration // how long the relay is energised
+	Show  time.Duration // how long the lamps show a verdict; not shorter than the pulse
+}
+
+func (c Config) withDefaults() Config {
+	if c.Pulse <= 0 {
+		c.Pulse = DefaultPulse
+	}
+	if c.Show <= 0 {
+		c.Show = DefaultShow
+	}
+	c.Show = max(c.Show, c.Pulse)
+	return c
+}
+
+// retryRelease is how soon a relay that would not go back to its inert level is told again.
+const retryRelease = 10 * time.Millisecond
+
+// Turnstile is one gate. Its methods may be called from any goroutine; none waits for a pulse, and none allocates.
+type Turnstile struct {
+	relay gpio.PinOut
+	lamps Lamps
+	log   *slog.Logger
+
+	mu       sync.Mutex
+	config   Config
+	rest     Signal
+	shown    Signal
+	pulsing  bool // the relay is energised
+	showing  bool // a verdict is on the lamps
+	released bool // Close was called
+	stuck    bool // the relay would not go back to its inert level
+	pulse    *time.Timer
+	show     *time.Timer
+	until    time.Time // when the verdict leaves the lamps
+}
+
+// New makes a turnstile at rest in Closed, with its relay at the inert level.
+func New(c Config, relay gpio.PinOut, lamps Lamps, log *slog.Logger) (*Turnstile, error) {
+	if err := relay.Out(gpio.Low); err != nil {
+		return nil, err
+	}
+	t := &Turnstile{relay: relay, lamps: lamps, log: log, config: c.withDefaults(), rest: Closed, shown: Closed}
+	t.pulse = stoppedTimer(t.endPulse)
+	t.show = stoppedTimer(t.endShow)
+	lamps.Show(Closed)
+	return t, nil
+}
+
+func stoppedTimer(f func()) *time.Timer {
+	timer := time.AfterFunc(time.Hour, f)
+	timer.Stop()
+	return timer
+}
+
+// Configure changes the times for the pulses to come.
+func (t *Turnstile) Configure(c Config) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.config = c.withDefaults()
+}
+
+// Open lets one person through. It says false, and does nothing, while the relay is energised for somebody else, and
+// when the relay does not obey.
+func (t *Turnstile) Open() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.pulsing || t.released {
+		return false
+	}
+	t.pulsing = true
+	t.pulse.Reset(t.config.Pulse) // armed first: whatever the relay does now, it is told to let go
+	if err := t.relay.Out(gpio.High); err != nil {
+		t.log.Error("the relay does not obey; check its wiring and its line", "err", err)
+		t.showLocked(Fault)
+		return false
+	}
+	t.showLocked(Open)
+	return true
+}
+
+// Refuse shows that this pass does not open.
+func (t *Turnstile) Refuse() { t.verdict(Refused) }
+
+// TryAgain shows that nothing could be read as a pass.
+func (t *Turnstile) TryAgain() { t.verdict(TryAgain) }
+
+// Deny shows that the gate cannot judge.
+func (t *Turnstile) Deny() { t.verdict(Closed) }
+
+// verdict puts a refusal on the lamps, unless they belong to somebody who is just being let through.
+func (t *Turnstile) verdict(s Signal) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if !t.pulsing && !t.released {
+		t.showLocked(s)
+	}
+}
+
+// Rest says what the turnstile shows between verdicts: Idle, Closed or Fault.
+func (t *Turnstile) Rest(s Signal) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.rest = s; !t.showing {
+		t.setLamps(t.resting())
+	}
+}
+
+// Close makes the relay inert and ends everything; the turnstile stays closed.
+func (t *Turnstile) Close() error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.released = true
+	t.pulse.Stop()
+	t.show.Stop()
+	err := t.relay.Out(gpio.Low)
+	t.pulsing, t.showing = false, false
+	t.setLamps(Closed)
+	return err
+}
+
+func (t *Turnstile) showLocked(s Signal) {
+	t.showing = true
+	t.setLamps(s)
+	t.until = time.Now().Add(t.config.Show)
+	t.show.Reset(t.config.Show)
+}
+
+func (t *Turnstile) setLamps(s Signal) {
+	if s != t.shown {
+		t.shown = s
+		t.lamps.Show(s)
+	}
+}
+
+// resting is Fault while the relay is stuck, whatever the gate thinks of itself.
+func (t *Turnstile) resting() Signal {
+	if t.stuck {
+		return Fault
+	}
+	return t.rest
+}
+
+// endPulse makes the relay inert, and keeps trying if it does not obey.
+func (t *Turnstile) endPulse() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if !t.pulsing || t.released {
+		return
+	}
+	if err := t.relay.Out(gpio.Low); err != nil {
+		if !t.stuck {
+			t.log.Error("the relay does not go back to its inert level; the turnstile may stand open", "err", err)
+		}
+		t.stuck = true
+		t.showLocked(Fault)
+		t.pulse.Reset(retryRelease)
+		return
+	}
+	t.pulsing, t.stuck = false, false
+}
+
+func (t *Turnstile) endShow() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.showing && !t.released && !time.Now().Before(t.until) { // not a late call for the verdict before
+		t.showing = false
+		t.setLamps(t.resting())
+	}
+}

@@ -1,0 +1,231 @@
+package turnstile
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"periph.io/x/conn/v3/gpio"
+)
+
+// gate records what a person at a simulated gate would see, in milliseconds since the beginning.
+type gate struct {
+	*Turnstile
+	start time.Time
+	seen  []string
+}
+
+func newGate(t *testing.T, c Config) *gate {
+	t.Helper()
+	g := &gate{start: time.Now()}
+	var last Event
+	sim := NewSimulated(func(e Event) {
+		at := e.At.Sub(g.start).Milliseconds()
+		if e.Relay != last.Relay {
+			g.seen = append(g.seen, fmt.Sprintf("%d relay %v", at, e.Relay))
+		}
+		if e.Signal != last.Signal {
+			g.seen = append(g.seen, fmt.Sprintf("%d %v", at, e.Signal))
+		}
+		last = e
+	})
+	var err error
+	if g.Turnstile, err = New(c, sim.Relay(), sim, slog.New(slog.DiscardHandler)); err != nil {
+		t.Fatal(err)
+	}
+	return g
+}
+
+func TestTurnstile(t *testing.T) {
+	ms := func(n int) { time.Sleep(time.Duration(n) * time.Millisecond) }
+	short := Config{Pulse: 400 * time.Millisecond, Show: time.Second}
+	for name, tc := range map[string]struct {
+		config Config
+		do     func(g *gate)
+		want   []string
+	}{
+		"closed until told otherwise": {short, func(g *gate) { ms(5000) }, nil},
+		"a pass": {short, func(g *gate) { g.Rest(Idle); ms(100); g.Open(); ms(5000) }, []string{
+			"0 idle", "100 relay true", "100 open", "500 relay false", "1100 idle",
+		}},
+		"defaults": {Config{}, func(g *gate) { g.Open(); ms(5000) }, []string{
+			"0 relay true", "0 open", "400 relay false", "1500 closed",
+		}},
+		"a pulse is not stretched": {short, func(g *gate) {
+			g.Rest(Idle)
+			for range 4 {
+				g.Open()
+				ms(90)
+			}
+			ms(5000)
+		}, []string{"0 idle", "0 relay true", "0 open", "400 relay false", "1000 idle"}},
+		"the next one, as soon as the pulse is over": {short, func(g *gate) { g.Rest(Idle); g.Open(); ms(401); g.Open(); ms(5000) }, []string{
+			"0 idle", "0 relay true", "0 open", "400 relay false", "401 relay true", "801 relay false", "1401 idle",
+		}},
+		"a refusal": {short, func(g *gate) { g.Rest(Idle); g.Refuse(); ms(5000) }, []string{"0 idle", "0 refused", "1000 idle"}},
+		"a refusal, then a pass": {short, func(g *gate) { g.Rest(Idle); g.Refuse(); ms(900); g.Open(); ms(5000) }, []string{
+			"0 idle", "0 refused", "900 relay true", "900 open", "1300 relay false", "1900 idle",
+		}},
+		"a refusal during somebody else's pulse": {short, func(g *gate) { g.Rest(Idle); g.Open(); ms(100); g.Refuse(); ms(5000) }, []string{
+			"0 idle", "0 relay true", "0 open", "400 relay false", "1000 idle",
+		}},
+		"two things unreadable": {short, func(g *gate) { g.Rest(Idle); g.TryAgain(); ms(999); g.TryAgain(); ms(5000) }, []string{
+			"0 idle", "0 try_again", "1999 idle",
+		}},
+		"a denial at rest in closed": {short, func(g *gate) { g.Deny(); ms(5000) }, nil},
+		"the reader is lost during a pulse": {short, func(g *gate) {
+			g.Rest(Idle)
+			g.Open()
+			ms(10)
+			g.Rest(Fault)
+			ms(5000)
+			g.Rest(Idle)
+		}, []string{
+			"0 idle", "0 relay true", "0 open", "400 relay false", "1000 fault", "5010 idle",
+		}},
+		"a pulse longer than the show": {Config{Pulse: 2 * time.Second, Show: time.Second}, func(g *gate) { g.Open(); ms(5000) }, []string{
+			"0 relay true", "0 open", "2000 relay false", "2000 closed",
+		}},
+		"other times from the next pulse on": {short, func(g *gate) {
+			g.Open()
+			ms(100)
+			g.Configure(Config{Pulse: 200 * time.Millisecond, Show: 300 * time.Millisecond})
+			ms(1000)
+			g.Open()
+			ms(5000)
+		}, []string{"0 relay true", "0 open", "400 relay false", "1000 closed", "1100 relay true", "1100 open", "1300 relay false", "1400 closed"}},
+		"closed for good": {short, func(g *gate) {
+			g.Rest(Idle)
+			g.Open()
+			ms(100)
+			if err := g.Close(); err != nil {
+				panic(err)
+			}
+			g.Refuse()
+			if g.Open() {
+				panic("opened after Close")
+			}
+			ms(5000)
+		}, []string{"0 idle", "0 relay true", "0 open", "100 relay false", "100 closed"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				g := newGate(t, tc.config)
+				tc.do(g)
+				g.mu.Lock()
+				defer g.mu.Unlock()
+				slices.Sort(g.seen) // what happens in the same millisecond has no order
+				slices.Sort(tc.want)
+				if !slices.Equal(g.seen, tc.want) {
+					t.Errorf("saw\n\t%s\nwant\n\t%s", strings.Join(g.seen, "\n\t"), strings.Join(tc.want, "\n\t"))
+				}
+			})
+		})
+	}
+}
+
+func TestOpenSaysBusy(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := newGate(t, Config{})
+		if !g.Open() || g.Open() {
+			t.Error("the second of two got through on one pulse")
+		}
+		time.Sleep(DefaultPulse - 1)
+		if g.Open() {
+			t.Error("got through before the pulse was over")
+		}
+		time.Sleep(2 * time.Nanosecond)
+		if !g.Open() {
+			t.Error("did not get through after the pulse")
+		}
+	})
+}
+
+// badRelay fails as told.
+type badRelay struct {
+	gpio.PinOut
+	high, low error
+	level     gpio.Level
+	tries     int
+}
+
+func (r *badRelay) Out(l gpio.Level) error {
+	r.tries++
+	if l && r.high != nil {
+		return r.high
+	}
+	if !l && r.low != nil {
+		return r.low
+	}
+	r.level = l
+	return nil
+}
+
+func TestRelayThatDoesNotObey(t *testing.T) {
+	broken := errors.New("broken")
+	synctest.Test(t, func(t *testing.T) {
+		var signal Signal
+		sim := NewSimulated(func(e Event) { signal = e.Signal })
+		relay := &badRelay{low: broken}
+		if _, err := New(Config{}, relay, sim, slog.New(slog.DiscardHandler)); err == nil {
+			t.Fatal("made a turnstile whose relay may be energised")
+		}
+		relay.low = nil
+		g, err := New(Config{}, relay, sim, slog.New(slog.DiscardHandler))
+		if err != nil {
+			t.Fatal(err)
+		}
+		fail := func(high, low error) {
+			g.mu.Lock()
+			defer g.mu.Unlock()
+			relay.high, relay.low = high, low
+		}
+		state := func() (gpio.Level, Signal, int) {
+			g.mu.Lock()
+			defer g.mu.Unlock()
+			return relay.level, signal, relay.tries
+		}
+		g.Rest(Idle)
+
+		fail(broken, nil)
+		opened := g.Open()
+		if _, lamp, _ := state(); opened || lamp != Fault {
+			t.Errorf("says it opened: %v; lamps show %v", opened, lamp)
+		}
+		time.Sleep(time.Second)
+		fail(nil, nil)
+		opened = g.Open()
+		if level, _, _ := state(); !opened || level != gpio.High {
+			t.Error("does not open once the relay obeys")
+		}
+		fail(nil, broken)
+		time.Sleep(5 * time.Second)
+		opened = g.Open()
+		if _, lamp, tries := state(); opened || lamp != Fault || tries < 100 {
+			t.Errorf("relay stuck: opened %v, lamps show %v after %d tries", opened, lamp, tries)
+		}
+		fail(nil, nil)
+		time.Sleep(DefaultShow + time.Second)
+		if level, lamp, _ := state(); level != gpio.Low || lamp != Idle || !g.Open() {
+			t.Errorf("relay free again: %v, lamps show %v", level, lamp)
+		}
+		err = g.Close()
+		if level, _, _ := state(); err != nil || level != gpio.Low {
+			t.Error(err, level)
+		}
+	})
+}
+
+func TestNothingIsAllocated(t *testing.T) {
+	g := newGate(t, Config{Pulse: time.Hour, Show: time.Hour})
+	g.seen = make([]string, 0, 4)
+	g.Open() // from here on busy: what is left is locks, timers and lamps
+	if n := testing.AllocsPerRun(100, func() { g.Open(); g.Refuse(); g.Rest(Idle) }); n != 0 {
+		t.Errorf("%v allocations", n)
+	}
+}

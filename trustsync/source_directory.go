@@ -1,0 +1,208 @@
+package trustsync
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+
+	"gatescan/verify"
+)
+
+// Bounds of a directory of certificates. The longest list published so far had 832.
+const (
+	maxFileSize     = 1 << 20 // bytes
+	maxFiles        = 100_000
+	maxCertificates = 100_000 // certificates and other PEM blocks in all files together
+)
+
+// Directory is the source of a directory of certificates, or of one file of them: see ReadDirectory.
+func Directory(path string) Source {
+	return func(context.Context) ([]verify.DSC, Report, error) { return ReadDirectory(path) }
+}
+
+// ReadDirectory reads all certificates of a directory, or of a single file if path is one. A file holds one certificate in
+// DER, or any number in PEM; what stands between PEM blocks is ignored. Subdirectories are not entered.
+//
+// What cannot be used is named in the report and spoils nothing else. The order is that of the file names, then
+// that of the file. The same certificate counts once; different ones with the same kid all stay.
+//
+// It is an error if path itself cannot be read (a single file: if it is neither PEM nor DER), or if it holds more than
+// 100,000 files or certificates. It is none if not one certificate can be used. A file may have 1 MiB. Nothing but
+// regular files is opened.
+func ReadDirectory(path string) ([]verify.DSC, Report, error) {
+	r := directoryReader{seen: map[[sha256.Size]byte]bool{}}
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, Report{}, fmt.Errorf("trust directory: %w", err)
+	}
+	if !info.IsDir() {
+		if err := r.file(filepath.Base(path), path); err != nil {
+			return nil, Report{}, fmt.Errorf("trust directory %s: %w", path, err)
+		}
+		return r.done()
+	}
+	names, err := fileNames(path)
+	if err != nil {
+		return nil, Report{}, fmt.Errorf("trust directory: %w", err)
+	}
+	for _, name := range names {
+		if err := r.file(name, filepath.Join(path, name)); err != nil {
+			r.skip(name, err)
+		}
+		if r.blocks > maxCertificates {
+			return nil, Report{}, fmt.Errorf("trust directory %s: more than %d certificates", path, maxCertificates)
+		}
+	}
+	return r.done()
+}
+
+// fileNames returns what a directory holds, sorted.
+func fileNames(path string) ([]string, error) {
+	dir, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer dir.Close()
+	var names []string
+	for {
+		batch, err := dir.Readdirnames(1024)
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return nil, err
+		}
+		if names = append(names, batch...); len(names) > maxFiles {
+			return nil, fmt.Errorf("%s: more than %d files", path, maxFiles)
+		}
+	}
+	slices.Sort(names)
+	return names, nil
+}
+
+// directoryReader collects what the files of a directory hold.
+type directoryReader struct {
+	dscs   []verify.DSC
+	report Report
+	seen   map[[sha256.Size]byte]bool // hashes of the certificates that were read
+	blocks int
+}
+
+func (r *directoryReader) done() ([]verify.DSC, Report, error) {
+	r.report.Loaded = len(r.dscs)
+	return r.dscs, r.report, nil
+}
+
+func (r *directoryReader) skip(name string, err error) {
+	r.report.Skipped = append(r.report.Skipped, Skipped{name, err})
+}
+
+// file reads one file. What is wrong in a part of it goes to the report; the error is about all of it.
+func (r *directoryReader) file(name, path string) error {
+	data, err := readRegular(path)
+	if err != nil {
+		return err
+	}
+	blocks, err := certificateBlocks(data)
+	if err != nil {
+		return err
+	}
+	for i, block := range blocks {
+		if r.blocks++; r.blocks > maxCertificates {
+			return fmt.Errorf("more than %d certificates", maxCertificates)
+		}
+		if err := r.certificate(block); err != nil {
+			if len(blocks) > 1 {
+				err = fmt.Errorf("PEM block %d: %w", i+1, err)
+			}
+			r.skip(name, err)
+		}
+	}
+	return nil
+}
+
+func (r *directoryReader) certificate(b block) error {
+	if b.err != nil {
+		return b.err
+	}
+	hash := sha256.Sum256(b.der)
+	if r.seen[hash] {
+		r.report.Duplicates++
+		return nil
+	}
+	d, err := ParseCertificate(b.der)
+	if err != nil {
+		if isPrivateKey(b.der) {
+			return errPrivateKey
+		}
+		return err
+	}
+	r.seen[hash] = true
+	r.dscs = append(r.dscs, d)
+	return nil
+}
+
+// readRegular reads a regular file, or what a symbolic link to one leads to, and opens nothing else: to open a device may
+// have effects, to open a pipe may block.
+func readRegular(path string) ([]byte, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, withoutPath(err)
+	}
+	if err := checkRegular(info); err != nil {
+		return nil, err
+	}
+	file, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0) // the file may be a pipe by now
+	if err != nil {
+		return nil, withoutPath(err)
+	}
+	defer file.Close()
+	if info, err = file.Stat(); err != nil {
+		return nil, withoutPath(err)
+	}
+	if err := checkRegular(info); err != nil {
+		return nil, err
+	}
+	data, err := io.ReadAll(io.LimitReader(file, maxFileSize+1))
+	if err != nil {
+		return nil, withoutPath(err)
+	}
+	if len(data) > maxFileSize {
+		return nil, fmt.Errorf("larger than %d KiB", maxFileSize>>10)
+	}
+	return data, nil
+}
+
+func checkRegular(info fs.FileInfo) error {
+	mode := info.Mode()
+	switch {
+	case mode.IsRegular():
+		return nil
+	case mode.IsDir():
+		return errors.New("a directory: only files directly in the trust directory are read")
+	case mode&fs.ModeNamedPipe != 0:
+		return errors.New("a named pipe, not a regular file")
+	case mode&fs.ModeSocket != 0:
+		return errors.New("a socket, not a regular file")
+	case mode&fs.ModeDevice != 0:
+		return errors.New("a device, not a regular file")
+	}
+	return fmt.Errorf("not a regular file (%s)", strings.ToLower(mode.Type().String()))
+}
+
+// withoutPath takes the path out of an error, where the report names the file already.
+func withoutPath(err error) error {
+	var path *fs.PathError
+	if errors.As(err, &path) {
+		return fmt.Errorf("cannot %s: %w", path.Op, path.Err)
+	}
+	return err
+}
