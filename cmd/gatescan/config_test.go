@@ -1,0 +1,114 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+)
+
+func TestExampleIsTheDefault(t *testing.T) {
+	c, mistakes := parseConfig([]byte(exampleConfig))
+	if len(mistakes) > 0 {
+		t.Fatal(mistakes)
+	}
+	if !reflect.DeepEqual(c, defaultConfig()) {
+		t.Errorf("the example says %+v, the default is %+v", c, defaultConfig())
+	}
+	// Nothing is missing from it, and nothing is there by accident.
+	lines := keyLines([]byte(exampleConfig))
+	for _, key := range knownKeys(reflect.TypeFor[config](), "") {
+		if lines[key] == 0 {
+			t.Errorf("the example does not show %s", key)
+		}
+		delete(lines, key)
+	}
+	if len(lines) > 0 {
+		t.Errorf("the example shows %v", lines)
+	}
+	if c, mistakes := parseConfig(nil); len(mistakes) > 0 || !reflect.DeepEqual(c, defaultConfig()) {
+		t.Errorf("an empty file: %+v, %v", c, mistakes)
+	}
+}
+
+func TestConfigMistakes(t *testing.T) {
+	for name, tc := range map[string]struct {
+		file string
+		want []string // of each mistake: line, key, and a part of what is said
+	}{
+		"unknown key":         {"[reader]\n\nbuad = 9600\n", []string{`c.toml:3: reader.buad: there is no such key; did you mean reader.baud?`}},
+		"unknown table":       {"[printer]\nx = 1\n", []string{`c.toml:1: printer: there is no such key`}},
+		"two unknown keys":    {"[reader]\nx = 1\n[policy]\nkind = []\n", []string{`c.toml:2: reader.x: `, `c.toml:4: policy.kind: there is no such key; did you mean policy.kinds?`}},
+		"wrong type":          {"[reader]\nbaud = \"fast\"\n", []string{`c.toml:2: reader.baud: `}},
+		"not TOML":            {"[reader\n", []string{`c.toml:1: `}},
+		"key twice":           {"[reader]\nbaud = 1200\nbaud = 2400\n", []string{`c.toml:3: baud: key baud is already defined`}},
+		"no unit":             {"[turnstile]\npulse = \"400\"\n", []string{`c.toml:2: turnstile.pulse: "400" is no duration; write a number with its unit`}},
+		"pulse too long":      {"[turnstile]\npulse = \"5s\"\n", []string{`c.toml:2: turnstile.pulse: 5s is out of range; it must be 100ms to 2s`}},
+		"dotted key":          {"turnstile.pulse = \"5s\"\n", []string{`c.toml:1: turnstile.pulse: 5s is out of range`}},
+		"quoted key":          {"[\"turnstile\"]\n\"pulse\" = \"5s\"\n", []string{`c.toml:2: turnstile.pulse: 5s is out of range`}},
+		"pulse negative":      {"[turnstile]\npulse = \"-1s\"\n", []string{`c.toml:2: turnstile.pulse: -1s is out of range`}},
+		"no kind":             {"[policy]\nkinds = []\n", []string{`c.toml:2: policy.kinds: no kind is admitted`}},
+		"kind unknown":        {"[policy]\nkinds = [\"v\", \"x\"]\n", []string{`c.toml:2: policy.kinds: "x" is no kind`}},
+		"tolerance unknown":   {"[policy]\ntolerate = [\"all\"]\n", []string{`c.toml:2: policy.tolerate: "all" cannot be tolerated; there are alg_unprotected, no_prefix, not_compressed`}},
+		"window too long":     {"[policy]\nrepeat_window = \"2h\"\n", []string{`c.toml:2: policy.repeat_window: 2h is out of range; it must be 0s to 1h`}},
+		"output unknown":      {"[turnstile]\noutput = \"relay\"\n", []string{`c.toml:2: turnstile.output: "relay" is no output`}},
+		"directory empty":     {"[trust]\ndirectory = \"\"\n", []string{`c.toml:2: trust.directory: is empty`}},
+		"device relative":     {"[reader]\ndevice = \"ttyUSB0\"\n", []string{`c.toml:2: reader.device: device "ttyUSB0": give the full path`}},
+		"speed, parity, bits": {"[reader]\nbaud = 7\nparity = \"maybe\"\ndata_bits = 5\nstop_bits = 3\n", []string{`c.toml:2: reader.baud: `, `c.toml:3: reader.parity: `, `c.toml:4: reader.data_bits: `, `c.toml:5: reader.stop_bits: `}},
+		"gap too long":        {"[reader]\nidle_gap = \"1m\"\n", []string{`c.toml:2: reader.idle_gap: `}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Chdir(t.TempDir())
+			if err := os.WriteFile("c.toml", []byte(tc.file), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			_, err := readConfig("c.toml")
+			if err == nil {
+				t.Fatal("no mistake was found")
+			}
+			got := strings.Split(err.Error(), "\n")
+			if len(got) != len(tc.want) {
+				t.Fatalf("%d mistakes, want %d:\n%v", len(got), len(tc.want), err)
+			}
+			for i, want := range tc.want {
+				if !strings.HasPrefix(got[i], want) {
+					t.Errorf("got  %s\nwant %s…", got[i], want)
+				}
+			}
+		})
+	}
+}
+
+func TestReadConfig(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "c.toml")
+	if err := os.WriteFile(path, []byte("[trust]\ndirectory = \"dsc\"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c, err := readConfig(path)
+	if err != nil || c.Trust.Directory != filepath.Join(dir, "dsc") {
+		t.Errorf("%q, %v: not relative to the file", c.Trust.Directory, err)
+	}
+	if _, err := readConfig(filepath.Join(dir, "missing.toml")); err == nil || !strings.Contains(err.Error(), "missing.toml") {
+		t.Error(err)
+	}
+	if err := os.WriteFile(path, make([]byte, maxConfigSize+1), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := readConfig(path); err == nil || !strings.Contains(err.Error(), "larger than") {
+		t.Error(err)
+	}
+}
+
+func FuzzConfig(f *testing.F) {
+	f.Add(exampleConfig)
+	f.Add("[reader]\nbuad = 1\n")
+	f.Add("turnstile.pulse = \"5s\"\n")
+	f.Fuzz(func(t *testing.T, file string) {
+		c, mistakes := parseConfig([]byte(file))
+		if len(mistakes) == 0 && len(c.check()) > 0 {
+			t.Fatalf("accepted %q", file)
+		}
+	})
+}

@@ -1,0 +1,340 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"gatescan/driver/scanner"
+	"gatescan/driver/turnstile"
+	"gatescan/trustsync"
+	"gatescan/verify"
+
+	"github.com/creack/pty"
+)
+
+// realPass is a published test pass with the moment at which it is good.
+type realPass struct {
+	id   string
+	text string
+	now  time.Time
+}
+
+// realPasses returns passes of dgc-testdata that a verifier accepts, and the trust that they need.
+func realPasses(t testing.TB, n int) ([]realPass, *verify.Trust) {
+	t.Helper()
+	data, err := os.ReadFile(filepath.Join("..", "..", "verify", "testdata", "dgc-testdata.jsonl"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var passes []realPass
+	var dscs []verify.DSC
+	v := verify.New(verify.Policy{})
+	for line := range bytes.Lines(data) {
+		var c struct {
+			ID          string `json:"id"`
+			Text        string `json:"text"`
+			Certificate []byte `json:"certificate"`
+			Clock       int64  `json:"clock"`
+		}
+		if err := json.Unmarshal(line, &c); err != nil {
+			t.Fatal(err)
+		}
+		d, err := trustsync.ParseCertificate(c.Certificate)
+		if err != nil {
+			continue
+		}
+		now := time.Unix(c.Clock, 0)
+		if v.Verify([]byte(c.Text), verify.NewTrust([]verify.DSC{d}), now).Accepted() {
+			passes, dscs = append(passes, realPass{c.ID, c.Text, now}), append(dscs, d)
+		}
+		if len(passes) == n {
+			return passes, verify.NewTrust(dscs)
+		}
+	}
+	t.Fatalf("only %d passes", len(passes))
+	return nil, nil
+}
+
+// testGate is a gate with a simulated turnstile, and what was seen of it.
+type testGate struct {
+	*gate
+	relay  bool
+	signal turnstile.Signal
+	became []verify.Reason
+}
+
+func newTestGate(t testing.TB, trust *verify.Trust, c turnstile.Config) *testGate {
+	t.Helper()
+	g := &testGate{gate: &gate{verifier: verify.New(verify.Policy{}), trust: func() *verify.Trust { return trust }}}
+	g.policy.Store(&verify.Policy{})
+	g.observe = func(_ verify.Verdict, became verify.Reason, _ time.Duration) { g.became = append(g.became, became) }
+	sim := turnstile.NewSimulated(func(e turnstile.Event) { g.relay, g.signal = e.Relay, e.Signal })
+	var err error
+	if g.turnstile, err = turnstile.New(c, sim.Relay(), sim, slog.New(slog.DiscardHandler)); err != nil {
+		t.Fatal(err)
+	}
+	return g
+}
+
+func (p realPass) frame() scanner.Frame { return scanner.Frame(p.text) }
+
+func TestGate(t *testing.T) {
+	passes, trust := realPasses(t, 3)
+	type step struct {
+		frame  string
+		after  time.Duration // sleep before it
+		want   verify.Reason
+		signal turnstile.Signal
+		relay  bool
+	}
+	good := func(i int) string { return passes[i].text }
+	for name, tc := range map[string]struct {
+		window time.Duration
+		trust  *verify.Trust
+		floor  time.Time
+		policy verify.Policy
+		steps  []step
+	}{
+		"good": {trust: trust, steps: []step{{good(0), 0, verify.Accepted, turnstile.Open, true}}},
+		"garbage, then good": {trust: trust, steps: []step{
+			{"garbage", 0, verify.NotHCERT, turnstile.TryAgain, false},
+			{"HC1:000", 0, verify.BadDeflate, turnstile.TryAgain, false},
+			{"HC2:ABC", 0, verify.UnsupportedVersion, turnstile.Refused, false},
+			{good(0), 0, verify.Accepted, turnstile.Open, true},
+		}},
+		"busy": {trust: trust, steps: []step{
+			{good(0), 0, verify.Accepted, turnstile.Open, true},
+			{good(1), 100 * time.Millisecond, verify.GateBusy, turnstile.Open, true},
+			{good(1), 400 * time.Millisecond, verify.Accepted, turnstile.Open, true},
+		}},
+		"again, without a window": {trust: trust, steps: []step{
+			{good(0), 0, verify.Accepted, turnstile.Open, true},
+			{good(0), time.Second, verify.Accepted, turnstile.Open, true},
+		}},
+		"again, within the window": {window: 10 * time.Second, trust: trust, steps: []step{
+			{good(0), 0, verify.Accepted, turnstile.Open, true},
+			{good(0), 9 * time.Second, verify.Repeated, turnstile.Refused, false},
+			{good(1), 0, verify.Accepted, turnstile.Open, true},
+			{good(0), time.Second, verify.Accepted, turnstile.Open, true}, // a refusal does not begin the window anew
+		}},
+		"busy is not remembered": {window: time.Hour, trust: trust, steps: []step{
+			{good(0), 0, verify.Accepted, turnstile.Open, true},
+			{good(1), 0, verify.GateBusy, turnstile.Open, true},
+			{good(1), time.Second, verify.Accepted, turnstile.Open, true},
+		}},
+		"no trust": {steps: []step{
+			{good(0), 0, verify.NoTrust, turnstile.Closed, false},
+			{"garbage", 0, verify.NotHCERT, turnstile.TryAgain, false},
+		}},
+		"clock below its floor": {trust: trust, floor: passes[0].now.Add(time.Hour), steps: []step{
+			{good(0), 0, verify.ClockUntrusted, turnstile.Closed, false},
+			{"garbage", 0, verify.NotHCERT, turnstile.TryAgain, false},
+		}},
+		"kind not admitted": {trust: trust, policy: verify.Policy{Kinds: verify.SignsTest}, steps: []step{
+			{good(0), 0, verify.KindNotAllowed, turnstile.Refused, false},
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				g := newTestGate(t, tc.trust, turnstile.Config{})
+				g.clock.floor = tc.floor
+				g.policy.Store(&tc.policy)
+				g.repeats.setWindow(tc.window)
+				begin := time.Now()
+				var want []verify.Reason
+				for i, s := range tc.steps {
+					time.Sleep(s.after)
+					synctest.Wait()
+					g.handle(scanner.Frame(s.frame), passes[0].now.Add(time.Since(begin)))
+					want = append(want, s.want)
+					if g.signal != s.signal || g.relay != s.relay {
+						t.Errorf("step %d: lamps %v, relay %v; want %v, %v", i, g.signal, g.relay, s.signal, s.relay)
+					}
+				}
+				if !slices.Equal(g.became, want) {
+					t.Errorf("became %v, want %v", g.became, want)
+				}
+				if accepted, refused := g.counts.Totals(); int(accepted+refused) != len(want) {
+					t.Errorf("%d frames were counted of %d", accepted+refused, len(want))
+				}
+				g.turnstile.Close()
+			})
+		})
+	}
+}
+
+// No verdict that refuses, whatever its reason, reaches the relay.
+func TestNoRefusalOpens(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := newTestGate(t, nil, turnstile.Config{})
+		signals := map[turnstile.Signal]int{}
+		for r := range verify.Reason(255) {
+			if became := g.admit(verify.Refused(r)); became == verify.Accepted || g.relay {
+				t.Errorf("%v opened the gate", r)
+			}
+			if int(r) < verify.NumReasons {
+				signals[g.signal]++
+			}
+			time.Sleep(turnstile.DefaultShow)
+			synctest.Wait()
+		}
+		if signals[turnstile.Idle]+signals[turnstile.Open]+signals[turnstile.Fault] > 0 || len(signals) != 3 {
+			t.Errorf("refusals show %v", signals)
+		}
+		g.turnstile.Close()
+	})
+}
+
+func TestResting(t *testing.T) {
+	_, trust := realPasses(t, 1)
+	floor := time.Unix(1000, 0)
+	for _, tc := range []struct {
+		trust *verify.Trust
+		up    bool
+		now   int64
+		want  turnstile.Signal
+	}{
+		{trust, true, 1000, turnstile.Idle},
+		{trust, false, 1000, turnstile.Fault},
+		{nil, true, 1000, turnstile.Closed},
+		{trust, true, 999, turnstile.Closed},
+		{nil, false, 999, turnstile.Fault},
+	} {
+		g := gate{trust: func() *verify.Trust { return tc.trust }, clock: clock{floor}}
+		if got := g.resting(tc.up, time.Unix(tc.now, 0)); got != tc.want {
+			t.Errorf("%+v: %v", tc, got)
+		}
+	}
+}
+
+func TestRepeats(t *testing.T) {
+	passes, trust := realPasses(t, 40)
+	v := verify.New(verify.Policy{})
+	verdict := func(i int) verify.Verdict {
+		got := v.Verify([]byte(passes[i].text), trust, passes[i].now)
+		if !got.Accepted() {
+			t.Fatal(passes[i].id, got.Reason())
+		}
+		return got
+	}
+	var r repeats
+	r.setWindow(time.Minute)
+	now := time.Now()
+	for i := range 20 {
+		r.remember(verdict(i), now.Add(time.Duration(i)*time.Second))
+	}
+	r.remember(verify.Refused(verify.Expired), now)
+	for i := range 40 {
+		if got := r.seen(verdict(i), now.Add(19*time.Second)); got != (i < 20) {
+			t.Errorf("pass %d: seen %v", i, got)
+		}
+	}
+	if r.seen(verify.Refused(verify.Expired), now) {
+		t.Error("a refusal was remembered")
+	}
+	r.expire(now.Add(70 * time.Second)) // those of second 0 to 10 are a minute old
+	if r.n != 9 {
+		t.Errorf("%d remembered, want 9", r.n)
+	}
+	r.expire(now.Add(time.Hour))
+	if r.ring != [maxRepeats]repeat{} {
+		t.Error("a tag outlived its window")
+	}
+	// More than there is room for: the newest stay.
+	for i := range maxRepeats + 5 {
+		r.remember(verdict(i%3), now.Add(time.Hour))
+	}
+	if !r.seen(verdict(2), now.Add(time.Hour)) || r.n != maxRepeats {
+		t.Errorf("%d remembered", r.n)
+	}
+	r.setWindow(0)
+	if r.seen(verdict(2), now.Add(time.Hour)) || r.n != 0 {
+		t.Error("remembered without a window")
+	}
+}
+
+// The life of a frame allocates nothing, whatever it becomes.
+func TestHandleAllocatesNothing(t *testing.T) {
+	if raceEnabled {
+		t.Skip("SKIPPED: the race detector allocates; run without -race to count allocations")
+	}
+	passes, trust := realPasses(t, 1)
+	g := newTestGate(t, trust, turnstile.Config{Pulse: time.Hour, Show: time.Hour})
+	g.observe = nil
+	g.repeats.setWindow(time.Hour)
+	frames := []scanner.Frame{passes[0].frame(), scanner.Frame("garbage"), scanner.Frame(passes[0].text[:300])}
+	i := 0
+	if n := testing.AllocsPerRun(300, func() { g.handle(frames[i%len(frames)], passes[0].now); i++ }); n != 0 {
+		t.Errorf("%v allocations", n)
+	}
+	g.turnstile.Close()
+}
+
+// BenchmarkFrameToLine measures from the last byte of a frame, written to a real terminal line, to the change of the
+// simulated relay: once with a terminator, as modules send it. Run it with -benchtime 1000x.
+func BenchmarkFrameToLine(b *testing.B) {
+	passes, trust := realPasses(b, 200)
+	master, slave, err := pty.Open()
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer master.Close()
+	defer slave.Close()
+
+	changed := make(chan time.Time, 1)
+	g := newTestGate(b, trust, turnstile.Config{Pulse: time.Millisecond, Show: time.Millisecond})
+	g.observe = nil
+	sim := turnstile.NewSimulated(func(e turnstile.Event) {
+		if e.Relay != g.relay {
+			if g.relay = e.Relay; e.Relay {
+				changed <- e.At
+			}
+		}
+	})
+	if g.turnstile, err = turnstile.New(turnstile.Config{Pulse: time.Millisecond, Show: time.Millisecond}, sim.Relay(), sim, slog.New(slog.DiscardHandler)); err != nil {
+		b.Fatal(err)
+	}
+	up := make(chan bool, 16)
+	reader := scanner.NewReader(scanner.Config{
+		Device: slave.Name(), IdleGap: 5 * time.Millisecond, OnState: func(state bool) { up <- state },
+	}, slog.New(slog.DiscardHandler))
+	now := make(chan time.Time, 1)
+	ended := make(chan error)
+	go func() {
+		ended <- reader.Run(b.Context(), func(f scanner.Frame) { g.handle(f, <-now) })
+	}()
+	if !<-up {
+		b.Fatal("the line did not open")
+	}
+
+	var took []time.Duration
+	for i := 0; b.Loop(); i++ {
+		time.Sleep(12 * time.Millisecond) // the idle gap after the last decision
+		p := passes[i%len(passes)]
+		if _, err := master.Write([]byte(p.text)); err != nil {
+			b.Fatal(err)
+		}
+		time.Sleep(time.Millisecond) // the module is still sending
+		now <- p.now
+		begin := time.Now()
+		if _, err := master.Write([]byte{'\r'}); err != nil {
+			b.Fatal(err)
+		}
+		select {
+		case at := <-changed:
+			took = append(took, at.Sub(begin))
+		case <-time.After(5 * time.Second):
+			b.Fatalf("%s did not open", p.id)
+		}
+	}
+	slices.Sort(took)
+	b.ReportMetric(float64(took[len(took)/2].Microseconds()), "p50-us")
+	b.ReportMetric(float64(took[len(took)*99/100].Microseconds()), "p99-us")
+}
