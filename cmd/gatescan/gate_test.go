@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -65,17 +66,19 @@ func realPasses(t testing.TB, n int) ([]realPass, *verify.Trust) {
 // testGate is a gate with a simulated turnstile, and what was seen of it.
 type testGate struct {
 	*gate
-	relay  bool
-	signal turnstile.Signal
+	last   atomic.Pointer[turnstile.Event]
 	became []verify.Reason
 }
+
+func (g *testGate) relay() bool              { return g.last.Load().Relay }
+func (g *testGate) signal() turnstile.Signal { return g.last.Load().Signal }
 
 func newTestGate(t testing.TB, trust *verify.Trust, c turnstile.Config) *testGate {
 	t.Helper()
 	g := &testGate{gate: &gate{verifier: verify.New(verify.Policy{}), trust: func() *verify.Trust { return trust }}}
 	g.policy.Store(&verify.Policy{})
 	g.observe = func(_ verify.Verdict, became verify.Reason, _ time.Duration) { g.became = append(g.became, became) }
-	sim := turnstile.NewSimulated(func(e turnstile.Event) { g.relay, g.signal = e.Relay, e.Signal })
+	sim := turnstile.NewSimulated(func(e turnstile.Event) { g.last.Store(&e) })
 	var err error
 	if g.turnstile, err = turnstile.New(c, sim.Relay(), sim, slog.New(slog.DiscardHandler)); err != nil {
 		t.Fatal(err)
@@ -154,8 +157,8 @@ func TestGate(t *testing.T) {
 					synctest.Wait()
 					g.handle(scanner.Frame(s.frame), passes[0].now.Add(time.Since(begin)))
 					want = append(want, s.want)
-					if g.signal != s.signal || g.relay != s.relay {
-						t.Errorf("step %d: lamps %v, relay %v; want %v, %v", i, g.signal, g.relay, s.signal, s.relay)
+					if g.signal() != s.signal || g.relay() != s.relay {
+						t.Errorf("step %d: lamps %v, relay %v; want %v, %v", i, g.signal(), g.relay(), s.signal, s.relay)
 					}
 				}
 				if !slices.Equal(g.became, want) {
@@ -176,11 +179,11 @@ func TestNoRefusalOpens(t *testing.T) {
 		g := newTestGate(t, nil, turnstile.Config{})
 		signals := map[turnstile.Signal]int{}
 		for r := range verify.Reason(255) {
-			if became := g.admit(verify.Refused(r)); became == verify.Accepted || g.relay {
+			if became := g.admit(verify.Refused(r)); became == verify.Accepted || g.relay() {
 				t.Errorf("%v opened the gate", r)
 			}
 			if int(r) < verify.NumReasons {
-				signals[g.signal]++
+				signals[g.signal()]++
 			}
 			time.Sleep(turnstile.DefaultShow)
 			synctest.Wait()
@@ -289,16 +292,17 @@ func BenchmarkFrameToLine(b *testing.B) {
 	defer slave.Close()
 
 	changed := make(chan time.Time, 1)
-	g := newTestGate(b, trust, turnstile.Config{Pulse: time.Millisecond, Show: time.Millisecond})
+	short := turnstile.Config{Pulse: time.Millisecond, Show: time.Millisecond}
+	g := newTestGate(b, trust, short)
 	g.observe = nil
+	energised := false
 	sim := turnstile.NewSimulated(func(e turnstile.Event) {
-		if e.Relay != g.relay {
-			if g.relay = e.Relay; e.Relay {
-				changed <- e.At
-			}
+		if e.Relay && !energised {
+			changed <- e.At
 		}
+		energised = e.Relay
 	})
-	if g.turnstile, err = turnstile.New(turnstile.Config{Pulse: time.Millisecond, Show: time.Millisecond}, sim.Relay(), sim, slog.New(slog.DiscardHandler)); err != nil {
+	if g.turnstile, err = turnstile.New(short, sim.Relay(), sim, slog.New(slog.DiscardHandler)); err != nil {
 		b.Fatal(err)
 	}
 	up := make(chan bool, 16)
