@@ -189,15 +189,15 @@ const tendInterval = 500 * time.Millisecond
 func (d *daemon) tend(ctx context.Context) {
 	ticker := time.NewTicker(tendInterval)
 	defer ticker.Stop()
-	for {
-		now := time.Now()
-		d.turnstile.Rest(d.gate.resting(d.readerUp.Load(), now))
-		d.gate.repeats.expire(now)
+	for { // closed until the reader has been tried
 		select {
 		case <-ctx.Done():
 			return
 		case <-d.stir:
 		case <-ticker.C:
 		}
+		now := time.Now()
+		d.turnstile.Rest(d.gate.resting(d.readerUp.Load(), now))
+		d.gate.repeats.expire(now)
 	}
 }

@@ -1,0 +1,100 @@
+# make run     show a gate at work: simulated barcode module, turnstile and lamps
+# make test    all tests
+# make check   formatting, vet, staticcheck, all tests with the race detector
+# make fuzz    every fuzz target for FUZZTIME
+# make bench   speed and allocations, peers in the same run
+# make dist    static binaries for every platform, with their hashes
+# make test-arm, make test-dist: what make check cannot: other processors, reproducible builds
+
+GO       ?= go
+FUZZTIME ?= 60s
+
+GOFUMPT     = $(GO) run mvdan.cc/gofumpt@v0.12.0
+STATICCHECK = $(GO) run honnef.co/go/tools/cmd/staticcheck@v0.8.2
+
+# A build is named after its commit and dated with it, so that whoever builds it gets the same bytes.
+VERSION           ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null || echo 0)
+
+BUILD = CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=false \
+	-ldflags '-s -w -buildid= -X main.version=$(VERSION) -X main.builtAt=$(SOURCE_DATE_EPOCH)'
+
+DIST = dist/gatescan-linux-armv6 dist/gatescan-linux-armv7 dist/gatescan-linux-arm64 dist/gatescan-linux-amd64
+
+.PHONY: all run test check fuzz bench dist test-arm test-dist clean FORCE
+
+all: bin/gatescan bin/gatelab
+
+bin/%: FORCE
+	$(BUILD) -o $@ ./cmd/$*
+
+run: all
+	@bin/gatelab demo
+
+test:
+	$(GO) test ./...
+
+check:
+	@unformatted=$$($(GOFUMPT) -l .); test -z "$$unformatted" || { echo "not formatted with gofumpt:"; echo "$$unformatted"; exit 1; }
+	$(GO) vet ./...
+	$(STATICCHECK) ./...
+	$(GO) test -race ./...
+
+# go test fuzzes one target of one package at a time. Minimising is kept short: it would eat the time.
+fuzz:
+	@set -e; found=0; \
+	for package in $$($(GO) list ./...); do \
+		dir=$$($(GO) list -f '{{.Dir}}' $$package); \
+		for target in $$(sed -n 's/^func \(Fuzz[A-Za-z0-9]*\)(.*/\1/p' $$dir/*_test.go 2>/dev/null); do \
+			found=1; echo "== $$package $$target"; \
+			$(GO) test $$package -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 1x; \
+		done; \
+	done; \
+	test $$found = 1 || { echo "no fuzz target was found"; exit 1; }
+
+bench:
+	$(GO) test ./verify ./driver/scanner -run '^$$' -bench . -benchmem
+	$(GO) test ./cmd/gatescan -run '^$$' -bench FrameToLine -benchtime 1000x
+
+dist: $(DIST)
+	@cd dist && sha256sum gatescan-* | tee SHA256SUMS
+
+dist/gatescan-linux-armv6: FORCE
+	GOOS=linux GOARCH=arm GOARM=6 $(BUILD) -o $@ ./cmd/gatescan
+dist/gatescan-linux-armv7: FORCE
+	GOOS=linux GOARCH=arm GOARM=7 $(BUILD) -o $@ ./cmd/gatescan
+dist/gatescan-linux-arm64: FORCE
+	GOOS=linux GOARCH=arm64 $(BUILD) -o $@ ./cmd/gatescan
+dist/gatescan-linux-amd64: FORCE
+	GOOS=linux GOARCH=amd64 $(BUILD) -o $@ ./cmd/gatescan
+
+# The verifier's tests on the processors it ships for, emulated: ARMv6 as in the first Raspberry Pi, ARMv7, ARMv8.
+# -short because an emulated core is slow; what it leaves out are repetitions, not cases.
+test-arm:
+	@command -v qemu-arm >/dev/null && command -v qemu-aarch64 >/dev/null || \
+		{ echo "test-arm needs qemu-user: apt-get install qemu-user"; exit 1; }
+	@mkdir -p bin
+	CGO_ENABLED=0 GOARCH=arm GOARM=6 $(GO) test -c -o bin/verify-armv6.test ./verify
+	CGO_ENABLED=0 GOARCH=arm GOARM=7 $(GO) test -c -o bin/verify-armv7.test ./verify
+	CGO_ENABLED=0 GOARCH=arm64 $(GO) test -c -o bin/verify-arm64.test ./verify
+	cd verify && qemu-arm -cpu arm1176 ../bin/verify-armv6.test -test.short
+	cd verify && qemu-arm -cpu cortex-a7 ../bin/verify-armv7.test -test.short
+	cd verify && qemu-aarch64 ../bin/verify-arm64.test -test.short
+
+# Builds the committed source twice, in two other directories, and compares the bytes.
+test-dist:
+	@set -e; here=$$(pwd); sums=; \
+	for i in 1 2; do \
+		dir=$$(mktemp -d); \
+		git archive --format=tar HEAD | tar -x -C $$dir; \
+		$(MAKE) --no-print-directory -C $$dir dist VERSION=$(VERSION) SOURCE_DATE_EPOCH=$(SOURCE_DATE_EPOCH) >/dev/null; \
+		sums="$$sums $$dir/dist/SHA256SUMS"; \
+	done; \
+	cmp $$sums && cat $$dir/dist/SHA256SUMS && echo "built twice, identical"; \
+	for binary in $$dir/dist/gatescan-linux-*; do \
+		! readelf -l $$binary | grep -q INTERP || { echo "$$binary is not static"; exit 1; }; \
+	done; \
+	for sum in $$sums; do rm -rf $$(dirname $$(dirname $$sum)); done
+
+clean:
+	rm -rf bin dist

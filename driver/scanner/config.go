@@ -1,0 +1,110 @@
+package scanner
+
+import (
+	"errors"
+	"fmt"
+	"path/filepath"
+	"time"
+)
+
+// Parity of the serial line. The zero value is none.
+type Parity string
+
+// The parities that barcode modules know.
+const (
+	ParityNone Parity = "none"
+	ParityEven Parity = "even"
+	ParityOdd  Parity = "odd"
+)
+
+const (
+	defaultBaud = 115200 // at the factory setting of 9600 the wire alone costs 0.7 s per certificate
+	minBaud     = 1200
+	maxBaud     = 4_000_000
+
+	// minGap is both the default gap at the usual speeds and a compromise: a USB module sends in bursts with pauses of some
+	// milliseconds, and a text without terminator waits for the whole gap.
+	minGap = 40 * time.Millisecond
+	// gapChars is the default gap at low speeds, in characters: no module pauses that long within a text.
+	gapChars = 30
+	// leastGap is where the kernel's timers begin to cut frames, mostGap where a visitor notices the wait.
+	leastGap = 5 * time.Millisecond
+	mostGap  = time.Second
+)
+
+// Config says where the barcode module is and how it sends. A zero field, Device apart, stands for its default.
+// There is no flow control.
+type Config struct {
+	Device   string // absolute path of the tty; a symbolic link is followed at every opening
+	Baud     int    // bits per second, 1200 to 4000000; default 115200; a USB (CDC-ACM) module ignores it
+	DataBits int    // 7 or 8; default 8
+	Parity   Parity // default none
+	StopBits int    // 1 or 2; default 1
+
+	// IdleGap is the silence that ends a frame and, after a decision, lets the next one begin: 5 ms to 1 s and at least three
+	// characters. Default: 30 characters, at least 40 ms. It is also how long Run may take to return.
+	IdleGap time.Duration
+
+	// OnState, if not nil, is called when Up has changed, and once with false if the port cannot be opened at the start. It
+	// is called by the goroutine of Run, which reads nothing meanwhile. It is not called because Run ends.
+	OnState func(up bool)
+}
+
+// Validate names every mistake in c and what would be right.
+func (c Config) Validate() error {
+	var errs []error
+	bad := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
+	if !filepath.IsAbs(c.Device) {
+		bad("device %q: give the full path of the serial port, such as /dev/ttyACM0", c.Device)
+	}
+	if c.Baud != 0 && (c.Baud < minBaud || c.Baud > maxBaud) {
+		bad("baud %d: must be %d to %d, as the module is set up; 115200 is recommended", c.Baud, minBaud, maxBaud)
+	}
+	if c.DataBits != 0 && c.DataBits != 7 && c.DataBits != 8 {
+		bad("data bits %d: must be 7 or 8", c.DataBits)
+	}
+	switch c.Parity {
+	case "", ParityNone, ParityEven, ParityOdd:
+	default:
+		bad("parity %q: must be %q, %q or %q", c.Parity, ParityNone, ParityEven, ParityOdd)
+	}
+	if c.StopBits != 0 && c.StopBits != 1 && c.StopBits != 2 {
+		bad("stop bits %d: must be 1 or 2", c.StopBits)
+	}
+	if c.IdleGap != 0 && (c.IdleGap < leastGap || c.IdleGap > mostGap) {
+		bad("idle gap %v: must be %v to %v", c.IdleGap, leastGap, mostGap)
+	} else if d := c.withDefaults(); len(errs) == 0 && d.IdleGap < d.chars(3) {
+		bad("idle gap %v: shorter than three characters at %d baud, it would cut texts; must be at least %v", d.IdleGap, d.Baud,
+			d.chars(3).Round(time.Millisecond))
+	}
+	return errors.Join(errs...)
+}
+
+// withDefaults returns c with every zero field replaced.
+func (c Config) withDefaults() Config {
+	if c.Baud == 0 {
+		c.Baud = defaultBaud
+	}
+	if c.DataBits == 0 {
+		c.DataBits = 8
+	}
+	if c.Parity == "" {
+		c.Parity = ParityNone
+	}
+	if c.StopBits == 0 {
+		c.StopBits = 1
+	}
+	if c.IdleGap == 0 {
+		c.IdleGap = max(minGap, c.chars(gapChars))
+	}
+	return c
+}
+
+// chars returns how long n characters take on the wire: start bit, data, parity, stop bits.
+func (c Config) chars(n int) time.Duration {
+	bits := 1 + c.DataBits + c.StopBits
+	if c.Parity != ParityNone {
+		bits++
+	}
+	return time.Duration(n*bits) * time.Second / time.Duration(c.Baud)
+}
