@@ -33,6 +33,7 @@ func (g *gate) handle(f scanner.Frame, now time.Time) {
 		g.repeats.remember(v, now)
 	}
 	g.counts.Add(v.Kind(), became)
+	g.counts.AddTolerated(v.Tolerated())
 	if g.observe != nil {
 		g.observe(v, became, time.Since(now))
 	}

@@ -116,6 +116,9 @@ func (d *daemon) apply(c config) {
 	d.config = c
 	policy := c.policy()
 	d.gate.policy.Store(&policy)
+	if policy.Tolerate != 0 {
+		d.log.Warn("passes that deviate from the specification are let through", "tolerated", toleranceNames(policy.Tolerate))
+	}
 	d.gate.repeats.setWindow(time.Duration(c.Policy.RepeatWindow))
 	d.turnstile.Configure(c.turnstile())
 	d.syncer.Configure(trustsync.Directory(c.Trust.Directory), time.Duration(c.Trust.Interval))
@@ -152,7 +155,7 @@ func (d *daemon) run(ctx context.Context, read func() (config, error), reload <-
 		d.log.Warn("events of the simulated gate were dropped because nobody read them", "count", n)
 	}
 	accepted, refused := d.gate.counts.Totals()
-	d.log.Info("ended", "accepted", accepted, "refused", refused)
+	d.log.Info("ended", "accepted", accepted, "refused", refused, "tolerated", d.gate.counts.Tolerated(verify.TolerateAll))
 	return err
 }
 

@@ -9,7 +9,8 @@ import (
 
 // Counters counts frames since the process began. Its zero value is ready; any goroutine may add and read.
 type Counters struct {
-	n [verify.NumKinds][verify.NumReasons]atomic.Uint64
+	n         [verify.NumKinds][verify.NumReasons]atomic.Uint64
+	tolerated [8]atomic.Uint64 // by the bit of the tolerance
 }
 
 // Add counts one frame of that kind, for that reason.
@@ -21,6 +22,25 @@ func (c *Counters) Add(k verify.Kind, r verify.Reason) {
 		r = verify.Internal
 	}
 	c.n[k][r].Add(1)
+}
+
+// AddTolerated counts what had to be tolerated in one frame, each deviation by itself.
+func (c *Counters) AddTolerated(set verify.Tolerance) {
+	for bit := range c.tolerated {
+		if set>>bit&1 != 0 {
+			c.tolerated[bit].Add(1)
+		}
+	}
+}
+
+// Tolerated is in how many frames a deviation was tolerated; of several in a set, the sum.
+func (c *Counters) Tolerated(set verify.Tolerance) (n uint64) {
+	for bit := range c.tolerated {
+		if set>>bit&1 != 0 {
+			n += c.tolerated[bit].Load()
+		}
+	}
+	return n
 }
 
 // Of is how many frames of that kind came to that reason.

@@ -30,6 +30,12 @@ func TestCounters(t *testing.T) {
 	if n := c.Of(verify.NoKind, verify.Internal); n != 1 {
 		t.Errorf("%d internal", n)
 	}
+	c.AddTolerated(verify.NoPrefix | verify.AlgUnprotected)
+	c.AddTolerated(verify.NoPrefix)
+	c.AddTolerated(0)
+	if p, a, all := c.Tolerated(verify.NoPrefix), c.Tolerated(verify.AlgUnprotected), c.Tolerated(verify.TolerateAll); p != 2 || a != 1 || all != 3 {
+		t.Errorf("tolerated %d, %d, in all %d", p, a, all)
+	}
 	if n := testing.AllocsPerRun(100, func() { c.Add(verify.Recovery, verify.Accepted) }); n != 0 {
 		t.Errorf("%v allocations", n)
 	}
