@@ -79,10 +79,7 @@ func newTestGate(t testing.TB, trust *verify.Trust, c turnstile.Config) *testGat
 	g.policy.Store(&verify.Policy{})
 	g.observe = func(_ verify.Verdict, became verify.Reason, _ time.Duration) { g.became = append(g.became, became) }
 	sim := turnstile.NewSimulated(func(e turnstile.Event) { g.last.Store(&e) })
-	var err error
-	if g.turnstile, err = turnstile.New(c, sim.Relay(), sim, slog.New(slog.DiscardHandler)); err != nil {
-		t.Fatal(err)
-	}
+	g.turnstile = turnstile.New(c, sim.Relay(), sim, slog.New(slog.DiscardHandler))
 	return g
 }
 
@@ -302,9 +299,7 @@ func BenchmarkFrameToLine(b *testing.B) {
 		}
 		energised = e.Relay
 	})
-	if g.turnstile, err = turnstile.New(short, sim.Relay(), sim, slog.New(slog.DiscardHandler)); err != nil {
-		b.Fatal(err)
-	}
+	g.turnstile = turnstile.New(short, sim.Relay(), sim, slog.New(slog.DiscardHandler))
 	up := make(chan bool, 16)
 	reader := scanner.NewReader(scanner.Config{
 		Device: slave.Name(), IdleGap: 5 * time.Millisecond, OnState: func(state bool) { up <- state },

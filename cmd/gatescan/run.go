@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"log/slog"
 	"os"
@@ -64,10 +63,7 @@ func runRun(args []string, _ io.Reader, stdout, stderr io.Writer) (int, error) {
 	signal.Notify(reload, syscall.SIGHUP)
 	defer signal.Stop(reload)
 
-	d, err := newDaemon(c, stdout, log)
-	if err != nil {
-		return 0, err
-	}
+	d := newDaemon(c, stdout, log)
 	return exitDone, d.run(ctx, func() (config, error) { return readConfig(*path) }, reload)
 }
 
@@ -94,21 +90,18 @@ type daemon struct {
 }
 
 // newDaemon makes every output inert before anything else is opened.
-func newDaemon(c config, stdout io.Writer, log *slog.Logger) (*daemon, error) {
+func newDaemon(c config, stdout io.Writer, log *slog.Logger) *daemon {
 	d := &daemon{log: log, config: c, stir: make(chan struct{}, 1)}
 	d.gate = &gate{verifier: verify.New(verify.Policy{}), clock: buildClock()}
 	d.simulation = newSimulation(stdout, &d.gate.counts)
 	d.gate.observe = d.simulation.decided
 	sim := turnstile.NewSimulated(d.simulation.changed)
-	var err error
-	if d.turnstile, err = turnstile.New(c.turnstile(), sim.Relay(), sim, log); err != nil {
-		return nil, fmt.Errorf("turnstile: %w", err)
-	}
+	d.turnstile = turnstile.New(c.turnstile(), sim.Relay(), sim, log)
 	d.gate.turnstile = d.turnstile
 	d.syncer = trustsync.New(trustsync.Directory(c.Trust.Directory), time.Duration(c.Trust.Interval), log)
 	d.gate.trust = d.syncer.Current
 	d.apply(c)
-	return d, nil
+	return d
 }
 
 // apply puts a configuration into force, but for the reader.

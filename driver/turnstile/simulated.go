@@ -36,8 +36,8 @@ func (s *Simulated) changed() {
 	s.tell(s.last)
 }
 
-// Relay is the line of the simulated relay: energised while high.
-func (s *Simulated) Relay() gpio.PinOut { return (*simulatedRelay)(s) }
+// Relay is the simulated relay, on a plain line.
+func (s *Simulated) Relay() Relay { return LineRelay((*simulatedRelay)(s)) }
 
 type simulatedRelay Simulated
 

@@ -11,11 +11,10 @@
 package turnstile
 
 import (
+	"errors"
 	"log/slog"
 	"sync"
 	"time"
-
-	"periph.io/x/conn/v3/gpio"
 )
 
 // Signal is what the lamps show. The zero Signal is Closed.
@@ -81,7 +80,7 @@ const retryRelease = 10 * time.Millisecond
 
 // Turnstile is one gate. Its methods may be called from any goroutine; none waits for a pulse, and none allocates.
 type Turnstile struct {
-	relay gpio.PinOut
+	relay Relay
 	lamps Lamps
 	log   *slog.Logger
 
@@ -98,16 +97,13 @@ type Turnstile struct {
 	until    time.Time // when the verdict leaves the lamps
 }
 
-// New makes a turnstile at rest in Closed, with its relay at the inert level.
-func New(c Config, relay gpio.PinOut, lamps Lamps, log *slog.Logger) (*Turnstile, error) {
-	if err := relay.Out(gpio.Low); err != nil {
-		return nil, err
-	}
+// New makes a turnstile at rest in Closed. The relay must have been opened at its inert level.
+func New(c Config, relay Relay, lamps Lamps, log *slog.Logger) *Turnstile {
 	t := &Turnstile{relay: relay, lamps: lamps, log: log, config: c.withDefaults(), rest: Closed, shown: Closed}
 	t.pulse = stoppedTimer(t.endPulse)
 	t.show = stoppedTimer(t.endShow)
 	lamps.Show(Closed)
-	return t, nil
+	return t
 }
 
 func stoppedTimer(f func()) *time.Timer {
@@ -133,7 +129,12 @@ func (t *Turnstile) Open() bool {
 	}
 	t.pulsing = true
 	t.pulse.Reset(t.config.Pulse) // armed first: whatever the relay does now, it is told to let go
-	if err := t.relay.Out(gpio.High); err != nil {
+	switch err := t.relay.Pulse(t.config.Pulse); {
+	case errors.Is(err, errPulsing):
+		t.pulse.Stop()
+		t.pulsing = false
+		return false
+	case err != nil:
 		t.log.Error("the relay does not obey; check its wiring and its line", "err", err)
 		t.showLocked(Fault)
 		return false
@@ -176,7 +177,7 @@ func (t *Turnstile) Close() error {
 	t.released = true
 	t.pulse.Stop()
 	t.show.Stop()
-	err := t.relay.Out(gpio.Low)
+	err := t.relay.Halt()
 	t.pulsing, t.showing = false, false
 	t.setLamps(Closed)
 	return err
@@ -211,7 +212,7 @@ func (t *Turnstile) endPulse() {
 	if !t.pulsing || t.released {
 		return
 	}
-	if err := t.relay.Out(gpio.Low); err != nil {
+	if err := t.relay.Release(); err != nil {
 		if !t.stuck {
 			t.log.Error("the relay does not go back to its inert level; the turnstile may stand open", "err", err)
 		}

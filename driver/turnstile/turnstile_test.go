@@ -34,10 +34,7 @@ func newGate(t *testing.T, c Config) *gate {
 		}
 		last = e
 	})
-	var err error
-	if g.Turnstile, err = New(c, sim.Relay(), sim, slog.New(slog.DiscardHandler)); err != nil {
-		t.Fatal(err)
-	}
+	g.Turnstile = New(c, sim.Relay(), sim, slog.New(slog.DiscardHandler))
 	return g
 }
 
@@ -171,15 +168,8 @@ func TestRelayThatDoesNotObey(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var signal Signal
 		sim := NewSimulated(func(e Event) { signal = e.Signal })
-		relay := &badRelay{low: broken}
-		if _, err := New(Config{}, relay, sim, slog.New(slog.DiscardHandler)); err == nil {
-			t.Fatal("made a turnstile whose relay may be energised")
-		}
-		relay.low = nil
-		g, err := New(Config{}, relay, sim, slog.New(slog.DiscardHandler))
-		if err != nil {
-			t.Fatal(err)
-		}
+		relay := &badRelay{}
+		g := New(Config{}, LineRelay(relay), sim, slog.New(slog.DiscardHandler))
 		fail := func(high, low error) {
 			g.mu.Lock()
 			defer g.mu.Unlock()
@@ -214,9 +204,49 @@ func TestRelayThatDoesNotObey(t *testing.T) {
 		if level, lamp, _ := state(); level != gpio.Low || lamp != Idle || !g.Open() {
 			t.Errorf("relay free again: %v, lamps show %v", level, lamp)
 		}
-		err = g.Close()
+		err := g.Close()
 		if level, _, _ := state(); err != nil || level != gpio.Low {
 			t.Error(err, level)
+		}
+	})
+}
+
+// kernelPulse is a relay whose pulse the kernel ends, 20 ms late.
+type kernelPulse struct {
+	until  time.Time
+	pulses []time.Duration
+	halted bool
+}
+
+func (k *kernelPulse) Busy() bool  { return time.Now().Before(k.until) }
+func (k *kernelPulse) Halt() error { k.halted = true; return nil }
+func (k *kernelPulse) Pulse(d time.Duration) error {
+	k.until = time.Now().Add(d + 20*time.Millisecond)
+	k.pulses = append(k.pulses, d)
+	return nil
+}
+
+func TestKernelEndsThePulse(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var signal Signal
+		relay := &kernelPulse{}
+		g := New(Config{}, KernelRelay(relay), NewSimulated(func(e Event) { signal = e.Signal }), slog.New(slog.DiscardHandler))
+		if !g.Open() {
+			t.Fatal("did not open")
+		}
+		time.Sleep(DefaultPulse + time.Millisecond)
+		if g.Open() || signal != Open {
+			t.Errorf("opened while the kernel was still pulsing; lamps show %v", signal)
+		}
+		time.Sleep(DefaultPulse + time.Millisecond)
+		if !g.Open() {
+			t.Error("did not open after the pulse")
+		}
+		if err := g.Close(); err != nil || !relay.halted {
+			t.Error("not halted", err)
+		}
+		if !slices.Equal(relay.pulses, []time.Duration{DefaultPulse, DefaultPulse}) {
+			t.Errorf("pulses %v", relay.pulses)
 		}
 	})
 }
