@@ -133,7 +133,7 @@ func algOf(number int64) Alg {
 	return NoAlg
 }
 
-// sigStructure writes what was signed (RFC 9052 §4.4): ["Signature1", protected, h”, payload], with the protected
+// sigStructure writes what was signed (RFC 9052 §4.4): ["Signature1", protected, an empty byte string, payload], with the protected
 // header as it was received.
 func (v *Verifier) sigStructure(m *sign1) []byte {
 	b := append(v.tbs[:0], "\x84\x6aSignature1"...)

@@ -13,6 +13,8 @@ type Relay interface {
 	Pulse(d time.Duration) error
 	// Release ends the pulse, d after it began. It is called again and again until it succeeds.
 	Release() error
+	// Cut ends the pulse early. If it fails, Release is still to come.
+	Cut() error
 	// Halt makes the relay inert at once, for good.
 	Halt() error
 }
@@ -28,13 +30,15 @@ type lineRelay struct{ line gpio.PinOut }
 
 func (r lineRelay) Pulse(time.Duration) error { return r.line.Out(gpio.High) }
 func (r lineRelay) Release() error            { return r.line.Out(gpio.Low) }
+func (r lineRelay) Cut() error                { return r.line.Out(gpio.Low) }
 func (r lineRelay) Halt() error               { return r.line.Out(gpio.Low) }
 
 // Pulser is a relay whose pulse the kernel ends by itself, such as a gpio.Oneshot.
 type Pulser interface {
 	Pulse(d time.Duration) error
-	Busy() bool // whether Pulse would do nothing because one is in progress
-	Halt() error
+	Busy() bool  // whether Pulse would do nothing because one is in progress
+	Halt() error // inert at once; Pulse does nothing any more
+	Arm() error  // Pulse works again
 }
 
 // KernelRelay is a relay whose pulse ends whatever becomes of this process.
@@ -49,5 +53,12 @@ func (r kernelRelay) Pulse(d time.Duration) error {
 	return r.pulser.Pulse(d)
 }
 
-func (r kernelRelay) Release() error { return nil }
+func (r kernelRelay) Release() error { return nil } // the kernel has done it
 func (r kernelRelay) Halt() error    { return r.pulser.Halt() }
+
+func (r kernelRelay) Cut() error {
+	if err := r.pulser.Halt(); err != nil {
+		return err
+	}
+	return r.pulser.Arm()
+}

@@ -56,12 +56,33 @@ const (
 	MinShow     = 200 * time.Millisecond
 	MaxShow     = 10 * time.Second
 	DefaultShow = 1500 * time.Millisecond
+
+	// MaxEntry bounds how long somebody who was granted the passage may take, and with Hold how long the arm is free.
+	MaxEntry = 30 * time.Second
 )
 
 // Config sets the times of a turnstile. A zero field stands for its default.
 type Config struct {
 	Pulse time.Duration // how long the relay is energised
 	Show  time.Duration // how long the lamps show a verdict; not shorter than the pulse
+	Entry time.Duration // how long a passage is awaited; zero if no passage input is wired
+	Hold  bool          // the relay stays energised until the passage, Entry at the most, instead of Pulse
+}
+
+// energised is how long the relay may be energised for one passage.
+func (c Config) energised() time.Duration {
+	if c.Hold && c.Entry > 0 {
+		return c.Entry
+	}
+	return c.Pulse
+}
+
+// Counts is what became of the calls of Open that said true, and of the passages.
+type Counts struct {
+	Granted    uint64 // calls of Open that said true
+	Passages   uint64 // of these, followed by a passage
+	NotEntered uint64 // of these, not followed by one in time
+	Unexpected uint64 // passages that nobody was granted
 }
 
 func (c Config) withDefaults() Config {
@@ -93,8 +114,15 @@ type Turnstile struct {
 	released bool // Close was called
 	stuck    bool // the relay would not go back to its inert level
 	pulse    *time.Timer
+	pulseBy  time.Time // when the relay is told to let go
 	show     *time.Timer
 	until    time.Time // when the verdict leaves the lamps
+
+	awaiting bool // somebody was granted a passage and has not passed
+	blocked  bool // an input says that the turnstile is not ready, or is tampered with
+	entry    *time.Timer
+	entryBy  time.Time
+	counts   Counts
 }
 
 // New makes a turnstile at rest in Closed. The relay must have been opened at its inert level.
@@ -102,6 +130,7 @@ func New(c Config, relay Relay, lamps Lamps, log *slog.Logger) *Turnstile {
 	t := &Turnstile{relay: relay, lamps: lamps, log: log, config: c.withDefaults(), rest: Closed, shown: Closed}
 	t.pulse = stoppedTimer(t.endPulse)
 	t.show = stoppedTimer(t.endShow)
+	t.entry = stoppedTimer(t.endEntry)
 	lamps.Show(Closed)
 	return t
 }
@@ -119,17 +148,18 @@ func (t *Turnstile) Configure(c Config) {
 	t.config = c.withDefaults()
 }
 
-// Open lets one person through. It says false, and does nothing, while the relay is energised for somebody else, and
-// when the relay does not obey.
+// Open lets one person through. It says false, and does nothing, while the relay is energised for somebody else or
+// somebody else is still to pass, while the turnstile is blocked, and when the relay does not obey.
 func (t *Turnstile) Open() bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.pulsing || t.released {
+	if t.pulsing || t.awaiting || t.blocked || t.released {
 		return false
 	}
 	t.pulsing = true
-	t.pulse.Reset(t.config.Pulse) // armed first: whatever the relay does now, it is told to let go
-	switch err := t.relay.Pulse(t.config.Pulse); {
+	length := t.config.energised()
+	t.armPulse(length) // first: whatever the relay does now, it is told to let go
+	switch err := t.relay.Pulse(length); {
 	case errors.Is(err, errPulsing):
 		t.pulse.Stop()
 		t.pulsing = false
@@ -139,8 +169,62 @@ func (t *Turnstile) Open() bool {
 		t.showLocked(Fault)
 		return false
 	}
+	t.counts.Granted++
+	if t.config.Entry > 0 {
+		t.awaiting = true
+		t.entryBy = time.Now().Add(t.config.Entry)
+		t.entry.Reset(t.config.Entry)
+	}
 	t.showLocked(Open)
 	return true
+}
+
+// Passed says that somebody has passed: an edge of a passage input, debounced.
+func (t *Turnstile) Passed() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if !t.awaiting {
+		t.counts.Unexpected++
+		return
+	}
+	t.awaiting = false
+	t.entry.Stop()
+	t.counts.Passages++
+	if t.pulsing && t.config.Hold {
+		if err := t.relay.Cut(); err != nil {
+			t.log.Error("the relay does not let go after the passage", "err", err)
+			return // the end of the pulse is still to come
+		}
+		t.pulse.Stop()
+		t.pulsing = false
+	}
+}
+
+// endEntry gives up waiting for somebody who was let through and did not pass.
+func (t *Turnstile) endEntry() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.awaiting && !t.released && !time.Now().Before(t.entryBy) {
+		t.awaiting = false
+		t.counts.NotEntered++
+	}
+}
+
+// Block says whether an input reports that the turnstile is not ready, or is tampered with. While it does, nobody is let
+// through and the lamps show a fault. A pulse in progress goes on: somebody may be on the way.
+func (t *Turnstile) Block(blocked bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.blocked = blocked; !t.showing {
+		t.setLamps(t.resting())
+	}
+}
+
+// Counts says what became of everybody so far.
+func (t *Turnstile) Counts() Counts {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.counts
 }
 
 // Refuse shows that this pass does not open.
@@ -177,10 +261,16 @@ func (t *Turnstile) Close() error {
 	t.released = true
 	t.pulse.Stop()
 	t.show.Stop()
+	t.entry.Stop()
 	err := t.relay.Halt()
-	t.pulsing, t.showing = false, false
+	t.pulsing, t.showing, t.awaiting = false, false, false
 	t.setLamps(Closed)
 	return err
+}
+
+func (t *Turnstile) armPulse(d time.Duration) {
+	t.pulseBy = time.Now().Add(d)
+	t.pulse.Reset(d)
 }
 
 func (t *Turnstile) showLocked(s Signal) {
@@ -197,9 +287,9 @@ func (t *Turnstile) setLamps(s Signal) {
 	}
 }
 
-// resting is Fault while the relay is stuck, whatever the gate thinks of itself.
+// resting is Fault while the relay is stuck or the turnstile blocked, whatever the gate thinks of itself.
 func (t *Turnstile) resting() Signal {
-	if t.stuck {
+	if t.stuck || t.blocked {
 		return Fault
 	}
 	return t.rest
@@ -209,7 +299,7 @@ func (t *Turnstile) resting() Signal {
 func (t *Turnstile) endPulse() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if !t.pulsing || t.released {
+	if !t.pulsing || t.released || time.Now().Before(t.pulseBy) { // a late call for a pulse that was cut
 		return
 	}
 	if err := t.relay.Release(); err != nil {
@@ -218,7 +308,7 @@ func (t *Turnstile) endPulse() {
 		}
 		t.stuck = true
 		t.showLocked(Fault)
-		t.pulse.Reset(retryRelease)
+		t.armPulse(retryRelease)
 		return
 	}
 	t.pulsing, t.stuck = false, false

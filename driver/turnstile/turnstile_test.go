@@ -38,6 +38,20 @@ func newGate(t *testing.T, c Config) *gate {
 	return g
 }
 
+func (g *gate) opened(t *testing.T, want bool) {
+	t.Helper()
+	if got := g.Open(); got != want {
+		t.Errorf("Open says %v at %v", got, time.Since(g.start))
+	}
+}
+
+func (g *gate) counted(t *testing.T, want Counts) {
+	t.Helper()
+	if got := g.Counts(); got != want {
+		t.Errorf("counts %+v at %v, want %+v", got, time.Since(g.start), want)
+	}
+}
+
 func TestTurnstile(t *testing.T) {
 	ms := func(n int) { time.Sleep(time.Duration(n) * time.Millisecond) }
 	short := Config{Pulse: 400 * time.Millisecond, Show: time.Second}
@@ -96,6 +110,58 @@ func TestTurnstile(t *testing.T) {
 			g.Open()
 			ms(5000)
 		}, []string{"0 relay true", "0 open", "400 relay false", "1000 closed", "1100 relay true", "1100 open", "1300 relay false", "1400 closed"}},
+		"somebody passes": {Config{Pulse: 400 * time.Millisecond, Show: time.Second, Entry: 5 * time.Second}, func(g *gate) {
+			g.Open()
+			ms(700)
+			g.opened(t, false) // still to pass
+			g.Passed()
+			g.opened(t, true)
+			ms(10_000)
+			g.Passed()
+			g.counted(t, Counts{Granted: 2, Passages: 1, NotEntered: 1, Unexpected: 1})
+		}, []string{
+			"0 relay true", "0 open", "400 relay false", "700 relay true", "1100 relay false", "1700 closed",
+		}},
+		"nobody passes": {Config{Pulse: 400 * time.Millisecond, Show: time.Second, Entry: 5 * time.Second}, func(g *gate) {
+			g.Open()
+			ms(4999)
+			g.opened(t, false)
+			ms(2)
+			g.opened(t, true)
+			g.Passed()
+			g.counted(t, Counts{Granted: 2, Passages: 1, NotEntered: 1})
+			ms(5000)
+		}, []string{
+			"0 relay true", "0 open", "400 relay false", "1000 closed", "5001 relay true", "5001 open", "5401 relay false", "6001 closed",
+		}},
+		"held until the passage": {Config{Show: time.Second, Entry: 5 * time.Second, Hold: true}, func(g *gate) {
+			g.Open()
+			ms(2000)
+			g.Passed()
+			g.counted(t, Counts{Granted: 1, Passages: 1})
+			g.opened(t, true)
+			ms(1000)
+			g.Passed()
+			ms(10_000)
+		}, []string{
+			"0 relay true", "0 open", "1000 closed", "2000 relay false", "2000 relay true", "2000 open", "3000 relay false", "3000 closed",
+		}},
+		"held, and nobody passes": {Config{Show: time.Second, Entry: 5 * time.Second, Hold: true}, func(g *gate) {
+			g.Open()
+			ms(20_000)
+			g.counted(t, Counts{Granted: 1, NotEntered: 1})
+		}, []string{"0 relay true", "0 open", "1000 closed", "5000 relay false"}},
+		"blocked": {short, func(g *gate) {
+			g.Rest(Idle)
+			g.Block(true)
+			g.opened(t, false)
+			ms(1000)
+			g.Block(false)
+			g.opened(t, true)
+			ms(100)
+			g.Block(true) // the pulse goes on
+			ms(5000)
+		}, []string{"0 idle", "0 fault", "1000 idle", "1000 relay true", "1000 open", "1400 relay false", "2000 fault"}},
 		"closed for good": {short, func(g *gate) {
 			g.Rest(Idle)
 			g.Open()
@@ -219,7 +285,8 @@ type kernelPulse struct {
 }
 
 func (k *kernelPulse) Busy() bool  { return time.Now().Before(k.until) }
-func (k *kernelPulse) Halt() error { k.halted = true; return nil }
+func (k *kernelPulse) Halt() error { k.halted, k.until = true, time.Time{}; return nil }
+func (k *kernelPulse) Arm() error  { k.halted = false; return nil }
 func (k *kernelPulse) Pulse(d time.Duration) error {
 	k.until = time.Now().Add(d + 20*time.Millisecond)
 	k.pulses = append(k.pulses, d)
