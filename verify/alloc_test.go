@@ -44,9 +44,9 @@ func TestVerifyAllocatesNothing(t *testing.T) {
 // round less than one allocation a frame down to nothing; this counts them all.
 func TestAMillionFramesAllocateNothing(t *testing.T) {
 	skipAllocations(t)
-	frames, passes := 1_000_000, acceptable(t, ES256)
+	frames, pooled, passes := 1_000_000, 4096, acceptable(t, ES256)
 	if testing.Short() {
-		frames = 10 * 4096
+		frames, pooled = 10*512, 512
 	}
 	rsa2048 := 0
 	for _, p := range acceptable(t, PS256) {
@@ -67,7 +67,7 @@ func TestAMillionFramesAllocateNothing(t *testing.T) {
 	// Of 64 frames one is right, one corrupted in its COSE message, so that it gets as far as the signature or
 	// near it, and the others in their text, where some change nothing.
 	random := rand.New(rand.NewPCG(3, 4))
-	pool := make([][]byte, 4096)
+	pool := make([][]byte, pooled)
 	moments := make([]int, len(pool))
 	for i := range pool {
 		which := random.IntN(len(passes))
@@ -116,7 +116,7 @@ func TestAMillionFramesAllocateNothing(t *testing.T) {
 	if frames/rounds >= len(pool) && slices.Min(mallocs[:]) != 0 {
 		t.Errorf("allocations in rounds of %d frames: %v", frames/rounds, mallocs)
 	}
-	if accepted < frames/64 || accepted > frames/40 {
+	if accepted < frames/64 || accepted > frames/30 {
 		t.Errorf("%d of %d frames accepted; the mixture is wrong", accepted, frames)
 	}
 	t.Logf("%d frames, %d accepted; allocations in rounds of %d: %v", frames, accepted, frames/rounds, mallocs)
