@@ -1,0 +1,62 @@
+package gpio
+
+import (
+	"runtime/debug"
+	"testing"
+	"time"
+
+	"periph.io/x/conn/v3/gpio"
+)
+
+func TestNothingIsAllocated(t *testing.T) {
+	if raceEnabled {
+		t.Skip("NOT TESTED: the race detector allocates")
+	}
+	defer debug.SetGCPercent(debug.SetGCPercent(-1))
+	sim := NewSimulated("soc", 8, nil)
+	out, err := sim.Board().OpenOutput(Line{Chip: "soc", Offset: 4, ActiveLow: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	in, err := sim.Board().OpenInput(Line{Chip: "soc", Offset: 2})
+	if err != nil {
+		t.Fatal(err)
+	}
+	files, _ := sysfs(t)
+	led, err := files.OpenLED("gate:relay")
+	if err != nil {
+		t.Fatal(err)
+	}
+	oneshot, err := files.OpenOneshot("gate:relay")
+	if err != nil {
+		t.Fatal(err)
+	}
+	length := time.Duration(0)
+	level := gpio.Low
+	for name, f := range map[string]func() error{
+		"Output.Out": func() error { level = !level; return out.Out(level) },
+		"LED.Out":    func() error { level = !level; return led.Out(level) },
+		"Oneshot.Pulse": func() error {
+			length = length%MaxPulse + MinPulse
+			oneshot.until = time.Time{}
+			return oneshot.Pulse(length)
+		},
+		"Input.Level": func() error { _, err := in.Level(); return err },
+		"an edge": func() error {
+			level = !level
+			sim.Set(2, level)
+			<-in.Edges()
+			return nil
+		},
+	} {
+		var failed error
+		n := testing.AllocsPerRun(1000, func() {
+			if err := f(); err != nil {
+				failed = err
+			}
+		})
+		if n != 0 || failed != nil {
+			t.Errorf("%s: %v allocations, %v", name, n, failed)
+		}
+	}
+}

@@ -1,0 +1,5 @@
+//go:build !race
+
+package gpio
+
+const raceEnabled = false

@@ -1,0 +1,299 @@
+package gpio
+
+import (
+	"encoding/binary"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+	"time"
+
+	"golang.org/x/sys/unix"
+	"periph.io/x/conn/v3/gpio"
+)
+
+// Change is a change of the physical level of a simulated output.
+type Change struct {
+	At     time.Time
+	Offset int    // of the line; -1 for an LED
+	LED    string // its name; empty for a line
+	Level  gpio.Level
+}
+
+// Simulated pretends to be a kernel with one GPIO chip, and with LEDs whose trigger "oneshot" works like Linux'. Its
+// lines are physical, as a meter would see them. It does not debounce.
+type Simulated struct {
+	label string
+	tell  func(Change)
+	start time.Time
+	gone  chan struct{}
+
+	mu    sync.Mutex
+	lines []simulatedLine
+	leds  map[string]*simulatedLED
+}
+
+type simulatedLine struct {
+	name     string
+	consumer string // "" if free
+	level    gpio.Level
+	driven   bool // from outside
+	request  *simulatedRequest
+}
+
+// NewSimulated makes a chip with that many lines, all low. If tell is not nil, it is told every change of an output, at the moment
+// it happens; it must neither wait nor call back.
+func NewSimulated(label string, lines int, tell func(Change)) *Simulated {
+	if tell == nil {
+		tell = func(Change) {}
+	}
+	return &Simulated{
+		label: label, tell: tell, start: time.Now(), gone: make(chan struct{}),
+		lines: make([]simulatedLine, lines), leds: map[string]*simulatedLED{},
+	}
+}
+
+// Board is the board with this chip and these LEDs.
+func (s *Simulated) Board() Board { return Board{kernel: s} }
+
+// NameLine gives a line a name.
+func (s *Simulated) NameLine(offset int, name string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.lines[offset].name = name
+}
+
+// Take lets somebody else use a line; with an empty consumer it is free again.
+func (s *Simulated) Take(offset int, consumer string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.lines[offset].consumer = consumer
+}
+
+// Set drives a line from outside. On an input whose level changes that is an edge; an output is stronger.
+func (s *Simulated) Set(offset int, level gpio.Level) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	l := &s.lines[offset]
+	if l.request != nil && l.request.flags&flagOutput != 0 {
+		return
+	}
+	changed := l.level != level
+	l.level, l.driven = level, true
+	if l.request != nil && changed {
+		l.request.edge(offset, l.request.logical(level), time.Since(s.start))
+	}
+}
+
+// Level is the level of a line.
+func (s *Simulated) Level(offset int) gpio.Level {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.lines[offset].level
+}
+
+// Unplug takes chip and LEDs away, for good.
+func (s *Simulated) Unplug() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.unplugged() {
+		close(s.gone)
+	}
+}
+
+func (s *Simulated) unplugged() bool {
+	select {
+	case <-s.gone:
+		return true
+	default:
+		return false
+	}
+}
+
+const simulatedName = "gpiochip0"
+
+func (s *Simulated) chipPaths(dir string) ([]string, error) {
+	if s.unplugged() {
+		return nil, nil
+	}
+	return []string{filepath.Join(dir, simulatedName)}, nil
+}
+
+func (s *Simulated) openChip(path string) (chip, error) {
+	if filepath.Base(path) != simulatedName {
+		return nil, &fs.PathError{Op: "open", Path: path, Err: unix.ENOENT}
+	}
+	return (*simulatedChip)(s), nil
+}
+
+// simulatedChip is an open chip of a Simulated.
+type simulatedChip Simulated
+
+func (c *simulatedChip) Close() error { return nil }
+
+func (c *simulatedChip) info(info *unix.GPIOChipInfo) error {
+	if (*Simulated)(c).unplugged() {
+		return unix.ENODEV
+	}
+	copy(info.Name[:], simulatedName)
+	copy(info.Label[:len(info.Label)-1], c.label)
+	info.Lines = uint32(len(c.lines))
+	return nil
+}
+
+func (c *simulatedChip) lineInfo(info *unix.GPIOV2LineInfo) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if (*Simulated)(c).unplugged() {
+		return unix.ENODEV
+	}
+	if info.Offset >= uint32(len(c.lines)) {
+		return unix.EINVAL
+	}
+	l := &c.lines[info.Offset]
+	copy(info.Name[:len(info.Name)-1], l.name)
+	copy(info.Consumer[:len(info.Consumer)-1], l.consumer)
+	info.Flags = flagInput
+	if l.request != nil {
+		info.Flags = l.request.flags
+	}
+	if l.consumer != "" {
+		info.Flags |= flagUsed
+	}
+	return nil
+}
+
+func (c *simulatedChip) request(r *unix.GPIOV2LineRequest) (handle, error) {
+	s := (*Simulated)(c)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	offset := r.Offsets[0]
+	switch {
+	case s.unplugged():
+		return nil, unix.ENODEV
+	case r.Num_lines != 1 || offset >= uint32(len(s.lines)):
+		return nil, unix.EINVAL
+	case s.lines[offset].consumer != "":
+		return nil, unix.EBUSY
+	}
+	l := &s.lines[offset]
+	h := &simulatedRequest{
+		board: s, offset: int(offset), flags: r.Config.Flags, closed: make(chan struct{}),
+		events: make(chan unix.GPIOV2LineEvent, max(r.Event_buffer_size, 1)),
+	}
+	l.consumer, l.request = text(r.Consumer[:]), h
+	if h.flags&flagOutput != 0 {
+		var values uint64
+		for _, a := range r.Config.Attrs[:r.Config.Num_attrs] {
+			if a.Attr.Id == unix.GPIO_V2_LINE_ATTR_ID_OUTPUT_VALUES && a.Mask&1 != 0 {
+				values = a.Attr.Flags
+			}
+		}
+		h.drive(values&1 != 0)
+	} else if !l.driven {
+		l.level = h.flags&flagBiasPullUp != 0
+	}
+	return h, nil
+}
+
+// simulatedRequest is a requested line. Its lines are guarded by the board's lock.
+type simulatedRequest struct {
+	board  *Simulated
+	offset int
+	flags  uint64
+	seqno  uint32
+	events chan unix.GPIOV2LineEvent
+	closed chan struct{}
+}
+
+// logical turns a physical level into a logical one, or back.
+func (h *simulatedRequest) logical(l gpio.Level) gpio.Level {
+	return l != (h.flags&flagActiveLow != 0)
+}
+
+func (h *simulatedRequest) drive(logical gpio.Level) {
+	l, level := &h.board.lines[h.offset], h.logical(logical)
+	if l.level != level {
+		l.level = level
+		h.board.tell(Change{At: time.Now(), Offset: h.offset, Level: level})
+	}
+}
+
+// edge queues an event. A full queue loses the oldest, as in the kernel.
+func (h *simulatedRequest) edge(offset int, level gpio.Level, at time.Duration) {
+	h.seqno++
+	e := unix.GPIOV2LineEvent{
+		Timestamp_ns: uint64(at), Id: unix.GPIO_V2_LINE_EVENT_FALLING_EDGE,
+		Offset: uint32(offset), Seqno: h.seqno, Line_seqno: h.seqno,
+	}
+	if level {
+		e.Id = unix.GPIO_V2_LINE_EVENT_RISING_EDGE
+	}
+	for {
+		select {
+		case h.events <- e:
+			return
+		default:
+		}
+		select {
+		case <-h.events:
+		default:
+		}
+	}
+}
+
+func (h *simulatedRequest) get(v *unix.GPIOV2LineValues) error {
+	h.board.mu.Lock()
+	defer h.board.mu.Unlock()
+	if h.board.unplugged() {
+		return unix.ENODEV
+	}
+	if v.Bits = 0; h.logical(h.board.lines[h.offset].level) {
+		v.Bits = 1
+	}
+	return nil
+}
+
+func (h *simulatedRequest) set(v *unix.GPIOV2LineValues) error {
+	h.board.mu.Lock()
+	defer h.board.mu.Unlock()
+	switch {
+	case h.board.unplugged():
+		return unix.ENODEV
+	case h.flags&flagOutput == 0:
+		return unix.EPERM
+	}
+	if v.Mask&1 != 0 {
+		h.drive(v.Bits&1 != 0)
+	}
+	return nil
+}
+
+func (h *simulatedRequest) Read(b []byte) (int, error) {
+	if len(b) < eventSize {
+		return 0, unix.EINVAL
+	}
+	select {
+	case e := <-h.events:
+		return binary.Encode(b, binary.NativeEndian, e)
+	case <-h.closed:
+		return 0, os.ErrClosed
+	case <-h.board.gone:
+		return 0, unix.ENODEV
+	}
+}
+
+// Close leaves the level as it is, as most chips do.
+func (h *simulatedRequest) Close() error {
+	h.board.mu.Lock()
+	defer h.board.mu.Unlock()
+	if slices.ContainsFunc(h.board.lines, func(l simulatedLine) bool { return l.request == h }) {
+		l := &h.board.lines[h.offset]
+		l.request, l.consumer = nil, ""
+		close(h.closed)
+		return nil
+	}
+	return fmt.Errorf("line %d: %w", h.offset, os.ErrClosed)
+}

@@ -1,0 +1,206 @@
+package gpio
+
+import (
+	"io"
+	"io/fs"
+	"maps"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+	"periph.io/x/conn/v3/gpio"
+)
+
+// simulatedTick is a jiffy at 250 Hz.
+const simulatedTick = 4 * time.Millisecond
+
+// simulatedLED follows drivers/leds/led-core.c and trigger/ledtrig-oneshot.c, but for lateness, which it has none of.
+type simulatedLED struct {
+	board  *Simulated
+	name   string
+	level  gpio.Level
+	epoch  int  // counts changes of the trigger
+	armed  bool // the trigger is oneshot
+	delay  map[string]time.Duration
+	invert bool
+	stop   bool // the next tick ends the pulse
+	timer  *time.Timer
+	timing int // counts starts and stops of the timer; odd while it is pending
+}
+
+// AddLED adds an LED, off and without trigger.
+func (s *Simulated) AddLED(name string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.leds[name] = &simulatedLED{board: s, name: name}
+}
+
+// LED is whether an LED is on.
+func (s *Simulated) LED(name string) gpio.Level {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.leds[name].level
+}
+
+func (l *simulatedLED) set(level gpio.Level) {
+	if l.level != level {
+		l.level = level
+		l.board.tell(Change{At: time.Now(), Offset: -1, LED: l.name, Level: level})
+	}
+}
+
+func (l *simulatedLED) setTrigger(oneshot bool) {
+	l.stopTimer()
+	l.set(gpio.Low)
+	l.epoch++
+	l.armed, l.invert, l.stop = oneshot, false, false
+	l.delay = map[string]time.Duration{"delay_on": 100 * time.Millisecond, "delay_off": 100 * time.Millisecond}
+}
+
+func (l *simulatedLED) pending() bool { return l.timing%2 == 1 }
+
+func (l *simulatedLED) stopTimer() {
+	if l.pending() {
+		l.timing++
+		l.timer.Stop()
+	}
+}
+
+func (l *simulatedLED) startTimer(after time.Duration) {
+	l.timing++
+	mine := l.timing
+	l.timer = time.AfterFunc(after, func() {
+		l.board.mu.Lock()
+		defer l.board.mu.Unlock()
+		if l.timing == mine && !l.board.unplugged() {
+			l.timing++
+			l.tick()
+		}
+	})
+}
+
+// shoot is led_blink_set_oneshot.
+func (l *simulatedLED) shoot() {
+	if l.pending() {
+		return
+	}
+	l.stop = false
+	switch {
+	case l.delay["delay_on"] == 0 && l.delay["delay_off"] == 0:
+		l.delay["delay_on"], l.delay["delay_off"] = 500*time.Millisecond, 500*time.Millisecond
+	case l.delay["delay_on"] == 0:
+		l.set(gpio.Low)
+		return
+	case l.delay["delay_off"] == 0:
+		l.set(gpio.High)
+		return
+	}
+	l.startTimer(simulatedTick)
+}
+
+// tick is led_timer_function.
+func (l *simulatedLED) tick() {
+	switch {
+	case l.delay["delay_on"] == 0 || l.delay["delay_off"] == 0:
+		l.set(gpio.Low)
+	case l.stop:
+		l.stop = false
+	case l.level == gpio.Low:
+		l.set(gpio.High)
+		l.stop = l.invert
+		l.startTimer(l.delay["delay_on"])
+	default:
+		l.set(gpio.Low)
+		l.stop = !l.invert
+		l.startTimer(l.delay["delay_off"])
+	}
+}
+
+// write is a write(2) to an attribute that was opened in the given epoch.
+func (l *simulatedLED) write(file, value string, epoch int) error {
+	if file == "trigger" {
+		if value != "none" && value != "oneshot" {
+			return unix.EINVAL
+		}
+		l.setTrigger(value == "oneshot")
+		return nil
+	}
+	n, err := strconv.ParseUint(value, 10, 31)
+	switch {
+	case err != nil:
+		return unix.EINVAL
+	case file == "brightness":
+		if n == 0 {
+			l.setTrigger(false)
+		} else if !l.pending() {
+			l.set(gpio.High)
+		}
+	case !l.armed || l.epoch != epoch:
+		return unix.ENODEV
+	case file == "shot":
+		l.shoot()
+	case file == "invert":
+		l.invert = n != 0
+		l.set(gpio.Level(l.invert))
+	default:
+		l.delay[file] = time.Duration(n) * time.Millisecond
+	}
+	return nil
+}
+
+func (s *Simulated) ledNames(string) ([]string, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Sorted(maps.Keys(s.leds)), nil
+}
+
+// simulatedAttribute is an open attribute of an LED.
+type simulatedAttribute struct {
+	led   *simulatedLED
+	file  string
+	epoch int
+}
+
+// attribute finds the LED and the file of a path.
+func (s *Simulated) attribute(path string, files ...string) (simulatedAttribute, error) {
+	led, file := s.leds[filepath.Base(filepath.Dir(path))], filepath.Base(path)
+	if s.unplugged() || led == nil || !slices.Contains(files, file) {
+		return simulatedAttribute{}, &fs.PathError{Op: "open", Path: path, Err: unix.ENOENT}
+	}
+	return simulatedAttribute{led, file, led.epoch}, nil
+}
+
+func (s *Simulated) openAttribute(path string) (io.WriteCloser, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	a, err := s.attribute(path, "brightness", "trigger", "delay_on", "delay_off", "invert", "shot")
+	if err == nil && !a.led.armed && a.file != "brightness" && a.file != "trigger" {
+		err = &fs.PathError{Op: "open", Path: path, Err: unix.ENOENT}
+	}
+	return a, err
+}
+
+func (s *Simulated) readAttribute(path string) (string, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	_, err := s.attribute(path, "max_brightness")
+	return "1", err
+}
+
+func (a simulatedAttribute) Write(b []byte) (int, error) {
+	s := a.led.board
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.unplugged() {
+		return 0, unix.ENODEV
+	}
+	if err := a.led.write(a.file, strings.TrimSuffix(string(b), "\n"), a.epoch); err != nil {
+		return 0, err
+	}
+	return len(b), nil
+}
+
+func (simulatedAttribute) Close() error { return nil }
