@@ -5,6 +5,8 @@
 # make bench   speed and allocations, peers in the same run
 # make dist    static binaries for every platform, with their hashes
 # make test-arm, make test-dist: what make check cannot: other processors, reproducible builds
+# make test-board          the gate on an emulated ARM board: real kernel, GPIO, LED class and USB serial (needs QEMU)
+# make test-board-full     the same, with the daemon killed and frozen at 200 random moments of a pulse each
 
 GO       ?= go
 FUZZTIME ?= 60s
@@ -21,7 +23,7 @@ BUILD = CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=false \
 
 DIST = dist/gatescan-linux-armv6 dist/gatescan-linux-armv7 dist/gatescan-linux-arm64 dist/gatescan-linux-amd64
 
-.PHONY: all run test check fuzz bench dist test-arm test-dist clean FORCE
+.PHONY: all run test check fuzz bench dist test-arm test-dist test-board test-board-full clean FORCE
 
 all: bin/gatescan bin/gatelab
 
@@ -37,7 +39,9 @@ test:
 check:
 	@unformatted=$$($(GOFUMPT) -l .); test -z "$$unformatted" || { echo "not formatted with gofumpt:"; echo "$$unformatted"; exit 1; }
 	$(GO) vet ./...
+	$(GO) vet -tags board ./cmd/gatescan ./driver/drivertest/...
 	$(STATICCHECK) ./...
+	$(STATICCHECK) -tags board ./cmd/gatescan ./driver/drivertest/...
 	$(GO) test -race ./...
 
 # go test fuzzes one target of one package at a time. Minimising is kept short: it would eat the time.
@@ -95,6 +99,13 @@ test-dist:
 		! readelf -l $$binary | grep -q INTERP || { echo "$$binary is not static"; exit 1; }; \
 	done; \
 	for sum in $$sums; do rm -rf $$(dirname $$(dirname $$sum)); done
+
+# Says which packages to install if one is missing. The board's kernel comes from the machine's own package sources.
+test-board:
+	$(GO) test -count=1 -timeout 15m -tags board -run '^TestBoard|^TestClock|^TestOff' -v ./driver/drivertest ./cmd/gatescan
+
+test-board-full:
+	GATESCAN_BOARD_MOMENTS=200 $(GO) test -count=1 -timeout 60m -tags board -run '^TestBoard' -v ./driver/drivertest ./cmd/gatescan
 
 clean:
 	rm -rf bin dist

@@ -53,9 +53,12 @@ directory = "lab/dsc"
 [policy]
 repeat_window = "15s"
 [turnstile]
-output = "simulated"
 pulse = "400ms"
 show = "600ms"
+[outputs]
+relay = "simulated"
+[daemon]
+runtime = %q
 `
 
 func runDemo(args []string, stdin io.Reader, stdout, stderr io.Writer) error {
@@ -143,7 +146,11 @@ func (d *demo) prepare() (err error) {
 	if d.module, d.line, err = pty.Open(); err != nil {
 		return fmt.Errorf("opening a terminal line: %w", err)
 	}
-	config := fmt.Sprintf(demoConfig, d.line.Name())
+	directory, err := filepath.Abs(d.dir)
+	if err != nil {
+		return err
+	}
+	config := fmt.Sprintf(demoConfig, d.line.Name(), filepath.Join(directory, "run"))
 	return os.WriteFile(filepath.Join(d.dir, "gatescan.toml"), []byte(config), 0o644)
 }
 

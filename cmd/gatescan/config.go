@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"gatescan/driver/gpio"
 	"gatescan/driver/scanner"
 	"gatescan/driver/turnstile"
 	"gatescan/trustsync"
@@ -33,6 +34,9 @@ type config struct {
 	Trust     trustConfig     `toml:"trust"`
 	Policy    policyConfig    `toml:"policy"`
 	Turnstile turnstileConfig `toml:"turnstile"`
+	Outputs   outputsConfig   `toml:"outputs"`
+	Inputs    inputsConfig    `toml:"inputs"`
+	Daemon    daemonConfig    `toml:"daemon"`
 }
 
 type readerConfig struct {
@@ -56,9 +60,32 @@ type policyConfig struct {
 }
 
 type turnstileConfig struct {
-	Output string   `toml:"output"`
-	Pulse  duration `toml:"pulse"`
-	Show   duration `toml:"show"`
+	Pulse duration `toml:"pulse"`
+	Show  duration `toml:"show"`
+	Entry duration `toml:"entry"`
+	Hold  bool     `toml:"hold"`
+}
+
+type outputsConfig struct {
+	Relay  outputSpec `toml:"relay"`
+	Green  outputSpec `toml:"green"`
+	Red    outputSpec `toml:"red"`
+	Yellow outputSpec `toml:"yellow"`
+	Buzzer outputSpec `toml:"buzzer"`
+}
+
+type inputsConfig struct {
+	Passage  inputSpec `toml:"passage"`
+	NotReady inputSpec `toml:"not_ready"`
+	Tamper   inputSpec `toml:"tamper"`
+	Fire     inputSpec `toml:"fire"`
+	Debounce duration  `toml:"debounce"`
+}
+
+type daemonConfig struct {
+	Runtime  string `toml:"runtime"`
+	Group    string `toml:"group"`
+	Watchdog string `toml:"watchdog"`
 }
 
 // duration is a time.Duration written like "400ms" or "10m".
@@ -86,12 +113,10 @@ func (d duration) String() string {
 	return s
 }
 
-// outputSimulated is the only output so far.
-//
-// TODO(issue 3): GPIO lines and LED-class outputs.
-const outputSimulated = "simulated"
-
-const maxRepeatWindow = time.Hour
+const (
+	maxRepeatWindow = time.Hour
+	maxDebounce     = time.Second
+)
 
 // tolerances are the words for what a policy may tolerate.
 var tolerances = map[string]verify.Tolerance{
@@ -115,8 +140,11 @@ func defaultConfig() config {
 		Trust:  trustConfig{Directory: "/etc/gatescan/dsc", Interval: duration(trustsync.DefaultInterval)},
 		Policy: policyConfig{Kinds: []string{"v", "t", "r"}, Tolerate: []string{}},
 		Turnstile: turnstileConfig{
-			Output: outputSimulated, Pulse: duration(turnstile.DefaultPulse), Show: duration(turnstile.DefaultShow),
+			Pulse: duration(turnstile.DefaultPulse), Show: duration(turnstile.DefaultShow), Entry: duration(5 * time.Second),
 		},
+		Outputs: outputsConfig{Relay: outputSpec{output{Kind: kindSimulated}}},
+		Inputs:  inputsConfig{Debounce: duration(30 * time.Millisecond)},
+		Daemon:  daemonConfig{Runtime: defaultRuntime},
 	}
 }
 
@@ -247,12 +275,67 @@ func (c *config) check() (mistakes []mistake) {
 		}
 	}
 	within("policy.repeat_window", c.Policy.RepeatWindow, 0, maxRepeatWindow)
-	if c.Turnstile.Output != outputSimulated {
-		bad("turnstile.output", "%q is no output; so far there is only %q", c.Turnstile.Output, outputSimulated)
-	}
 	within("turnstile.pulse", c.Turnstile.Pulse, turnstile.MinPulse, turnstile.MaxPulse)
 	within("turnstile.show", c.Turnstile.Show, turnstile.MinShow, turnstile.MaxShow)
+	within("turnstile.entry", c.Turnstile.Entry, time.Second, turnstile.MaxEntry)
+	if c.Turnstile.Hold && !c.Inputs.Passage.wired {
+		bad("turnstile.hold", "the arm would be free for all of turnstile.entry, for there is no passage input; wire inputs.passage, or use pulses")
+	}
+	if c.Turnstile.Hold && c.Outputs.Relay.Kind == kindOneshot && time.Duration(c.Turnstile.Entry) > gpio.MaxPulse {
+		bad("turnstile.entry", "the kernel holds a relay for %v at the most", duration(gpio.MaxPulse))
+	}
+	within("inputs.debounce", c.Inputs.Debounce, 0, maxDebounce)
+	for _, o := range c.Outputs.lamps() {
+		if o.spec.Kind == kindOneshot || o.spec.Kind == kindSimulated {
+			bad(o.key, "%q is only for the relay; a lamp is \"led NAME\" or \"line …\"", o.spec.output)
+		} else if o.spec.wired() && c.Outputs.Relay.Kind == kindSimulated {
+			bad(o.key, "the relay is simulated, and with it the lamps; wire outputs.relay first")
+		}
+	}
+	switch c.Outputs.Relay.Kind {
+	case "":
+		bad("outputs.relay", "is empty; a gate has a relay, if only a simulated one")
+	case kindLED:
+		bad("outputs.relay", "a LED has no pulse of its own; write \"oneshot %s\", so that the kernel ends it", c.Outputs.Relay.Name)
+	}
+	if !filepath.IsAbs(c.Daemon.Runtime) {
+		bad("daemon.runtime", "%q: give the full path of a directory, such as %s", c.Daemon.Runtime, defaultRuntime)
+	}
+	if c.Daemon.Watchdog != "" && !filepath.IsAbs(c.Daemon.Watchdog) {
+		bad("daemon.watchdog", "%q: give the full path of the device, such as /dev/watchdog, or leave it empty", c.Daemon.Watchdog)
+	}
 	return mistakes
+}
+
+// warnings names what is no mistake and yet may not be meant.
+func (c *config) warnings() (warnings []mistake) {
+	if c.Outputs.Relay.Kind == kindLine && c.Turnstile.Hold {
+		warnings = append(warnings, mistake{key: "turnstile.hold", text: "with a relay on a plain line, a frozen process holds the arm free " +
+			"until the watchdog ends it; prefer pulses, or a relay that the kernel pulses (oneshot)"})
+	}
+	return warnings
+}
+
+// keyedOutput is an output with its key.
+type keyedOutput struct {
+	key  string
+	spec outputSpec
+}
+
+func (o *outputsConfig) lamps() []keyedOutput {
+	return []keyedOutput{
+		{"outputs.green", o.Green}, {"outputs.red", o.Red}, {"outputs.yellow", o.Yellow}, {"outputs.buzzer", o.Buzzer},
+	}
+}
+
+// outputs lists what a configuration has the gate drive, the relay first.
+func (c *config) outputs() (outputs []output) {
+	for _, o := range append([]keyedOutput{{"outputs.relay", c.Outputs.Relay}}, c.Outputs.lamps()...) {
+		if o.spec.wired() {
+			outputs = append(outputs, o.spec.output)
+		}
+	}
+	return outputs
 }
 
 func unjoin(err error) []error {
@@ -294,7 +377,11 @@ func (c *config) scanner() scanner.Config {
 }
 
 func (c *config) turnstile() turnstile.Config {
-	return turnstile.Config{Pulse: time.Duration(c.Turnstile.Pulse), Show: time.Duration(c.Turnstile.Show)}
+	t := turnstile.Config{Pulse: time.Duration(c.Turnstile.Pulse), Show: time.Duration(c.Turnstile.Show), Hold: c.Turnstile.Hold}
+	if c.Inputs.Passage.wired {
+		t.Entry = time.Duration(c.Turnstile.Entry)
+	}
+	return t
 }
 
 func (c *config) policy() (p verify.Policy) {
@@ -305,48 +392,4 @@ func (c *config) policy() (p verify.Policy) {
 		p.Tolerate |= tolerances[word]
 	}
 	return p
-}
-
-const configUsage = `NAME
-    gatescan config - check a configuration file
-
-SYNOPSIS
-    gatescan config -check FILE
-    gatescan config -example
-
-DESCRIPTION
-    -check FILE   names every mistake with its line and what to do about it; if there is
-                  none, prints what is in effect, defaults included
-    -example      prints a file with every key at its default and explained
-
-EXIT STATUS
-    0  the file is good
-    2  it is not, or wrong usage
-`
-
-func runConfig(args []string, _ io.Reader, stdout, stderr io.Writer) (int, error) {
-	flags := newFlags()
-	check := flags.String("check", "", "")
-	example := flags.Bool("example", false, "")
-	if err := parseFlags(flags, args, 0); err != nil {
-		return 0, err
-	}
-	switch {
-	case *example && *check == "":
-		fmt.Fprint(stdout, exampleConfig)
-		return 0, nil
-	case *check == "" || *example:
-		return 0, usageError("say either -check FILE or -example")
-	}
-	c, err := readConfig(*check)
-	if err != nil {
-		return 0, err
-	}
-	effective, err := toml.Marshal(c)
-	if err != nil {
-		return 0, err
-	}
-	fmt.Fprintf(stderr, "%s: good\n", *check)
-	stdout.Write(effective)
-	return 0, nil
 }

@@ -52,7 +52,18 @@ func TestConfigMistakes(t *testing.T) {
 		"kind unknown":        {"[policy]\nkinds = [\"v\", \"x\"]\n", []string{`c.toml:2: policy.kinds: "x" is no kind`}},
 		"tolerance unknown":   {"[policy]\ntolerate = [\"all\"]\n", []string{`c.toml:2: policy.tolerate: "all" cannot be tolerated; there are alg_unprotected, no_prefix, not_compressed`}},
 		"window too long":     {"[policy]\nrepeat_window = \"2h\"\n", []string{`c.toml:2: policy.repeat_window: 2h is out of range; it must be 0s to 1h`}},
-		"output unknown":      {"[turnstile]\noutput = \"relay\"\n", []string{`c.toml:2: turnstile.output: "relay" is no output`}},
+		"output unknown":      {"[outputs]\nrelay = \"relay\"\n", []string{`c.toml:2: outputs.relay: "relay" is no output`}},
+		"relay missing":       {"[outputs]\nrelay = \"\"\n", []string{`c.toml:2: outputs.relay: is empty`}},
+		"relay as a LED":      {"[outputs]\nrelay = \"led gate:relay\"\n", []string{`c.toml:2: outputs.relay: a LED has no pulse of its own; write "oneshot gate:relay"`}},
+		"lamp as a oneshot":   {"[outputs]\nrelay = \"oneshot r\"\ngreen = \"oneshot g\"\n", []string{`c.toml:3: outputs.green: "oneshot g" is only for the relay`}},
+		"lamp, but no relay":  {"[outputs]\nred = \"led r\"\n", []string{`c.toml:2: outputs.red: the relay is simulated`}},
+		"line without offset": {"[outputs]\nrelay = \"line a b\"\n", []string{`c.toml:2: outputs.relay: "line a b" is no output: "b" is no offset on a chip; there are `}},
+		"LED with a path":     {"[outputs]\nrelay = \"oneshot ../x\"\n", []string{`c.toml:2: outputs.relay: "oneshot ../x" is no output: `}},
+		"input unknown":       {"[inputs]\nfire = \"led x\"\n", []string{`c.toml:2: inputs.fire: "led x" is no input: "led" is no kind of input; write "line CHIP OFFSET"`}},
+		"input negative":      {"[inputs]\nfire = \"line x -1\"\n", []string{`c.toml:2: inputs.fire: "line x -1" is no input: `}},
+		"hold, no passage":    {"[turnstile]\nhold = true\n", []string{`c.toml:2: turnstile.hold: the arm would be free for all of turnstile.entry`}},
+		"held too long":       {"[outputs]\nrelay = \"oneshot r\"\n[inputs]\npassage = \"line P\"\n[turnstile]\nhold = true\nentry = \"20s\"\n", []string{`c.toml:7: turnstile.entry: the kernel holds a relay for 10s`}},
+		"runtime relative":    {"[daemon]\nruntime = \"run\"\n", []string{`c.toml:2: daemon.runtime: "run": give the full path`}},
 		"directory empty":     {"[trust]\ndirectory = \"\"\n", []string{`c.toml:2: trust.directory: is empty`}},
 		"device relative":     {"[reader]\ndevice = \"ttyUSB0\"\n", []string{`c.toml:2: reader.device: device "ttyUSB0": give the full path`}},
 		"speed, parity, bits": {"[reader]\nbaud = 7\nparity = \"maybe\"\ndata_bits = 5\nstop_bits = 3\n", []string{`c.toml:2: reader.baud: `, `c.toml:3: reader.parity: `, `c.toml:4: reader.data_bits: `, `c.toml:5: reader.stop_bits: `}},
@@ -77,6 +88,37 @@ func TestConfigMistakes(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+func TestSpecsReadWhatTheyWrite(t *testing.T) {
+	for _, text := range []string{"", "simulated", "led gate:green", "oneshot gate:relay", "line BARRIER", "line pinctrl-bcm2835 17", "line chip 3 active-low"} {
+		var s outputSpec
+		if err := s.UnmarshalText([]byte(text)); err != nil {
+			t.Errorf("%q: %v", text, err)
+		}
+		if got, err := s.MarshalText(); err != nil || string(got) != text {
+			t.Errorf("%q is written as %q, %v", text, got, err)
+		}
+	}
+	for _, text := range []string{"", "line PASS", "line chip 4 active-low pull-up", "line chip 4 disabled"} {
+		var s inputSpec
+		if err := s.UnmarshalText([]byte(text)); err != nil {
+			t.Errorf("%q: %v", text, err)
+		}
+		if got, err := s.MarshalText(); err != nil || string(got) != text {
+			t.Errorf("%q is written as %q, %v", text, got, err)
+		}
+	}
+}
+
+func TestWarnings(t *testing.T) {
+	c, mistakes := parseConfig([]byte("[outputs]\nrelay = \"line chip 4\"\n[inputs]\npassage = \"line chip 5\"\n[turnstile]\nhold = true\n"))
+	if len(mistakes) > 0 || len(c.warnings()) != 1 {
+		t.Errorf("%v, %v", mistakes, c.warnings())
+	}
+	if c, _ := parseConfig([]byte(exampleConfig)); len(c.warnings()) != 0 {
+		t.Errorf("the example warns: %v", c.warnings())
 	}
 }
 

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding"
 	"reflect"
 	"strings"
 
@@ -47,12 +48,15 @@ func suggestion(key string) string {
 	return "; did you mean " + best + "?"
 }
 
+// readsText is the interface of what is written as one value.
+var readsText = reflect.TypeFor[encoding.TextUnmarshaler]()
+
 // knownKeys lists the keys of a configuration structure, tables before what is in them.
 func knownKeys(t reflect.Type, table string) (keys []string) {
 	for field := range t.Fields() {
 		key := table + field.Tag.Get("toml")
 		keys = append(keys, key)
-		if field.Type.Kind() == reflect.Struct {
+		if field.Type.Kind() == reflect.Struct && !reflect.PointerTo(field.Type).Implements(readsText) {
 			keys = append(keys, knownKeys(field.Type, key+".")...)
 		}
 	}

@@ -20,11 +20,15 @@ type gate struct {
 	repeats   repeats
 	turnstile *turnstile.Turnstile
 	counts    counters.Counters
+	closed    atomic.Bool                                                      // somebody released the outputs; nobody is let through until the daemon is started again
+	working   *heartbeat                                                       // of a verdict in progress
 	observe   func(v verify.Verdict, became verify.Reason, took time.Duration) // nil unless the gate is simulated
 }
 
 // handle is the whole life of one frame. It allocates nothing.
 func (g *gate) handle(f scanner.Frame, now time.Time) {
+	g.working.beat()
+	defer g.working.rest()
 	g.verifier.SetPolicy(*g.policy.Load())
 	v := g.verifier.Verify(f, g.trust(), now)
 	v = g.doubt(v, now)
@@ -43,6 +47,9 @@ func (g *gate) handle(f scanner.Frame, now time.Time) {
 func (g *gate) doubt(v verify.Verdict, now time.Time) verify.Verdict {
 	if v.Reason() >= verify.DSCNotValid && !g.clock.believed(now) {
 		return v.Refuse(verify.ClockUntrusted) // all that was found out from there on may be for the wrong time
+	}
+	if v.Accepted() && g.closed.Load() {
+		return v.Refuse(verify.GateClosed)
 	}
 	if g.repeats.seen(v, now) {
 		return v.Refuse(verify.Repeated)
@@ -80,7 +87,7 @@ func (g *gate) resting(readerUp bool, now time.Time) turnstile.Signal {
 	switch {
 	case !readerUp:
 		return turnstile.Fault
-	case g.trust() == nil || !g.clock.believed(now):
+	case g.closed.Load() || g.trust() == nil || !g.clock.believed(now):
 		return turnstile.Closed
 	}
 	return turnstile.Idle

@@ -49,9 +49,10 @@ device = %q
 [trust]
 directory = "lab/dsc"
 [turnstile]
-output = "simulated"
 pulse = "100ms"
 show = "200ms"
+[daemon]
+runtime = %q
 `
 
 func newRig(t *testing.T) *rig {
@@ -60,7 +61,7 @@ func newRig(t *testing.T) *rig {
 	r.lab = filepath.Join(buildGatelab(t), "gatelab")
 	r.run(r.lab, "", "init", "-country", "FR", filepath.Join(r.dir, "lab"))
 	r.plug()
-	r.config(fmt.Sprintf(rigConfig, r.device()))
+	r.config(r.standard())
 
 	binary := filepath.Join(t.TempDir(), "gatescan")
 	if out, err := exec.Command("go", "build", "-o", binary, ".").CombinedOutput(); err != nil {
@@ -88,6 +89,11 @@ func newRig(t *testing.T) *rig {
 		}
 	}()
 	return r
+}
+
+// standard is the configuration of the rig.
+func (r *rig) standard() string {
+	return fmt.Sprintf(rigConfig, r.device(), filepath.Join(r.dir, "run"))
 }
 
 func (r *rig) device() string { return filepath.Join(r.dir, "module") }
@@ -246,7 +252,7 @@ func TestDaemon(t *testing.T) {
 		t.Errorf("after a bad configuration: %+v", e)
 	}
 	// A good one does, without the reader being opened anew.
-	r.config(fmt.Sprintf(rigConfig, r.device()) + "[policy]\nrepeat_window = \"1m\"\n")
+	r.config(r.standard() + "[policy]\nrepeat_window = \"1m\"\n")
 	r.signal(syscall.SIGHUP)
 	r.waitLog("the configuration was read again")
 	if e := r.shows(good + "\r"); e.Reason != "accepted" {
@@ -283,7 +289,8 @@ func TestDaemon(t *testing.T) {
 func TestDaemonStartsWithNothing(t *testing.T) {
 	r := newRig(t)
 	r.waitLamp("idle")
-	r.config(fmt.Sprintf("[reader]\ndevice = %q\n[trust]\ndirectory = %q\ninterval = \"1s\"\n", r.dir+"/nowhere", r.dir+"/none"))
+	r.config(fmt.Sprintf("[reader]\ndevice = %q\n[trust]\ndirectory = %q\ninterval = \"1s\"\n[daemon]\nruntime = %q\n",
+		r.dir+"/nowhere", r.dir+"/none", r.dir+"/run"))
 	r.signal(syscall.SIGHUP)
 	r.waitLamp("fault")
 	if err := r.end(); err != nil {

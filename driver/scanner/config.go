@@ -48,6 +48,10 @@ type Config struct {
 	// OnState, if not nil, is called when Up has changed, and once with false if the port cannot be opened at the start. It
 	// is called by the goroutine of Run, which reads nothing meanwhile. It is not called because Run ends.
 	OnState func(up bool)
+
+	// OnTurn, if not nil, is called whenever the loop of Run comes round: after every idle gap or read, and before every
+	// attempt to open the port, which is at most 5 s apart. It proves that Run makes progress.
+	OnTurn func()
 }
 
 // Validate names every mistake in c and what would be right.

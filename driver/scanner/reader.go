@@ -52,6 +52,7 @@ func (r *Reader) Run(ctx context.Context, handle func(Frame)) error {
 	r.config = r.config.withDefaults()
 	defer r.up.Store(false)
 	for pause := minBackoff; ; pause = min(2*pause, maxBackoff) {
+		r.turn()
 		worked, err := r.session(ctx, handle)
 		if ctx.Err() != nil {
 			return nil
@@ -98,6 +99,7 @@ func (r *Reader) session(ctx context.Context, handle func(Frame)) (worked bool, 
 	opened := time.Now()
 	last := opened
 	for ctx.Err() == nil {
+		r.turn()
 		n, err := read(p, r.buf[:])
 		if err != nil {
 			return worked || r.Up() && time.Since(opened) >= maxBackoff, err
@@ -127,6 +129,12 @@ func (r *Reader) session(ctx context.Context, handle func(Frame)) (worked bool, 
 		dropping, worked, last = true, true, time.Now()
 	}
 	return worked, nil
+}
+
+func (r *Reader) turn() {
+	if r.config.OnTurn != nil {
+		r.config.OnTurn()
+	}
 }
 
 // frame takes the n bytes in r.buf, 0 meaning an idle gap, and wipes them there. It returns a frame if they complete one.

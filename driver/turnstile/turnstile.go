@@ -79,10 +79,10 @@ func (c Config) energised() time.Duration {
 
 // Counts is what became of the calls of Open that said true, and of the passages.
 type Counts struct {
-	Granted    uint64 // calls of Open that said true
-	Passages   uint64 // of these, followed by a passage
-	NotEntered uint64 // of these, not followed by one in time
-	Unexpected uint64 // passages that nobody was granted
+	Granted    uint64 `json:"granted"`     // calls of Open that said true
+	Passages   uint64 `json:"passages"`    // of these, followed by a passage
+	NotEntered uint64 `json:"not_entered"` // of these, not followed by one in time
+	Unexpected uint64 `json:"unexpected"`  // passages that nobody was granted
 }
 
 func (c Config) withDefaults() Config {

@@ -1,0 +1,228 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"gatescan/driver/gpio"
+	"gatescan/driver/scanner"
+	"gatescan/driver/turnstile"
+	"gatescan/trustsync"
+	"gatescan/verify"
+)
+
+// daemon is the running gate. Everything in it lives as long as the process, but for the reader, which begins anew
+// when its configuration changes.
+type daemon struct {
+	log       *slog.Logger
+	config    config
+	board     gpio.Board
+	hardware  *hardware
+	gate      *gate
+	turnstile *turnstile.Turnstile
+	syncer    *trustsync.Syncer
+	readerUp  atomic.Bool
+	stir      chan struct{} // something changed that the lamps should show
+
+	// inert makes every output inert, for good; once is enough.
+	inert func() error
+
+	progress       progress
+	reading, lamps *heartbeat
+}
+
+// How long a loop may take to come round.
+const (
+	readingLimit = 15 * time.Second // the reader's longest pause between two attempts is 5 s
+	verdictLimit = 2 * time.Second
+	lampsLimit   = 5 * time.Second
+)
+
+// newDaemon makes every output inert before anything else is opened.
+func newDaemon(c config, board gpio.Board, stdout io.Writer, log *slog.Logger) (*daemon, error) {
+	d := &daemon{log: log, config: c, board: board, stir: make(chan struct{}, 1)}
+	d.gate = &gate{verifier: verify.New(verify.Policy{}), clock: buildClock()}
+	var err error
+	if d.hardware, err = openHardware(c, board, stdout, &d.gate.counts, log); err != nil {
+		return nil, err
+	}
+	if d.hardware.simulation != nil {
+		d.gate.observe = d.hardware.simulation.decided
+	}
+	d.turnstile = turnstile.New(c.turnstile(), d.hardware.relay, d.hardware.lamps, log)
+	d.gate.turnstile = d.turnstile
+	d.inert = sync.OnceValue(func() error { return errors.Join(d.turnstile.Close(), d.hardware.close()) })
+	d.syncer = trustsync.New(trustsync.Directory(c.Trust.Directory), time.Duration(c.Trust.Interval), log)
+	d.gate.trust = d.syncer.Current
+
+	d.reading = d.progress.watch("reader", readingLimit)
+	d.lamps = d.progress.watch("turnstile", lampsLimit)
+	d.gate.working = d.progress.watch("verdict", verdictLimit)
+	d.gate.working.rest()
+	d.apply(c)
+	return d, nil
+}
+
+// apply puts a configuration into force, but for the reader, and for what is opened once.
+func (d *daemon) apply(c config) {
+	if c.Outputs != d.config.Outputs || c.Inputs != d.config.Inputs || c.Daemon != d.config.Daemon {
+		d.log.Warn("other outputs, inputs and daemon settings are in force only after a restart")
+		c.Outputs, c.Inputs, c.Daemon = d.config.Outputs, d.config.Inputs, d.config.Daemon
+	}
+	d.config = c
+	policy := c.policy()
+	d.gate.policy.Store(&policy)
+	if policy.Tolerate != 0 {
+		d.log.Warn("passes that deviate from the specification are let through", "tolerated", toleranceNames(policy.Tolerate))
+	}
+	for _, warning := range c.warnings() {
+		d.log.Warn(warning.text, "key", warning.key)
+	}
+	d.gate.repeats.setWindow(time.Duration(c.Policy.RepeatWindow))
+	d.turnstile.Configure(c.turnstile())
+	d.syncer.Configure(trustsync.Directory(c.Trust.Directory), time.Duration(c.Trust.Interval))
+}
+
+// serve lets the gate work until ctx ends. A value on reload makes it read the configuration again.
+func (d *daemon) serve(ctx context.Context, held *lock, read func() (config, error), reload <-chan os.Signal) error {
+	control, err := listenControl(held, d.config.Daemon.Group, d.log)
+	if err != nil {
+		return err
+	}
+	var device *watchdogDevice
+	if path := d.config.Daemon.Watchdog; path != "" {
+		if device, err = openWatchdogDevice(path, maxWatchdogTimeout); err != nil {
+			return errors.Join(err, control.Close())
+		}
+	}
+	watchdog := newWatchdog(&d.progress, device, d.log)
+
+	var parts sync.WaitGroup
+	parts.Go(func() { control.serve(ctx, handlers{commandRelease: d.release, commandState: d.state}) })
+	parts.Go(func() { watchdog.run(ctx) })
+	parts.Go(func() { d.syncer.Run(ctx) })
+	parts.Go(func() { d.tend(ctx) })
+	listen(ctx, d.config, d.board, d.turnstile, d.log, &parts)
+	endReader := d.startReader(ctx)
+	watchdog.ready()
+	for ctx.Err() == nil {
+		select {
+		case <-ctx.Done():
+		case <-reload:
+			watchdog.reloading()
+			c, err := read()
+			if err != nil {
+				d.log.Error("the new configuration is refused, the old one stays in force", "err", err)
+				watchdog.ready()
+				continue
+			}
+			otherReader := c.Reader != d.config.Reader
+			d.apply(c)
+			d.log.Info("the configuration was read again")
+			if otherReader {
+				endReader()
+				endReader = d.startReader(ctx)
+			}
+			watchdog.ready()
+		}
+	}
+	watchdog.stopping()
+	endReader()
+	parts.Wait()
+	return watchdog.close()
+}
+
+// close leaves every output inert, the relay first.
+func (d *daemon) close() error {
+	err := d.inert()
+	if d.hardware.simulation != nil {
+		if n := d.hardware.simulation.close(); n > 0 {
+			d.log.Warn("events of the simulated gate were dropped because nobody read them", "count", n)
+		}
+	}
+	accepted, refused := d.gate.counts.Totals()
+	d.log.Info("ended", "accepted", accepted, "refused", refused, "tolerated", d.gate.counts.Tolerated(verify.TolerateAll))
+	return err
+}
+
+// release makes every output inert, and keeps the gate closed until the daemon is started again.
+func (d *daemon) release(context.Context) (any, error) {
+	d.gate.closed.Store(true)
+	d.log.Warn("the outputs are released; the gate is closed until the daemon is started again")
+	err := d.inert()
+	return releaseEach(d.config.outputs(), func(output) error { return err }), nil
+}
+
+// daemonState is what the state command answers.
+type daemonState struct {
+	Version  string `json:"version"`
+	Reader   bool   `json:"reader_up"`
+	Loaded   int    `json:"dscs"`
+	Closed   bool   `json:"closed"`
+	Accepted uint64 `json:"accepted"`
+	Refused  uint64 `json:"refused"`
+	turnstile.Counts
+}
+
+func (d *daemon) state(context.Context) (any, error) {
+	s := daemonState{
+		Version: version, Reader: d.readerUp.Load(), Loaded: d.syncer.State().Loaded, Closed: d.gate.closed.Load(),
+		Counts: d.turnstile.Counts(),
+	}
+	s.Accepted, s.Refused = d.gate.counts.Totals()
+	return s, nil
+}
+
+// startReader begins to read the barcode module. What it returns ends that, and waits for it.
+func (d *daemon) startReader(ctx context.Context) (end func()) {
+	c := d.config.scanner()
+	c.OnTurn = d.reading.beat
+	c.OnState = func(up bool) {
+		d.readerUp.Store(up)
+		select {
+		case d.stir <- struct{}{}:
+		default:
+		}
+	}
+	reader := scanner.NewReader(c, d.log)
+	ctx, cancel := context.WithCancel(ctx)
+	var done sync.WaitGroup
+	done.Go(func() {
+		err := reader.Run(ctx, func(f scanner.Frame) { d.gate.handle(f, time.Now()) })
+		if ctx.Err() == nil {
+			d.log.Error("the reader ended", "err", err)
+		}
+		d.readerUp.Store(false)
+	})
+	return func() {
+		cancel()
+		done.Wait()
+	}
+}
+
+// tendInterval is how soon the lamps follow what does not stir: trust data that came, a clock that was set.
+const tendInterval = 500 * time.Millisecond
+
+// tend keeps what the turnstile shows between passes up to date, and forgets old passes.
+func (d *daemon) tend(ctx context.Context) {
+	ticker := time.NewTicker(tendInterval)
+	defer ticker.Stop()
+	for { // closed until the reader has been tried
+		select {
+		case <-ctx.Done():
+			return
+		case <-d.stir:
+		case <-ticker.C:
+		}
+		now := time.Now()
+		d.turnstile.Rest(d.gate.resting(d.readerUp.Load(), now))
+		d.gate.repeats.expire(now)
+		d.lamps.beat()
+	}
+}

@@ -1,0 +1,210 @@
+package main
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"gatescan/cmd/gatescan/counters"
+	"gatescan/driver/gpio"
+	"gatescan/driver/turnstile"
+
+	pgpio "periph.io/x/conn/v3/gpio"
+)
+
+func parsed(t *testing.T, file string) config {
+	t.Helper()
+	c, mistakes := parseConfig([]byte(file))
+	if len(mistakes) > 0 {
+		t.Fatal(&configError{"test", mistakes})
+	}
+	return c
+}
+
+// wired is a gate with every output and input on a simulated chip: levels are physical.
+const wired = `[outputs]
+relay = "line chip 0 active-low"
+green = "line chip 1"
+red = "led gate:red"
+buzzer = "line chip 2"
+[inputs]
+passage = "line chip 3"
+not_ready = "line chip 4 active-low"
+tamper = "line chip 5"
+fire = "line chip 6"
+debounce = "0s"
+`
+
+func TestHardware(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		sim := gpio.NewSimulated("chip", 8, nil)
+		sim.AddLED("gate:red")
+		sim.Set(4, pgpio.High) // ready
+		sim.Set(0, pgpio.High) // the relay is wired active-low: inert before anybody drives it
+		var log strings.Builder
+		logger := slog.New(slog.NewTextHandler(&log, nil))
+		c := parsed(t, wired)
+		h, err := openHardware(c, sim.Board(), io.Discard, nil, logger)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !bool(sim.Level(0)) {
+			t.Error("the relay is energised by opening it")
+		}
+		gate := turnstile.New(c.turnstile(), h.relay, h.lamps, logger)
+		ctx, cancel := context.WithCancel(t.Context())
+		var parts sync.WaitGroup
+		listen(ctx, c, sim.Board(), gate, logger, &parts)
+		synctest.Wait()
+		gate.Rest(turnstile.Idle)
+
+		if !gate.Open() || bool(sim.Level(0)) || !bool(sim.Level(1)) {
+			t.Errorf("a pass: relay high=%v, green %v", bool(sim.Level(0)), bool(sim.Level(1)))
+		}
+		time.Sleep(turnstile.DefaultPulse + time.Millisecond)
+		if !bool(sim.Level(0)) || gate.Open() {
+			t.Error("the pulse is not over, or somebody else was let through before the first one had passed")
+		}
+		sim.Set(3, pgpio.High)
+		synctest.Wait()
+		sim.Set(3, pgpio.Low)
+		synctest.Wait()
+		if got, want := gate.Counts(), (turnstile.Counts{Granted: 1, Passages: 1}); got != want {
+			t.Errorf("%+v, want %+v", got, want)
+		}
+
+		sim.Set(4, pgpio.Low) // not ready
+		synctest.Wait()
+		if gate.Open() {
+			t.Error("let somebody through although the turnstile is not ready")
+		}
+		sim.Set(5, pgpio.High) // and tampered with
+		synctest.Wait()
+		sim.Set(4, pgpio.High)
+		synctest.Wait()
+		if gate.Open() {
+			t.Error("let somebody through although the turnstile is tampered with")
+		}
+		sim.Set(5, pgpio.Low)
+		synctest.Wait()
+		sim.Set(6, pgpio.High) // fire: only told
+		synctest.Wait()
+		if !gate.Open() {
+			t.Error("does not open")
+		}
+		if err := gate.Close(); err != nil {
+			t.Error(err)
+		}
+		cancel()
+		parts.Wait()
+		if err := h.close(); err != nil {
+			t.Error(err)
+		}
+		if !bool(sim.Level(0)) || bool(sim.Level(1)) || bool(sim.Level(2)) || sim.LED("gate:red") != pgpio.Low {
+			t.Error("not everything is inert at the end")
+		}
+		for _, said := range []string{"input=not_ready active=true", "input=tamper active=true", "fire alarm"} {
+			if !strings.Contains(log.String(), said) {
+				t.Errorf("the log does not say %q:\n%s", said, &log)
+			}
+		}
+	})
+}
+
+func TestHardwareOneshot(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		sim := gpio.NewSimulated("chip", 8, nil)
+		sim.AddLED("gate:relay")
+		c := parsed(t, "[outputs]\nrelay = \"oneshot gate:relay\"\n")
+		h, err := openHardware(c, sim.Board(), io.Discard, nil, slog.New(slog.DiscardHandler))
+		if err != nil {
+			t.Fatal(err)
+		}
+		gate := turnstile.New(c.turnstile(), h.relay, h.lamps, slog.New(slog.DiscardHandler))
+		opened := gate.Open()
+		time.Sleep(10 * time.Millisecond) // the kernel begins with its next tick
+		if !opened || sim.LED("gate:relay") != pgpio.High {
+			t.Errorf("opened %v, relay %v", opened, sim.LED("gate:relay"))
+		}
+		time.Sleep(turnstile.DefaultPulse + 200*time.Millisecond)
+		if sim.LED("gate:relay") != pgpio.Low {
+			t.Error("does not close")
+		}
+		if !gate.Open() {
+			t.Error("does not open again")
+		}
+		if err := gate.Close(); err != nil || sim.LED("gate:relay") != pgpio.Low {
+			t.Error("energised after Close", err)
+		}
+		if err := h.close(); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// What cannot be opened is named, and leaves nothing open.
+func TestHardwareErrors(t *testing.T) {
+	for name, want := range map[string]string{
+		"[outputs]\nrelay = \"line other 0\"\n":                              "outputs.relay: ",
+		"[outputs]\nrelay = \"line chip 9\"\n":                               "outputs.relay: ",
+		"[outputs]\nrelay = \"line chip 0\"\ngreen = \"line chip 7\"\n":      "outputs.green: ",
+		"[outputs]\nrelay = \"oneshot nowhere\"\n":                           "outputs.relay: ",
+		"[outputs]\nrelay = \"line chip 0\"\nbuzzer = \"led nowhere\"\n":     "outputs.buzzer: ",
+		"[outputs]\nrelay = \"line chip 0\"\nred = \"line chip 0\"\n":        "outputs.red: ",
+		"[outputs]\nrelay = \"line BARRIER\"\nred = \"line NO_SUCH_LINE\"\n": "outputs.red: ",
+	} {
+		sim := gpio.NewSimulated("chip", 8, nil)
+		sim.NameLine(1, "BARRIER")
+		sim.Take(7, "somebody else")
+		c := parsed(t, name)
+		_, err := openHardware(c, sim.Board(), io.Discard, &counters.Counters{}, slog.New(slog.DiscardHandler))
+		if err == nil || !strings.HasPrefix(err.Error(), want) {
+			t.Errorf("%q: %v", name, err)
+		}
+		for _, offset := range []int{0, 1} {
+			out, err := sim.Board().OpenOutput(gpio.Line{Chip: "chip", Offset: offset})
+			if err != nil {
+				t.Errorf("%q: line %d is still open: %v", name, offset, err)
+				continue
+			}
+			out.Close()
+		}
+	}
+}
+
+// An input that blocks blocks while it cannot be read, and is read again.
+func TestLostInput(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		sim := gpio.NewSimulated("chip", 8, nil)
+		c := parsed(t, "[outputs]\nrelay = \"line chip 0\"\n[inputs]\nnot_ready = \"line chip 4\"\ndebounce = \"0s\"\n")
+		h, err := openHardware(c, sim.Board(), io.Discard, nil, slog.New(slog.DiscardHandler))
+		if err != nil {
+			t.Fatal(err)
+		}
+		gate := turnstile.New(c.turnstile(), h.relay, h.lamps, slog.New(slog.DiscardHandler))
+		other := gpio.NewSimulated("chip", 8, nil)
+		other.Take(4, "somebody else")
+		ctx, cancel := context.WithCancel(t.Context())
+		var parts sync.WaitGroup
+		listen(ctx, c, other.Board(), gate, slog.New(slog.DiscardHandler), &parts)
+		synctest.Wait()
+		if gate.Open() {
+			t.Error("let somebody through although nobody knows whether the turnstile is ready")
+		}
+		other.Take(4, "")
+		time.Sleep(2 * reopenInput)
+		synctest.Wait()
+		if !gate.Open() {
+			t.Error("does not open although the input can be read again")
+		}
+		cancel()
+		parts.Wait()
+		gate.Close()
+		h.close()
+	})
+}

@@ -1,0 +1,233 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// What a helper process does; its environment says which.
+const (
+	helperVariable = "GATESCAN_TEST_HELPER"
+
+	helperServes   = "serves"   // a daemon: lock, outputs, a line, control socket
+	helperStarts   = "starts"   // a daemon whose control socket comes late
+	helperDeaf     = "deaf"     // a daemon that does not serve its control socket
+	helperJammed   = "jammed"   // a daemon whose handlers never return
+	helperUnable   = "unable"   // a daemon whose line does not obey
+	helperMute     = "mute"     // holds the lock and nothing else
+	helperImpostor = "impostor" // holds the lock, but the lock file names another process
+	helperLocks    = "locks"    // tries to take the lock, says what came of it and ends
+	helperAsks     = "asks"     // asks for the state, says what came of it and ends
+)
+
+// The test binary becomes a helper before it becomes a test.
+func init() {
+	mode, rest, _ := strings.Cut(os.Getenv(helperVariable), " ")
+	if mode == "" {
+		return
+	}
+	if err := help(mode, strings.Fields(rest)); err != nil {
+		fmt.Println("failed:", err)
+		os.Exit(1)
+	}
+	os.Exit(0)
+}
+
+// help expects the runtime directory, the line, and what else the mode needs.
+func help(mode string, args []string) error {
+	dir, line := args[0], args[1]
+	// A name like that is why field 22 of /proc/PID/stat is counted from the last parenthesis; and like the real daemon
+	// it keeps its memory private, which makes root the owner of /proc/PID.
+	name := append([]byte(") R 1 (2"), 0)
+	if err := errors.Join(os.WriteFile("/proc/self/comm", name[:8], 0), unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0)); err != nil {
+		return err
+	}
+	switch mode {
+	case helperAsks:
+		_, err := askControl(context.Background(), dir, commandState)
+		return err
+	case helperImpostor:
+		held, err := acquireLock(dir)
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(held.file, "%10s %20s\n", args[2], args[3])
+		return holdLine(line)
+	}
+	held, err := acquireLock(dir)
+	if err != nil {
+		return err
+	}
+	switch mode {
+	case helperLocks:
+		fmt.Println("ready")
+		return nil
+	case helperMute:
+		return holdLine(line)
+	}
+	if err := writeOutputs(held, []output{testLine}); err != nil {
+		return err
+	}
+	if mode == helperStarts {
+		fmt.Println("ready")
+		time.Sleep(300 * time.Millisecond)
+	}
+	control, err := listenControl(held, "", slog.New(slog.DiscardHandler))
+	if err != nil {
+		return err
+	}
+	closed := false
+	commands := handlers{
+		commandRelease: func(context.Context) (any, error) {
+			closed = true
+			return releaseEach([]output{testLine}, func(output) error {
+				if mode == helperUnable {
+					return errors.New("input/output error")
+				}
+				return os.WriteFile(line, []byte("0"), 0)
+			}), nil
+		},
+		commandState: func(context.Context) (any, error) { return map[string]bool{"closed": closed}, nil },
+	}
+	if mode == helperJammed {
+		commands[commandRelease] = func(context.Context) (any, error) { select {} }
+	}
+	if mode != helperDeaf {
+		go control.serve(context.Background(), commands)
+	}
+	return holdLine(line)
+}
+
+// holdLine energises a line for ever, and reserves it like the kernel does: it cannot be opened by another process.
+func holdLine(path string) error {
+	f, err := openFileLine(path, "1")
+	if err != nil {
+		return err
+	}
+	fmt.Println("ready")
+	time.Sleep(time.Hour)
+	return f.Close()
+}
+
+var testLine = output{Kind: kindLine, Chip: "pinctrl-bcm2711", Offset: 17, ActiveLow: true}
+
+// openFileLine is a line whose level is in a file.
+func openFileLine(path, level string) (*os.File, error) {
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o644)
+	if err != nil {
+		return nil, err
+	}
+	if unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB) != nil {
+		f.Close()
+		return nil, fmt.Errorf("%s: %w", path, unix.EBUSY)
+	}
+	_, err = f.WriteAt([]byte(level), 0)
+	return f, err
+}
+
+// helper is a running one.
+type helper struct {
+	t    *testing.T
+	cmd  *exec.Cmd
+	dir  string // its runtime directory
+	line string // the file of its line
+}
+
+// newPlace is where helpers of any user can work.
+func newPlace(t *testing.T) helper {
+	t.Helper()
+	parent, err := os.MkdirTemp("", "gatescan")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(parent) })
+	if err := os.Chmod(parent, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	return helper{t: t, dir: filepath.Join(parent, "run"), line: filepath.Join(parent, "line")}
+}
+
+// start runs a helper until it is ready; what it says otherwise is returned.
+func (h *helper) start(user int, mode string, more ...any) (said string) {
+	h.t.Helper()
+	h.cmd = exec.Command("/proc/self/exe") // which another user could not reach by its path
+	h.cmd.Env = append(os.Environ(), helperVariable+"="+strings.TrimSpace(fmt.Sprintln(append([]any{mode, h.dir, h.line}, more...)...)))
+	if user != os.Geteuid() {
+		h.cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uint32(user), Gid: uint32(user)}}
+	}
+	h.cmd.Stderr = os.Stderr
+	stdout, err := h.cmd.StdoutPipe()
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	if err := h.cmd.Start(); err != nil {
+		h.t.Fatal(err)
+	}
+	running := h.cmd
+	h.t.Cleanup(func() { running.Process.Kill(); running.Wait() })
+	said, err = bufio.NewReader(stdout).ReadString('\n')
+	if err != nil && said == "" {
+		said = err.Error()
+	}
+	return strings.TrimSpace(said)
+}
+
+func (h *helper) mustStart(mode string, more ...any) {
+	h.t.Helper()
+	if said := h.start(os.Geteuid(), mode, more...); said != "ready" {
+		h.t.Fatalf("the helper says %q", said)
+	}
+}
+
+func (h *helper) signal(s syscall.Signal) {
+	h.t.Helper()
+	if err := h.cmd.Process.Signal(s); err != nil {
+		h.t.Fatal(err)
+	}
+}
+
+// end waits for the process to be dead, and says what of.
+func (h *helper) end() syscall.WaitStatus {
+	h.t.Helper()
+	timeout := time.AfterFunc(10*time.Second, func() { h.cmd.Process.Signal(syscall.SIGQUIT) })
+	defer timeout.Stop()
+	h.cmd.Wait()
+	return h.cmd.ProcessState.Sys().(syscall.WaitStatus)
+}
+
+// alive says whether the process still runs, be it stopped.
+func (h *helper) alive() bool {
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", h.cmd.Process.Pid))
+	state := string(stat[strings.LastIndexByte(string(stat), ')')+1:])
+	return err == nil && !strings.HasPrefix(state, " Z")
+}
+
+func (h *helper) level() string {
+	h.t.Helper()
+	b, err := os.ReadFile(h.line)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	return string(b)
+}
+
+func mustJSON[T any](t *testing.T, data []byte) (v T) {
+	t.Helper()
+	if err := json.Unmarshal(data, &v); err != nil {
+		t.Fatalf("%v in %q", err, data)
+	}
+	return v
+}

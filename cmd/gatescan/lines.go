@@ -1,0 +1,132 @@
+package main
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	"gatescan/driver/gpio"
+)
+
+// How outputs and inputs are written in a configuration: a kind, and what it needs.
+const (
+	outputForms = `"simulated", "oneshot NAME" or "led NAME" (of /sys/class/leds), "line CHIP OFFSET" or "line NAME", with "active-low" behind it where it is so`
+	inputForms  = `"line CHIP OFFSET" or "line NAME", and behind it "active-low", "pull-up", "pull-down" or "disabled" (no pull)`
+)
+
+// outputSpec is an output in a configuration. Empty is one that is not wired.
+type outputSpec struct{ output }
+
+func (s outputSpec) wired() bool { return s.Kind != "" }
+
+func (s *outputSpec) UnmarshalText(text []byte) error {
+	words := strings.Fields(string(text))
+	*s = outputSpec{}
+	if len(words) == 0 {
+		return nil
+	}
+	s.Kind = outputKind(words[0])
+	var err error
+	switch words = words[1:]; {
+	case s.Kind == kindLine:
+		var line gpio.Line
+		line, err = parseLine(words, false)
+		s.Chip, s.Offset, s.Name, s.ActiveLow = line.Chip, line.Offset, line.Name, line.ActiveLow
+	case len(words) == 1 && s.Kind != kindSimulated:
+		s.Name = words[0]
+	case len(words) > 0:
+		err = fmt.Errorf("%q is too much", strings.Join(words, " "))
+	}
+	if err == nil {
+		err = s.validate()
+	}
+	if err != nil {
+		return fmt.Errorf("%q is no output: %w; there are %s", text, err, outputForms)
+	}
+	return nil
+}
+
+func (s outputSpec) MarshalText() ([]byte, error) {
+	switch {
+	case s.Kind == kindLine:
+		return []byte(formatLine(s.line())), nil
+	case s.Name != "":
+		return []byte(string(s.Kind) + " " + s.Name), nil
+	}
+	return []byte(s.Kind), nil
+}
+
+// inputSpec is an input in a configuration. The zero inputSpec is one that is not wired.
+type inputSpec struct {
+	wired bool
+	line  gpio.Line
+}
+
+func (s *inputSpec) UnmarshalText(text []byte) error {
+	words := strings.Fields(string(text))
+	*s = inputSpec{}
+	if len(words) == 0 {
+		return nil
+	}
+	err := fmt.Errorf("%q is no kind of input", words[0])
+	if words[0] == string(kindLine) {
+		s.line, err = parseLine(words[1:], true)
+	}
+	if err == nil {
+		err = s.line.Validate()
+	}
+	if err != nil {
+		return fmt.Errorf("%q is no input: %w; write %s", text, err, inputForms)
+	}
+	s.wired = true
+	return nil
+}
+
+func (s inputSpec) MarshalText() ([]byte, error) {
+	if !s.wired {
+		return nil, nil
+	}
+	return []byte(formatLine(s.line)), nil
+}
+
+// parseLine reads "CHIP OFFSET" or "NAME", and the words for how it is wired.
+func parseLine(words []string, input bool) (l gpio.Line, err error) {
+	var names []string
+	for _, word := range words {
+		switch {
+		case word == "active-low":
+			l.ActiveLow = true
+		case input && l.Bias.UnmarshalText([]byte(word)) == nil:
+		default:
+			names = append(names, word)
+		}
+	}
+	switch len(names) {
+	case 1:
+		l.Name = names[0]
+	case 2:
+		l.Chip = names[0]
+		if l.Offset, err = strconv.Atoi(names[1]); err != nil {
+			return l, fmt.Errorf("%q is no offset on a chip", names[1])
+		}
+	default:
+		return l, fmt.Errorf("a line has a chip and an offset, or a name")
+	}
+	return l, nil
+}
+
+func formatLine(l gpio.Line) string {
+	s := string(kindLine) + " "
+	if l.Name != "" {
+		s += l.Name
+	} else {
+		s += l.Chip + " " + strconv.Itoa(l.Offset)
+	}
+	if l.ActiveLow {
+		s += " active-low"
+	}
+	if l.Bias != gpio.BiasAsIs {
+		s += " " + l.Bias.String()
+	}
+	return s
+}

@@ -1,0 +1,181 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"gatescan/driver/gpio"
+
+	"golang.org/x/sys/unix"
+)
+
+// Limits of the record of the outputs.
+const (
+	maxOutputs     = 64
+	maxOutputsSize = 32 << 10
+	maxLineName    = 31 // GPIO_MAX_NAME_SIZE of linux/gpio.h, less the final NUL
+	maxLEDName     = 63 // LED_MAX_NAME_SIZE of linux/uleds.h, less the final NUL
+)
+
+// output is one thing that the gate drives, as far as one must know it to make it inert.
+type output struct {
+	Kind      outputKind `json:"kind"`
+	Chip      string     `json:"chip,omitempty"`       // line: label of the chip, or its path
+	Offset    int        `json:"offset"`               // line: on the chip
+	ActiveLow bool       `json:"active_low,omitempty"` // line
+	Name      string     `json:"name,omitempty"`       // led, oneshot: in /sys/class/leds; line: instead of the offset
+}
+
+type outputKind string
+
+const (
+	kindLine      outputKind = "line"      // of a GPIO chip
+	kindLED       outputKind = "led"       // of the LED class
+	kindOneshot   outputKind = "oneshot"   // of the LED class, with pulses that the kernel ends
+	kindSimulated outputKind = "simulated" // nothing
+)
+
+func (o output) String() string {
+	switch o.Kind {
+	case kindLine:
+		return o.line().String()
+	case kindLED, kindOneshot:
+		return string(o.Kind) + " " + o.Name
+	}
+	return string(o.Kind)
+}
+
+func (o output) line() gpio.Line {
+	return gpio.Line{Chip: o.Chip, Offset: o.Offset, Name: o.Name, ActiveLow: o.ActiveLow}
+}
+
+// validate refuses what no output can be; above all names that lead to other files, which root may be about to open.
+func (o output) validate() error {
+	switch o.Kind {
+	case kindLine:
+		if len(o.Chip) > maxLineName || len(o.Name) > maxLineName {
+			return fmt.Errorf("no chip and no line has a name of more than %d bytes", maxLineName)
+		}
+		if strings.Contains(o.Chip, "/") && (!strings.HasPrefix(o.Chip, "/dev/gpiochip") || strings.Count(o.Chip, "/") > 2) {
+			return fmt.Errorf("%q is no GPIO chip; there are labels, and /dev/gpiochipN", shorten(o.Chip))
+		}
+		return o.line().Validate()
+	case kindLED, kindOneshot:
+		if o != (output{Kind: o.Kind, Name: o.Name}) {
+			return fmt.Errorf("a %s has a name and nothing else", o.Kind)
+		}
+		if o.Name == "" || len(o.Name) > maxLEDName || o.Name == "." || o.Name == ".." || strings.ContainsAny(o.Name, "/\x00") {
+			return fmt.Errorf("%q cannot be the name of a LED", shorten(o.Name))
+		}
+		return nil
+	case kindSimulated:
+		if o != (output{Kind: o.Kind}) {
+			return fmt.Errorf("a %s output has nothing else", o.Kind)
+		}
+		return nil
+	}
+	return fmt.Errorf("%q is no kind of output", shorten(string(o.Kind)))
+}
+
+// open takes the output, which makes it inert. Closing it leaves it inert.
+func (o output) open(board gpio.Board) (io.Closer, error) {
+	switch o.Kind {
+	case kindLine:
+		return board.OpenOutput(o.line())
+	case kindLED:
+		return board.OpenLED(o.Name)
+	case kindOneshot:
+		return board.OpenOneshot(o.Name)
+	case kindSimulated:
+		return io.NopCloser(nil), nil
+	}
+	return nil, o.validate()
+}
+
+// writeOutputs records what the daemon is about to drive, before it does: so that it can be made inert whatever becomes
+// of the daemon and of its configuration. The record is whole or the old one.
+func writeOutputs(held *lock, outputs []output) error {
+	if err := validateOutputs(outputs); err != nil {
+		return fmt.Errorf("outputs: %w", err)
+	}
+	data, err := json.Marshal(outputs)
+	if err != nil {
+		return fmt.Errorf("outputs: %w", err)
+	}
+	if err := replaceFile(held.root, outputsFile, append(data, '\n')); err != nil {
+		return fmt.Errorf("outputs: %w", err)
+	}
+	return nil
+}
+
+// replaceFile writes a file beside the old one, and puts it in its place once it is on the medium.
+func replaceFile(root *os.Root, name string, data []byte) error {
+	f, err := root.OpenFile(name+".new", os.O_WRONLY|os.O_CREATE|os.O_TRUNC|unix.O_NONBLOCK, 0o644)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(data)
+	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
+		return err
+	}
+	if err := root.Rename(name+".new", name); err != nil {
+		return err
+	}
+	dir, err := root.Open(".")
+	if err != nil {
+		return err
+	}
+	return errors.Join(dir.Sync(), dir.Close())
+}
+
+// readOutputs reads what the daemon that last ran on this runtime directory drives.
+func readOutputs(dir string) ([]output, error) {
+	path := filepath.Join(dir, outputsFile)
+	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, fmt.Errorf("outputs: %w", err)
+	}
+	defer f.Close()
+	data, err := io.ReadAll(io.LimitReader(f, maxOutputsSize+1))
+	if err != nil {
+		return nil, fmt.Errorf("outputs: %w", err)
+	}
+	if len(data) > maxOutputsSize {
+		return nil, fmt.Errorf("outputs: %s is larger than %d bytes", path, maxOutputsSize)
+	}
+	outputs, err := parseOutputs(data)
+	if err != nil {
+		return nil, fmt.Errorf("outputs: %s: %w", path, err)
+	}
+	return outputs, nil
+}
+
+func parseOutputs(data []byte) (outputs []output, err error) {
+	decoder := json.NewDecoder(bytes.NewReader(data))
+	decoder.DisallowUnknownFields()
+	if err := decoder.Decode(&outputs); err != nil {
+		return nil, err
+	}
+	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
+		return nil, errors.New("something follows the list")
+	}
+	return outputs, validateOutputs(outputs)
+}
+
+func validateOutputs(outputs []output) error {
+	if len(outputs) == 0 || len(outputs) > maxOutputs {
+		return fmt.Errorf("%d outputs; there must be 1 to %d", len(outputs), maxOutputs)
+	}
+	for i, o := range outputs {
+		if err := o.validate(); err != nil {
+			return fmt.Errorf("output %d: %w", i+1, err)
+		}
+	}
+	return nil
+}

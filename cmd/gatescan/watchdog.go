@@ -1,0 +1,214 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	systemd "github.com/coreos/go-systemd/v22/daemon"
+	"golang.org/x/sys/unix"
+)
+
+// Limits of a watchdog device. The BCM2835's counts to less than 16 s, and some kernels take a longer time-out modulo
+// that without a word (hardware.md §3.4).
+const (
+	minWatchdogTimeout = 2 * time.Second
+	maxWatchdogTimeout = 14 * time.Second
+)
+
+// idleWatch is how often progress is looked at when no watchdog wants to know, for the log alone.
+const idleWatch = 5 * time.Second
+
+// watchdog tells the service manager, and the board's watchdog device, that the daemon goes on; but only while it does.
+// A service manager that is told nothing kills the daemon (WatchdogSec= of systemd.service(5)), a device that is told
+// nothing resets the board. Without either it does nothing but log.
+type watchdog struct {
+	progress *progress
+	manager  time.Duration   // of the service manager, 0 for none
+	device   *watchdogDevice // nil for none
+	log      *slog.Logger
+	stopped  []string    // the loops that last made no progress; of run, then of close
+	unheard  atomic.Bool // the service manager could not be told
+}
+
+// newWatchdog asks the environment for the service manager's watchdog. device may be nil. p may not change any more.
+func newWatchdog(p *progress, device *watchdogDevice, log *slog.Logger) *watchdog {
+	manager, err := systemd.SdWatchdogEnabled(false)
+	if err != nil {
+		log.Warn("the service manager's watchdog is not served", "err", err)
+	}
+	return &watchdog{progress: p, manager: manager, device: device, log: log}
+}
+
+// interval is half of the shortest time-out (sd_watchdog_enabled(3)).
+func (w *watchdog) interval() time.Duration {
+	interval := 2 * idleWatch
+	if w.manager > 0 {
+		interval = min(interval, w.manager)
+	}
+	if w.device != nil {
+		interval = min(interval, w.device.timeout)
+	}
+	return interval / 2
+}
+
+// run serves the watchdogs until ctx ends.
+func (w *watchdog) run(ctx context.Context) {
+	ticker := time.NewTicker(w.interval())
+	defer ticker.Stop()
+	for {
+		w.look()
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+	}
+}
+
+// look serves the watchdogs once, if all went on.
+func (w *watchdog) look() {
+	stopped := w.progress.stalled()
+	if len(stopped) > 0 && len(w.stopped) == 0 {
+		w.log.Error("no progress; the watchdog is not served", "stopped", stopped)
+		w.notify("STATUS=no progress: " + strings.Join(stopped, ", "))
+	}
+	if len(stopped) == 0 && len(w.stopped) > 0 {
+		w.log.Warn("there is progress again", "stopped", w.stopped)
+		w.notify("STATUS=there is progress again")
+	}
+	w.stopped = stopped
+	if len(stopped) > 0 {
+		return
+	}
+	if w.manager > 0 {
+		w.notify(systemd.SdNotifyWatchdog)
+	}
+	if err := w.device.serve(); err != nil {
+		w.log.Error("the watchdog device", "err", err)
+	}
+}
+
+// The states of a daemon, for sd_notify(3). They may be told from any goroutine; without a service manager nothing is.
+
+// ready says that the lines are inert and the loops run.
+func (w *watchdog) ready() { w.notify(systemd.SdNotifyReady) }
+
+// reloading says that the configuration is being read again; ready ends that.
+func (w *watchdog) reloading() {
+	w.notify(systemd.SdNotifyReloading + "\n" + systemd.SdNotifyMonotonicUsec())
+}
+
+// stopping says that the daemon is about to end.
+func (w *watchdog) stopping() { w.notify(systemd.SdNotifyStopping) }
+
+// status is what systemctl status shows; one line.
+func (w *watchdog) status(text string) {
+	w.notify("STATUS=" + strings.Map(func(r rune) rune {
+		if r < ' ' { // a second line would be another message
+			return ' '
+		}
+		return r
+	}, text))
+}
+
+// notify logs the first of several failures.
+func (w *watchdog) notify(state string) {
+	_, err := systemd.SdNotify(false, state)
+	if !w.unheard.Swap(err != nil) && err != nil {
+		w.log.Warn("the service manager cannot be told", "err", err)
+	}
+}
+
+// close ends the watch. It comes last, when run is over and the outputs are inert: until then a device still resets a
+// board whose daemon hangs while it ends.
+func (w *watchdog) close() error { return w.device.close(len(w.stopped) == 0) }
+
+// watchdogDevice is a /dev/watchdog, for images without a service manager. It begins to count when it is opened, and
+// resets the board if it is not served within the time-out (watchdog-api of the kernel's documentation).
+type watchdogDevice struct {
+	file    *os.File
+	timeout time.Duration
+}
+
+// openWatchdogDevice opens path, with a time-out in whole seconds, 2 s to 14 s. The device may round it.
+func openWatchdogDevice(path string, timeout time.Duration) (*watchdogDevice, error) {
+	info, err := os.Stat(path) // before anything is opened for writing
+	if err != nil {
+		return nil, fmt.Errorf("watchdog: %w", err)
+	}
+	if info.Mode()&os.ModeCharDevice == 0 {
+		return nil, fmt.Errorf("watchdog: %s is no device; it should be like /dev/watchdog", path)
+	}
+	return openWatchdog(path, timeout, setWatchdogTimeout)
+}
+
+// openWatchdog takes the function that sets the time-out, and says what it became, for what is no watchdog.
+func openWatchdog(path string, timeout time.Duration, set func(f *os.File, seconds int) (int, error)) (*watchdogDevice, error) {
+	if timeout < minWatchdogTimeout || timeout > maxWatchdogTimeout {
+		return nil, fmt.Errorf("watchdog: a time-out of %v is out of range; it must be %v to %v", timeout, minWatchdogTimeout, maxWatchdogTimeout)
+	}
+	f, err := os.OpenFile(path, os.O_WRONLY, 0)
+	if err != nil {
+		return nil, fmt.Errorf("watchdog: %w", err)
+	}
+	d := &watchdogDevice{file: f}
+	seconds, err := set(f, int(timeout/time.Second))
+	if err == nil && (seconds < 1 || seconds > int(timeout/time.Second)+1) {
+		err = fmt.Errorf("it makes %d s of %v", seconds, timeout)
+	}
+	if err != nil {
+		_ = d.close(true) // it counts already
+		return nil, fmt.Errorf("watchdog: %s does not take a time-out: %w", path, err)
+	}
+	d.timeout = min(timeout, time.Duration(seconds)*time.Second)
+	return d, nil
+}
+
+func setWatchdogTimeout(f *os.File, seconds int) (became int, err error) {
+	raw, err := f.SyscallConn()
+	if err != nil {
+		return 0, err
+	}
+	controlErr := raw.Control(func(fd uintptr) {
+		if err = unix.IoctlSetPointerInt(int(fd), unix.WDIOC_SETTIMEOUT, seconds); err != nil {
+			return
+		}
+		var v uint32
+		v, err = unix.IoctlGetUint32(int(fd), unix.WDIOC_GETTIMEOUT)
+		became = int(int32(v))
+	})
+	if controlErr != nil {
+		return 0, controlErr
+	}
+	return became, err
+}
+
+// serve has the device begin to count anew. Any byte but 'V' does.
+func (d *watchdogDevice) serve() error {
+	if d == nil {
+		return nil
+	}
+	_, err := d.file.Write([]byte{0})
+	return err
+}
+
+// close stops the device if the end is orderly ("magic close"); otherwise it goes on to count, and resets the board
+// unless a new daemon opens it in time.
+func (d *watchdogDevice) close(orderly bool) error {
+	if d == nil {
+		return nil
+	}
+	var err error
+	if orderly {
+		_, err = d.file.Write([]byte{'V'})
+	}
+	if closeErr := d.file.Close(); err == nil {
+		err = closeErr
+	}
+	return err
+}
