@@ -3,7 +3,9 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"os"
 	"os/signal"
@@ -58,6 +60,9 @@ func runRun(args []string, _ io.Reader, stdout, stderr io.Writer) (int, error) {
 
 	// One daemon at a time; and before it opens an output, release can know it.
 	held, err := acquireLock(c.Daemon.Runtime)
+	if errors.Is(err, fs.ErrPermission) {
+		return 0, fmt.Errorf("%w; name a directory of your own in daemon.runtime, or have the service manager make this one", err)
+	}
 	if err != nil {
 		return 0, err
 	}

@@ -215,7 +215,7 @@ func (t *Turnstile) endEntry() {
 func (t *Turnstile) Block(blocked bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.blocked = blocked; !t.showing {
+	if t.blocked = blocked; !t.showing && !t.released {
 		t.setLamps(t.resting())
 	}
 }
@@ -249,7 +249,7 @@ func (t *Turnstile) verdict(s Signal) {
 func (t *Turnstile) Rest(s Signal) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.rest = s; !t.showing {
+	if t.rest = s; !t.showing && !t.released {
 		t.setLamps(t.resting())
 	}
 }

@@ -170,9 +170,9 @@ func TestTurnstile(t *testing.T) {
 				panic(err)
 			}
 			g.Refuse()
-			if g.Open() {
-				panic("opened after Close")
-			}
+			g.Rest(Idle)
+			g.Block(true)
+			g.opened(t, false)
 			ms(5000)
 		}, []string{"0 idle", "0 relay true", "0 open", "100 relay false", "100 closed"}},
 	} {
