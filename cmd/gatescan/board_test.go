@@ -356,3 +356,71 @@ func TestBoardWrongClock(t *testing.T) {
 	g.change(from, relay, true)
 	g.change(from, relay, false)
 }
+
+// The turnstile's own signals, as edges of real lines: who was let through must pass before the next one, and nobody is
+// let through while the turnstile is not ready.
+func TestBoardInputs(t *testing.T) {
+	const relay, passage, notReady = drivertest.PlainLine, 0, 2
+	g := newBoardGate(t, fmt.Sprintf("[outputs]\nrelay = \"line %s %d\"\n[inputs]\npassage = \"line %s %d\"\nnot_ready = \"line %s %d\"\n",
+		drivertest.Chip, relay, drivertest.Chip, passage, drivertest.Chip, notReady), "", drivertest.Options{})
+	good := g.pass()
+	g.start()
+	set := func(line int, high bool) {
+		t.Helper()
+		if err := g.Set(line, high); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(200 * time.Millisecond) // longer than the debouncing
+	}
+	opens := func(when string) {
+		t.Helper()
+		from := g.Mark()
+		g.present(good)
+		g.change(from, relay, true)
+		g.change(from, relay, false)
+		t.Log(when)
+	}
+	opens("the first one")
+	from := g.Mark()
+	g.present(good)
+	time.Sleep(never)
+	g.quiet(from, relay, "the first one has not passed")
+	set(passage, true)
+	set(passage, false)
+	opens("the second one, after the passage of the first")
+	set(passage, true)
+	set(passage, false)
+
+	lines := g.process.Lines()
+	set(notReady, true)
+	if _, err := g.process.Expect(lines, "input=not_ready active=true", soon); err != nil {
+		t.Fatal(err)
+	}
+	from = g.Mark()
+	g.present(good)
+	time.Sleep(never)
+	g.quiet(from, relay, "not ready")
+	set(notReady, false)
+	opens("ready again")
+}
+
+// A daemon that is frozen lets the board's own watchdog reset it.
+func TestBoardWatchdog(t *testing.T) {
+	g := newBoardGate(t, "[outputs]\nrelay = \"oneshot gate:relay\"\n[daemon]\nwatchdog = \"/dev/watchdog\"\n", "", drivertest.Options{})
+	g.start()
+	select {
+	case <-g.Off():
+		t.Fatal("the board was reset although the daemon goes on")
+	case <-time.After(20 * time.Second): // longer than the time-out
+	}
+	began := time.Now()
+	if err := g.process.Signal(syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case <-g.Off():
+		t.Logf("reset %v after it froze", time.Since(began).Round(100*time.Millisecond))
+	case <-time.After(40 * time.Second):
+		t.Error("the board was not reset")
+	}
+}
