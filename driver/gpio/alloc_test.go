@@ -43,8 +43,7 @@ func TestNothingIsAllocated(t *testing.T) {
 		},
 		"Input.Level": func() error { _, err := in.Level(); return err },
 		"an edge": func() error {
-			level = !level
-			sim.Set(2, level)
+			sim.Set(2, !sim.Level(2))
 			<-in.Edges()
 			return nil
 		},

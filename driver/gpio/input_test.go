@@ -190,7 +190,9 @@ func TestTooManyEdgesInKernel(t *testing.T) {
 	for i := range 100_001 { // faster than the collector, at least now and then
 		sim.Set(2, i%2 == 0)
 	}
-	time.Sleep(50 * time.Millisecond)
+	for deadline := time.Now().Add(10 * time.Second); in.Lost()+uint64(len(in.Edges())) < 100_001 && time.Now().Before(deadline); {
+		time.Sleep(time.Millisecond)
+	}
 	if err := in.Close(); err != nil {
 		t.Error(err)
 	}
