@@ -60,6 +60,7 @@ type policyConfig struct {
 }
 
 type turnstileConfig struct {
+	Mode  string   `toml:"mode"`
 	Pulse duration `toml:"pulse"`
 	Show  duration `toml:"show"`
 	Entry duration `toml:"entry"`
@@ -140,7 +141,7 @@ func defaultConfig() config {
 		Trust:  trustConfig{Directory: "/etc/gatescan/dsc", Interval: duration(trustsync.DefaultInterval)},
 		Policy: policyConfig{Kinds: []string{"v", "t", "r"}, Tolerate: []string{}},
 		Turnstile: turnstileConfig{
-			Pulse: duration(turnstile.DefaultPulse), Show: duration(turnstile.DefaultShow), Entry: duration(5 * time.Second),
+			Mode: "open", Pulse: duration(turnstile.DefaultPulse), Show: duration(turnstile.DefaultShow), Entry: duration(5 * time.Second),
 		},
 		Outputs: outputsConfig{Relay: outputSpec{output{Kind: kindSimulated}}},
 		Inputs:  inputsConfig{Debounce: duration(30 * time.Millisecond)},
@@ -275,6 +276,9 @@ func (c *config) check() (mistakes []mistake) {
 		}
 	}
 	within("policy.repeat_window", c.Policy.RepeatWindow, 0, maxRepeatWindow)
+	if _, ok := modes[c.Turnstile.Mode]; !ok {
+		bad("turnstile.mode", "%q is no mode; there are \"open\", \"closed\" and \"maintenance\"", c.Turnstile.Mode)
+	}
 	within("turnstile.pulse", c.Turnstile.Pulse, turnstile.MinPulse, turnstile.MaxPulse)
 	within("turnstile.show", c.Turnstile.Show, turnstile.MinShow, turnstile.MaxShow)
 	within("turnstile.entry", c.Turnstile.Entry, time.Second, turnstile.MaxEntry)
@@ -314,28 +318,6 @@ func (c *config) warnings() (warnings []mistake) {
 			"until the watchdog ends it; prefer pulses, or a relay that the kernel pulses (oneshot)"})
 	}
 	return warnings
-}
-
-// keyedOutput is an output with its key.
-type keyedOutput struct {
-	key  string
-	spec outputSpec
-}
-
-func (o *outputsConfig) lamps() []keyedOutput {
-	return []keyedOutput{
-		{"outputs.green", o.Green}, {"outputs.red", o.Red}, {"outputs.yellow", o.Yellow}, {"outputs.buzzer", o.Buzzer},
-	}
-}
-
-// outputs lists what a configuration has the gate drive, the relay first.
-func (c *config) outputs() (outputs []output) {
-	for _, o := range append([]keyedOutput{{"outputs.relay", c.Outputs.Relay}}, c.Outputs.lamps()...) {
-		if o.spec.wired() {
-			outputs = append(outputs, o.spec.output)
-		}
-	}
-	return outputs
 }
 
 func unjoin(err error) []error {

@@ -44,6 +44,7 @@ func TestConfigMistakes(t *testing.T) {
 		"not TOML":            {"[reader\n", []string{`c.toml:1: `}},
 		"key twice":           {"[reader]\nbaud = 1200\nbaud = 2400\n", []string{`c.toml:3: baud: key baud is already defined`}},
 		"no unit":             {"[turnstile]\npulse = \"400\"\n", []string{`c.toml:2: turnstile.pulse: "400" is no duration; write a number with its unit`}},
+		"mode unknown":        {"[turnstile]\nmode = \"\"\n", []string{`c.toml:2: turnstile.mode: "" is no mode`}},
 		"pulse too long":      {"[turnstile]\npulse = \"5s\"\n", []string{`c.toml:2: turnstile.pulse: 5s is out of range; it must be 100ms to 2s`}},
 		"dotted key":          {"turnstile.pulse = \"5s\"\n", []string{`c.toml:1: turnstile.pulse: 5s is out of range`}},
 		"quoted key":          {"[\"turnstile\"]\n\"pulse\" = \"5s\"\n", []string{`c.toml:2: turnstile.pulse: 5s is out of range`}},

@@ -78,6 +78,7 @@ func (d *daemon) apply(c config) {
 	d.config = c
 	policy := c.policy()
 	d.gate.policy.Store(&policy)
+	d.gate.mode.Store(int32(modes[c.Turnstile.Mode]))
 	if policy.Tolerate != 0 {
 		d.log.Warn("passes that deviate from the specification are let through", "tolerated", toleranceNames(policy.Tolerate))
 	}
@@ -153,7 +154,7 @@ func (d *daemon) close() error {
 
 // release makes every output inert, and keeps the gate closed until the daemon is started again.
 func (d *daemon) release(context.Context) (any, error) {
-	d.gate.closed.Store(true)
+	d.gate.released.Store(true)
 	d.log.Warn("the outputs are released; the gate is closed until the daemon is started again")
 	err := d.inert()
 	return releaseEach(d.config.outputs(), func(output) error { return err }), nil
@@ -172,7 +173,7 @@ type daemonState struct {
 
 func (d *daemon) state(context.Context) (any, error) {
 	s := daemonState{
-		Version: version, Reader: d.readerUp.Load(), Loaded: d.syncer.State().Loaded, Closed: d.gate.closed.Load(),
+		Version: version, Reader: d.readerUp.Load(), Loaded: d.syncer.State().Loaded, Closed: d.gate.closed(),
 		Counts: d.turnstile.Counts(),
 	}
 	s.Accepted, s.Refused = d.gate.counts.Totals()

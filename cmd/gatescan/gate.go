@@ -20,10 +20,28 @@ type gate struct {
 	repeats   repeats
 	turnstile *turnstile.Turnstile
 	counts    counters.Counters
-	closed    atomic.Bool                                                      // somebody released the outputs; nobody is let through until the daemon is started again
-	working   *heartbeat                                                       // of a verdict in progress
-	observe   func(v verify.Verdict, became verify.Reason, took time.Duration) // nil unless the gate is simulated
+	working   *heartbeat // of a verdict in progress
+
+	mode     atomic.Int32 // a mode
+	released atomic.Bool  // somebody released the outputs; nobody is let through until the daemon is started again
+
+	// observe is told of every frame if the gate is simulated, and nil otherwise.
+	observe func(v verify.Verdict, became verify.Reason, took time.Duration)
 }
+
+// mode is what the operator wants of the gate.
+type mode int32
+
+const (
+	modeOpen        mode = iota // let through who shows a good pass
+	modeClosed                  // let nobody through
+	modeMaintenance             // let nobody through, and show a fault
+)
+
+var modes = map[string]mode{"open": modeOpen, "closed": modeClosed, "maintenance": modeMaintenance}
+
+// closed says whether nobody is let through, whatever the pass.
+func (g *gate) closed() bool { return g.released.Load() || mode(g.mode.Load()) != modeOpen }
 
 // handle is the whole life of one frame. It allocates nothing.
 func (g *gate) handle(f scanner.Frame, now time.Time) {
@@ -48,7 +66,7 @@ func (g *gate) doubt(v verify.Verdict, now time.Time) verify.Verdict {
 	if v.Reason() >= verify.DSCNotValid && !g.clock.believed(now) {
 		return v.Refuse(verify.ClockUntrusted) // all that was found out from there on may be for the wrong time
 	}
-	if v.Accepted() && g.closed.Load() {
+	if v.Accepted() && g.closed() {
 		return v.Refuse(verify.GateClosed)
 	}
 	if g.repeats.seen(v, now) {
@@ -87,7 +105,9 @@ func (g *gate) resting(readerUp bool, now time.Time) turnstile.Signal {
 	switch {
 	case !readerUp:
 		return turnstile.Fault
-	case g.closed.Load() || g.trust() == nil || !g.clock.believed(now):
+	case mode(g.mode.Load()) == modeMaintenance:
+		return turnstile.Fault
+	case g.closed() || g.trust() == nil || !g.clock.believed(now):
 		return turnstile.Closed
 	}
 	return turnstile.Idle

@@ -100,6 +100,7 @@ func TestGate(t *testing.T) {
 		trust  *verify.Trust
 		floor  time.Time
 		policy verify.Policy
+		mode   mode
 		steps  []step
 	}{
 		"good": {trust: trust, steps: []step{{good(0), 0, verify.Accepted, turnstile.Open, true}}},
@@ -137,6 +138,11 @@ func TestGate(t *testing.T) {
 			{good(0), 0, verify.ClockUntrusted, turnstile.Closed, false},
 			{"garbage", 0, verify.NotHCERT, turnstile.TryAgain, false},
 		}},
+		"closed by the operator": {trust: trust, mode: modeClosed, steps: []step{
+			{good(0), 0, verify.GateClosed, turnstile.Closed, false},
+			{"garbage", 0, verify.NotHCERT, turnstile.TryAgain, false},
+		}},
+		"maintenance": {trust: trust, mode: modeMaintenance, steps: []step{{good(0), 0, verify.GateClosed, turnstile.Closed, false}}},
 		"kind not admitted": {trust: trust, policy: verify.Policy{Kinds: verify.SignsTest}, steps: []step{
 			{good(0), 0, verify.KindNotAllowed, turnstile.Refused, false},
 		}},
@@ -146,6 +152,7 @@ func TestGate(t *testing.T) {
 				g := newTestGate(t, tc.trust, turnstile.Config{})
 				g.clock.floor = tc.floor
 				g.policy.Store(&tc.policy)
+				g.mode.Store(int32(tc.mode))
 				g.repeats.setWindow(tc.window)
 				begin := time.Now()
 				var want []verify.Reason
@@ -196,18 +203,25 @@ func TestResting(t *testing.T) {
 	_, trust := realPasses(t, 1)
 	floor := time.Unix(1000, 0)
 	for _, tc := range []struct {
-		trust *verify.Trust
-		up    bool
-		now   int64
-		want  turnstile.Signal
+		trust    *verify.Trust
+		up       bool
+		now      int64
+		mode     mode
+		released bool
+		want     turnstile.Signal
 	}{
-		{trust, true, 1000, turnstile.Idle},
-		{trust, false, 1000, turnstile.Fault},
-		{nil, true, 1000, turnstile.Closed},
-		{trust, true, 999, turnstile.Closed},
-		{nil, false, 999, turnstile.Fault},
+		{trust, true, 1000, modeOpen, false, turnstile.Idle},
+		{trust, false, 1000, modeOpen, false, turnstile.Fault},
+		{nil, true, 1000, modeOpen, false, turnstile.Closed},
+		{trust, true, 999, modeOpen, false, turnstile.Closed},
+		{nil, false, 999, modeOpen, false, turnstile.Fault},
+		{trust, true, 1000, modeClosed, false, turnstile.Closed},
+		{trust, true, 1000, modeMaintenance, false, turnstile.Fault},
+		{trust, true, 1000, modeOpen, true, turnstile.Closed},
 	} {
 		g := gate{trust: func() *verify.Trust { return tc.trust }, clock: clock{floor}}
+		g.mode.Store(int32(tc.mode))
+		g.released.Store(tc.released)
 		if got := g.resting(tc.up, time.Unix(tc.now, 0)); got != tc.want {
 			t.Errorf("%+v: %v", tc, got)
 		}

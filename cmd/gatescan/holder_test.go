@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"os"
 	"os/exec"
@@ -48,36 +49,46 @@ func init() {
 
 // help expects the runtime directory, the line, and what else the mode needs.
 func help(mode string, args []string) error {
-	dir, line := args[0], args[1]
+	dir, path := args[0], args[1]
 	// A name like that is why field 22 of /proc/PID/stat is counted from the last parenthesis; and like the real daemon
 	// it keeps its memory private, which makes root the owner of /proc/PID.
-	name := append([]byte(") R 1 (2"), 0)
-	if err := errors.Join(os.WriteFile("/proc/self/comm", name[:8], 0), unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0)); err != nil {
+	if err := errors.Join(os.WriteFile("/proc/self/comm", []byte(") R 1 (2"), 0), unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0)); err != nil {
 		return err
 	}
-	switch mode {
-	case helperAsks:
+	if mode == helperAsks {
 		_, err := askControl(context.Background(), dir, commandState)
 		return err
-	case helperImpostor:
-		held, err := acquireLock(dir)
-		if err != nil {
-			return err
-		}
-		fmt.Fprintf(held.file, "%10s %20s\n", args[2], args[3])
-		return holdLine(line)
 	}
 	held, err := acquireLock(dir)
+	if err != nil || mode == helperLocks {
+		return err
+	}
+	line, err := openFileLine(path, "1")
 	if err != nil {
 		return err
 	}
 	switch mode {
-	case helperLocks:
-		fmt.Println("ready")
-		return nil
 	case helperMute:
-		return holdLine(line)
+	case helperImpostor:
+		_, err = fmt.Fprintf(io.NewOffsetWriter(held.file, 0), holderFormat, atoi(args[2]), atoi(args[3]))
+	default:
+		err = serveLine(mode, held, path)
 	}
+	if err != nil {
+		return err
+	}
+	fmt.Println("ready")
+	time.Sleep(time.Hour)
+	return line.Close()
+}
+
+func atoi(s string) (n uint64) {
+	fmt.Sscan(s, &n)
+	return n
+}
+
+// serveLine is a daemon with one line.
+func serveLine(mode string, held *lock, path string) error {
 	if err := writeOutputs(held, []output{testLine}); err != nil {
 		return err
 	}
@@ -97,7 +108,7 @@ func help(mode string, args []string) error {
 				if mode == helperUnable {
 					return errors.New("input/output error")
 				}
-				return os.WriteFile(line, []byte("0"), 0)
+				return os.WriteFile(path, []byte("0"), 0)
 			}), nil
 		},
 		commandState: func(context.Context) (any, error) { return map[string]bool{"closed": closed}, nil },
@@ -108,18 +119,7 @@ func help(mode string, args []string) error {
 	if mode != helperDeaf {
 		go control.serve(context.Background(), commands)
 	}
-	return holdLine(line)
-}
-
-// holdLine energises a line for ever, and reserves it like the kernel does: it cannot be opened by another process.
-func holdLine(path string) error {
-	f, err := openFileLine(path, "1")
-	if err != nil {
-		return err
-	}
-	fmt.Println("ready")
-	time.Sleep(time.Hour)
-	return f.Close()
+	return nil
 }
 
 var testLine = output{Kind: kindLine, Chip: "pinctrl-bcm2711", Offset: 17, ActiveLow: true}
@@ -192,17 +192,49 @@ func (h *helper) mustStart(mode string, more ...any) {
 	}
 }
 
+// signal returns when a SIGSTOP has stopped every thread: until then the process may still answer.
 func (h *helper) signal(s syscall.Signal) {
 	h.t.Helper()
 	if err := h.cmd.Process.Signal(s); err != nil {
 		h.t.Fatal(err)
 	}
+	for begin := time.Now(); s == syscall.SIGSTOP && !h.stopped(); time.Sleep(time.Millisecond) {
+		if time.Since(begin) > 10*time.Second {
+			h.t.Fatal("it does not stop")
+		}
+	}
+}
+
+func (h *helper) stopped() bool {
+	h.t.Helper()
+	threads, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/stat", h.cmd.Process.Pid))
+	if err != nil || len(threads) == 0 {
+		h.t.Fatalf("no threads: %v", err)
+	}
+	for _, thread := range threads {
+		if state, err := processState(thread); err == nil && state != 'T' {
+			return false
+		}
+	}
+	return true
+}
+
+// processState is field 3 of a stat file.
+func processState(path string) (state byte, err error) {
+	stat, err := os.ReadFile(path)
+	if err != nil {
+		return 0, err
+	}
+	return stat[strings.LastIndexByte(string(stat), ')')+2], nil
 }
 
 // end waits for the process to be dead, and says what of.
 func (h *helper) end() syscall.WaitStatus {
 	h.t.Helper()
-	timeout := time.AfterFunc(10*time.Second, func() { h.cmd.Process.Signal(syscall.SIGQUIT) })
+	timeout := time.AfterFunc(10*time.Second, func() {
+		h.cmd.Process.Signal(syscall.SIGQUIT)
+		h.cmd.Process.Signal(syscall.SIGCONT)
+	})
 	defer timeout.Stop()
 	h.cmd.Wait()
 	return h.cmd.ProcessState.Sys().(syscall.WaitStatus)
@@ -210,9 +242,8 @@ func (h *helper) end() syscall.WaitStatus {
 
 // alive says whether the process still runs, be it stopped.
 func (h *helper) alive() bool {
-	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", h.cmd.Process.Pid))
-	state := string(stat[strings.LastIndexByte(string(stat), ')')+1:])
-	return err == nil && !strings.HasPrefix(state, " Z")
+	state, err := processState(fmt.Sprintf("/proc/%d/stat", h.cmd.Process.Pid))
+	return err == nil && state != 'Z' && state != 'X'
 }
 
 func (h *helper) level() string {

@@ -56,6 +56,28 @@ func (s outputSpec) MarshalText() ([]byte, error) {
 	return []byte(s.Kind), nil
 }
 
+// keyedOutput is an output with its key.
+type keyedOutput struct {
+	key  string
+	spec outputSpec
+}
+
+func (o *outputsConfig) lamps() []keyedOutput {
+	return []keyedOutput{
+		{"outputs.green", o.Green}, {"outputs.red", o.Red}, {"outputs.yellow", o.Yellow}, {"outputs.buzzer", o.Buzzer},
+	}
+}
+
+// outputs lists what a configuration has the gate drive, the relay first.
+func (c *config) outputs() (outputs []output) {
+	for _, o := range append([]keyedOutput{{"outputs.relay", c.Outputs.Relay}}, c.Outputs.lamps()...) {
+		if o.spec.wired() {
+			outputs = append(outputs, o.spec.output)
+		}
+	}
+	return outputs
+}
+
 // inputSpec is an input in a configuration. The zero inputSpec is one that is not wired.
 type inputSpec struct {
 	wired bool

@@ -186,7 +186,7 @@ func TestRuntimeDirectoryOwner(t *testing.T) {
 		t.Fatal(err)
 	}
 	held.Close()
-	if said := h.start(daemonUser, helperLocks); said != "ready" {
+	if said := h.start(daemonUser, helperLocks); said != "EOF" {
 		t.Errorf("after root, the daemon's user: %s", said)
 	}
 	if said := h.start(other, helperLocks); !strings.Contains(said, "belongs to user 65533; run this as that user or as root") {
