@@ -48,9 +48,10 @@ func runRelease(args []string, _ io.Reader, stdout, stderr io.Writer) (int, erro
 
 // How long release waits.
 const (
-	answerPatience = time.Second     // for a daemon's answer
-	lockPatience   = 2 * time.Second // for the lock, once its holder was killed
-	outputPatience = 2 * time.Second // for one output
+	answerPatience = time.Second            // for a daemon's answer
+	lockPatience   = 5 * time.Second        // for the lock, once its holder was killed: a starved board is slow to bury it
+	outputPatience = 2 * time.Second        // for one output
+	namePatience   = 250 * time.Millisecond // for whoever has just taken the lock to write its name into it
 	retryPause     = 10 * time.Millisecond
 )
 
@@ -199,13 +200,13 @@ func (r releaser) depose(report *releaseReport) (*lock, error) {
 	}
 	defer root.Close()
 	var killErr error
-	for deadline := time.Now().Add(lockPatience); ; time.Sleep(retryPause) {
+	for begin := time.Now(); ; time.Sleep(retryPause) {
 		held, err := acquireLock(r.dir)
 		var locked *lockedError
 		switch {
 		case err == nil || !errors.As(err, &locked):
 			return held, err
-		case time.Now().After(deadline):
+		case time.Since(begin) > lockPatience, killErr != nil && time.Since(begin) > namePatience:
 			return nil, errors.Join(err, killErr)
 		case locked.holder.pid != report.Killed:
 			if killErr = locked.holder.kill(owner); killErr == nil {
