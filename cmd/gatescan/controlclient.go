@@ -38,8 +38,6 @@ func askControl(ctx context.Context, dir, command string) (answer, error) {
 		return answer{}, whyNoAnswer(err)
 	}
 	defer conn.Close()
-	deadline, _ := ctx.Deadline()
-	_ = conn.SetDeadline(deadline)
 	defer context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })()
 
 	line, err := json.Marshal(request{command})

@@ -30,9 +30,8 @@ type daemon struct {
 	readerUp  atomic.Bool
 	stir      chan struct{} // something changed that the lamps should show
 
-	// inert makes every output inert, for good; once is enough.
-	inert func() error
-
+	outputs        []output  // what hardware drives; it does not change
+	watchdog       *watchdog // nil until serve
 	progress       progress
 	reading, lamps *heartbeat
 }
@@ -57,7 +56,7 @@ func newDaemon(c config, board gpio.Board, stdout io.Writer, log *slog.Logger) (
 	}
 	d.turnstile = turnstile.New(c.turnstile(), d.hardware.relay, d.hardware.lamps, log)
 	d.gate.turnstile = d.turnstile
-	d.inert = sync.OnceValue(func() error { return errors.Join(d.turnstile.Close(), d.hardware.close()) })
+	d.outputs = c.outputs()
 	d.syncer = trustsync.New(trustsync.Directory(c.Trust.Directory), time.Duration(c.Trust.Interval), log)
 	d.gate.trust = d.syncer.Current
 
@@ -102,25 +101,25 @@ func (d *daemon) serve(ctx context.Context, held *lock, read func() (config, err
 			return errors.Join(err, control.Close())
 		}
 	}
-	watchdog := newWatchdog(&d.progress, device, d.log)
+	d.watchdog = newWatchdog(&d.progress, device, d.log)
 
 	var parts sync.WaitGroup
 	parts.Go(func() { control.serve(ctx, handlers{commandRelease: d.release, commandState: d.state}) })
-	parts.Go(func() { watchdog.run(ctx) })
+	parts.Go(func() { d.watchdog.run(ctx) })
 	parts.Go(func() { d.syncer.Run(ctx) })
 	parts.Go(func() { d.tend(ctx) })
 	listen(ctx, d.config, d.board, d.turnstile, d.log, &parts)
 	endReader := d.startReader(ctx)
-	watchdog.ready()
+	d.watchdog.ready()
 	for ctx.Err() == nil {
 		select {
 		case <-ctx.Done():
 		case <-reload:
-			watchdog.reloading()
+			d.watchdog.reloading()
 			c, err := read()
 			if err != nil {
 				d.log.Error("the new configuration is refused, the old one stays in force", "err", err)
-				watchdog.ready()
+				d.watchdog.ready()
 				continue
 			}
 			otherReader := c.Reader != d.config.Reader
@@ -130,18 +129,21 @@ func (d *daemon) serve(ctx context.Context, held *lock, read func() (config, err
 				endReader()
 				endReader = d.startReader(ctx)
 			}
-			watchdog.ready()
+			d.watchdog.ready()
 		}
 	}
-	watchdog.stopping()
+	d.watchdog.stopping()
 	endReader()
 	parts.Wait()
-	return watchdog.close()
+	return nil
 }
 
-// close leaves every output inert, the relay first.
+// close leaves every output inert, the relay first. Only then is the board's watchdog told that all is well.
 func (d *daemon) close() error {
-	err := d.inert()
+	err := errors.Join(d.turnstile.Close(), d.hardware.close())
+	if d.watchdog != nil {
+		err = errors.Join(err, d.watchdog.close())
+	}
 	if d.hardware.simulation != nil {
 		if n := d.hardware.simulation.close(); n > 0 {
 			d.log.Warn("events of the simulated gate were dropped because nobody read them", "count", n)
@@ -155,9 +157,21 @@ func (d *daemon) close() error {
 // release makes every output inert, and keeps the gate closed until the daemon is started again.
 func (d *daemon) release(context.Context) (any, error) {
 	d.gate.released.Store(true)
-	d.log.Warn("the outputs are released; the gate is closed until the daemon is started again")
-	err := d.inert()
-	return releaseEach(d.config.outputs(), func(output) error { return err }), nil
+	relayErr := d.turnstile.Close()
+	if d.hardware.head != nil {
+		d.hardware.head.Close()
+	}
+	report := releaseEach(d.outputs, func(o output) error {
+		if err := d.hardware.halt(o); err != nil {
+			return err
+		}
+		if o == d.outputs[0] {
+			return relayErr
+		}
+		return nil
+	})
+	d.log.Warn("the outputs are released; the gate is closed until the daemon is started again") // not before: a log may block
+	return report, nil
 }
 
 // daemonState is what the state command answers.

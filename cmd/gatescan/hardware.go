@@ -29,6 +29,11 @@ type hardware struct {
 // openedOutput is an output that was opened, and left inert by that.
 type openedOutput struct {
 	output
+	haltCloser
+}
+
+type haltCloser interface {
+	Halt() error // inert, and still ours
 	io.Closer
 }
 
@@ -77,8 +82,18 @@ func (h *hardware) open(board gpio.Board, o keyedOutput) (io.Closer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", o.key, err)
 	}
-	h.opened = append(h.opened, openedOutput{o.spec.output, opened})
+	h.opened = append(h.opened, openedOutput{o.spec.output, opened.(haltCloser)}) // all of driver/gpio's are
 	return opened, nil
+}
+
+// halt makes one output inert and keeps it: some chips make an input of a line that is let go.
+func (h *hardware) halt(o output) error {
+	for _, opened := range h.opened {
+		if opened.output == o {
+			return opened.Halt()
+		}
+	}
+	return nil // simulated
 }
 
 // close leaves every output inert. The relay, which the turnstile has let go, is closed last.

@@ -211,7 +211,7 @@ const canary = `{"ver":"1.3.0","nam":{"fn":"Kanarienvogel","fnt":"KANARIENVOGEL"
 func TestDaemon(t *testing.T) {
 	r := newRig(t)
 	r.waitLamp("idle")
-	good := r.mint(canary)
+	good, another := r.mint(canary), r.mint(canary)
 
 	if e := r.shows(good + "\r"); e.Reason != "accepted" || e.Accepted != 1 || e.Refused != 0 {
 		t.Errorf("a good pass: %+v", e)
@@ -271,10 +271,22 @@ func TestDaemon(t *testing.T) {
 	r.signal(syscall.SIGHUP)
 	r.waitLog("the last good ones stay in force")
 
+	// Released, the gate lets nobody through any more, not even with a pass that was never seen.
+	if out := r.run(r.gate.Path, "", "release", "-runtime", filepath.Join(r.dir, "run"), "-json"); !strings.Contains(out, `"inert":true,"by":"daemon"`) {
+		t.Errorf("release: %s", out)
+	}
+	r.waitLamp("closed")
+	if _, err := r.module.WriteString(another + "\r"); err != nil {
+		t.Fatal(err)
+	}
+	if e := r.wait("verdict", func(e simEvent) bool { return e.Event == "verdict" }); e.Reason != "gate_closed" {
+		t.Errorf("after release: %+v", e)
+	}
+
 	if err := r.end(); err != nil {
 		t.Errorf("ended with %v; its log:\n%s", err, r.logged())
 	}
-	r.waitLog("accepted=8 refused=3")
+	r.waitLog("accepted=8 refused=4")
 
 	r.mu.Lock()
 	defer r.mu.Unlock()
