@@ -290,7 +290,7 @@ func TestDaemon(t *testing.T) {
 
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for _, secret := range []string{"anarienvogel", "ANARIENVOGEL", "Zwitscher", "1977", "CANARY4711", good[10:40]} {
+	for _, secret := range []string{"anarienvogel", "ANARIENVOGEL", "Zwitscher", "1977-07-17", "CANARY4711", good[10:40]} {
 		if strings.Contains(r.log.String(), secret) || strings.Contains(r.out.String(), secret) {
 			t.Errorf("%q left the verifier", secret)
 		}
