@@ -63,7 +63,6 @@ const (
 	green  = "32"
 	red    = "31"
 	yellow = "33"
-	grey   = "90"
 )
 
 func (v *view) paint(colour, text string) string {
@@ -90,10 +89,10 @@ func (v *view) stop(number int, title string) {
 // lamps are what the signals look like; rhythm tells them apart, not colour alone.
 var lamps = map[string]struct{ colour, text string }{
 	"closed":    {red, "■ CLOSED     red, steady"},
-	"idle":      {grey, "○ ready      white, breathing"},
-	"open":      {green, "● GO         green, steady; one high tone"},
-	"refused":   {red, "✕ REFUSED    red, slow blinking; one low tone"},
-	"try_again": {yellow, "? TRY AGAIN  yellow, double blinking; two short tones"},
+	"idle":      {green, "○ ready      green, a short flash every 2 s"},
+	"open":      {green, "● GO         green, steady; a short beep"},
+	"refused":   {red, "✕ REFUSED    red, slow blinking; a long beep"},
+	"try_again": {yellow, "? TRY AGAIN  yellow, double blinking; two short beeps"},
 	"fault":     {yellow, "! FAULT      red and yellow in turn"},
 }
 
