@@ -133,8 +133,8 @@ func algOf(number int64) Alg {
 	return NoAlg
 }
 
-// sigStructure writes what was signed (RFC 9052 §4.4): ["Signature1", protected, an empty byte string, payload], with the protected
-// header as it was received.
+// sigStructure writes what was signed (RFC 9052 §4.4): ["Signature1", protected, an empty byte string, payload], with
+// the protected header as it was received.
 func (v *Verifier) sigStructure(m *sign1) []byte {
 	b := append(v.tbs[:0], "\x84\x6aSignature1"...)
 	b = appendByteString(b, m.protected)
