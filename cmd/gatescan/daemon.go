@@ -68,7 +68,7 @@ func newDaemon(c config, board gpio.Board, stdout io.Writer, log *slog.Logger) (
 	return d, nil
 }
 
-// apply puts a configuration into force, but for the reader, and for what is opened once.
+// apply puts a configuration into force, but for the reader and the trust data, and for what is opened once.
 func (d *daemon) apply(c config) {
 	if c.Outputs != d.config.Outputs || c.Inputs != d.config.Inputs || c.Daemon != d.config.Daemon {
 		d.log.Warn("other outputs, inputs and daemon settings are in force only after a restart")
@@ -86,7 +86,6 @@ func (d *daemon) apply(c config) {
 	}
 	d.gate.repeats.setWindow(time.Duration(c.Policy.RepeatWindow))
 	d.turnstile.Configure(c.turnstile())
-	d.syncer.Configure(trustsync.Directory(c.Trust.Directory), time.Duration(c.Trust.Interval))
 }
 
 // serve lets the gate work until ctx ends. A value on reload makes it read the configuration again.
@@ -124,6 +123,7 @@ func (d *daemon) serve(ctx context.Context, held *lock, read func() (config, err
 			}
 			otherReader := c.Reader != d.config.Reader
 			d.apply(c)
+			d.syncer.Configure(trustsync.Directory(c.Trust.Directory), time.Duration(c.Trust.Interval))
 			d.log.Info("the configuration was read again")
 			if otherReader {
 				endReader()
