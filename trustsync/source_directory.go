@@ -24,7 +24,7 @@ const (
 )
 
 // Directory is the source of a directory of certificates, or of one file of them: see ReadDirectory.
-func Directory(path string) Source {
+func Directory(path string) readFunc {
 	return func(context.Context) ([]verify.DSC, Report, error) { return ReadDirectory(path) }
 }
 

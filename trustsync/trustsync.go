@@ -31,9 +31,9 @@ const (
 	maxNamed     = 100         // skipped certificates that the log names at once
 )
 
-// Source reads all DSCs that one place has to offer. An error means that it could not be read; what in it could not be used
+// readFunc reads all DSCs that one place has to offer. An error means that it could not be read; what in it could not be used
 // stands in the report.
-type Source func(ctx context.Context) ([]verify.DSC, Report, error)
+type readFunc func(ctx context.Context) ([]verify.DSC, Report, error)
 
 // Report is what a source found.
 type Report struct {
@@ -63,7 +63,7 @@ type Syncer struct {
 	wake chan struct{}
 
 	mu       sync.Mutex // guards source and interval
-	source   Source
+	source   readFunc
 	interval time.Duration
 
 	current atomic.Pointer[verify.Trust]
@@ -74,7 +74,7 @@ type Syncer struct {
 }
 
 // New makes a Syncer that attempts a refresh once per interval, DefaultInterval if that is not positive. Run starts it.
-func New(source Source, interval time.Duration, log *slog.Logger) *Syncer {
+func New(source readFunc, interval time.Duration, log *slog.Logger) *Syncer {
 	s := &Syncer{log: log, wake: make(chan struct{}, 1)}
 	s.set(source, interval)
 	s.state.Store(&State{})
@@ -83,12 +83,12 @@ func New(source Source, interval time.Duration, log *slog.Logger) *Syncer {
 
 // Configure changes the source and the interval, and asks for an attempt now. The snapshot in force stays until the new
 // source has given a better one.
-func (s *Syncer) Configure(source Source, interval time.Duration) {
+func (s *Syncer) Configure(source readFunc, interval time.Duration) {
 	s.set(source, interval)
 	s.Refresh()
 }
 
-func (s *Syncer) set(source Source, interval time.Duration) {
+func (s *Syncer) set(source readFunc, interval time.Duration) {
 	if interval <= 0 {
 		interval = DefaultInterval
 	}
@@ -97,7 +97,7 @@ func (s *Syncer) set(source Source, interval time.Duration) {
 	s.source, s.interval = source, interval
 }
 
-func (s *Syncer) settings() (Source, time.Duration) {
+func (s *Syncer) settings() (readFunc, time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.source, s.interval
@@ -157,7 +157,7 @@ type found struct {
 }
 
 // refresh1 is one attempt. If it fails, the snapshot in force stays: nothing is given up before something better is there.
-func (s *Syncer) refresh1(ctx context.Context, source Source) (found, error) {
+func (s *Syncer) refresh1(ctx context.Context, source readFunc) (found, error) {
 	dscs, report, err := source(ctx)
 	trust := verify.NewTrust(dscs)
 	if err == nil && trust.Len() == 0 {

@@ -1,0 +1,81 @@
+package trustsync
+
+import (
+	"crypto/sha256"
+	"encoding/asn1"
+	"fmt"
+	"time"
+
+	"gatescan/verify"
+)
+
+// A key without a certificate has no validity of its own; whoever vouches for it decides.
+var (
+	beginningOfTime = time.Unix(0, 0).UTC()
+	endOfTime       = time.Date(9999, time.December, 31, 23, 59, 59, 0, time.UTC) // RFC 5280 §4.1.2.5
+)
+
+// SPKIHash is the SHA-256 of a SubjectPublicKeyInfo, by which a key is barred whatever certificate it is in.
+type SPKIHash [sha256.Size]byte
+
+// Hash is the hash of the signer's key.
+func (s *Signer) Hash() SPKIHash { return sha256.Sum256(s.SPKI) }
+
+// ParseSigner reads a signer from the DER of its certificate, as ParseCertificate does.
+func ParseSigner(der []byte) (Signer, error) {
+	d, err := ParseCertificate(der)
+	if err != nil {
+		return Signer{}, err
+	}
+	spki, err := spkiOf(der)
+	if err != nil {
+		return Signer{}, err
+	}
+	return Signer{d, spki}, nil
+}
+
+// ParseKey reads a signer from a bare SubjectPublicKeyInfo in DER, for lists that hold keys instead of certificates
+// (NL, IT, GB). Its kid cannot be checked: it is whatever the list says.
+func ParseKey(spki []byte, kid verify.KID, country string, usage verify.Usage) (Signer, error) {
+	if len(spki) > maxCertificateSize {
+		return Signer{}, fmt.Errorf("public key of %d bytes (%d are allowed)", len(spki), maxCertificateSize)
+	}
+	var outer asn1.RawValue
+	if err := unmarshal(spki, &outer); err != nil {
+		return Signer{}, fmt.Errorf("public key: %w", err)
+	}
+	key, err := readPublicKey(outer)
+	if err != nil {
+		return Signer{}, err
+	}
+	return Signer{
+		verify.DSC{
+			KID: kid, Country: countryCode(country), NotBefore: beginningOfTime, NotAfter: endOfTime, Usage: usage, Key: key,
+		},
+		spki,
+	}, nil
+}
+
+// spkiOf cuts the SubjectPublicKeyInfo out of a certificate that could be read.
+func spkiOf(der []byte) ([]byte, error) {
+	var outer asn1.RawValue
+	if err := unmarshal(der, &outer); err != nil {
+		return nil, fmt.Errorf("not a certificate: %w", err)
+	}
+	fields, err := sequence(outer, 3, 3)
+	if err != nil {
+		return nil, fmt.Errorf("not a certificate: %w", err)
+	}
+	tbs, err := sequence(fields[0], 6, 10)
+	if err != nil {
+		return nil, fmt.Errorf("not a certificate: %w", err)
+	}
+	if isContext(tbs[0], 0, true) {
+		tbs = tbs[1:]
+	}
+	const spki = 5
+	if len(tbs) <= spki {
+		return nil, fmt.Errorf("not a certificate: %w", errMalformed)
+	}
+	return tbs[spki].FullBytes, nil
+}

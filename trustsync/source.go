@@ -1,0 +1,116 @@
+package trustsync
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"gatescan/verify"
+)
+
+// Source is one place that vouches for signers. It is asked by one goroutine at a time.
+type Source interface {
+	// Fetch asks what the place vouches for now. Everything it returns is authentic as far as the place can prove
+	// that (Traits); the holding it returns is its own, what it got in now is not changed.
+	//
+	// errUnchanged says that the place still vouches for what it did last; Fetch then returns no holding. Any other
+	// error means that nothing can be said, and what it gave last stays in force. What could not be used of an otherwise
+	// good answer stands in the report.
+	Fetch(ctx context.Context, now Moment) (*Holding, Report, error)
+	// Traits says what is known about places of this kind.
+	Traits() Traits
+}
+
+// Moment is what a source may know of the world when it is asked.
+type Moment struct {
+	Time     time.Time             // the later of wall clock and floor
+	Synced   bool                  // the wall clock is known to be right
+	Last     *Holding              // what the source gave last, nil if nothing; not to be changed
+	Progress func(done, total int) // of a long fetch; total is 0 if it is not known. May be nil
+}
+
+// progress tells how far a long fetch has come.
+func (m Moment) progress(done, total int) {
+	if m.Progress != nil {
+		m.Progress(done, total)
+	}
+}
+
+// Holding is all that one source vouches for at one moment. It is immutable once returned.
+type Holding struct {
+	Signers   []Signer
+	Withdrawn []verify.KID // withdrawn expressly: nobody may vouch for these any more
+
+	Signed  time.Time // when it was signed, zero if nothing that is signed says so
+	Expires time.Time // its signed end, zero if it has none
+	Cursor  []byte    // what the source wants to be reminded of (an ETag, a resume token); at most maxCursor bytes
+}
+
+// maxListSize bounds an answer of a source, in bytes. The largest published so far, all participants of the WHO network, has 2 MB.
+const maxListSize = 64 << 20
+
+// maxCursor bounds what a source may want to be reminded of, in bytes.
+const maxCursor = 4096
+
+// Signer is a DSC, with its SubjectPublicKeyInfo in DER by which it is stored and barred.
+type Signer struct {
+	verify.DSC
+	SPKI []byte
+}
+
+// Traits is what is known about a kind of source; package documentation has the table.
+type Traits struct {
+	Kind     string // the word in the configuration
+	Signs    string // what is signed, and by whom
+	Age      Age    // what its age is counted from
+	Rollback bool   // an older list can be told from a newer one
+	Absence  string // what it means that a key is gone
+}
+
+// Age is what the age of a holding is counted from.
+type Age uint8
+
+const (
+	AgeObserved Age = iota // the time when the source last said it: a replay looks fresh
+	AgeSigned              // the time in what is signed: a replay does not renew it
+	AgeNone                // it does not age: somebody put it there by hand
+)
+
+// Errors of a source. They say what happened to an answer as a whole.
+var (
+	errUnchanged = errors.New("unchanged since the last time")
+
+	// ErrNotAuthentic says that an answer is not signed by whom it should be, or was changed.
+	ErrNotAuthentic = errors.New("not authentic")
+	// ErrMalformed says that an answer cannot be read, or is cut short.
+	ErrMalformed = errors.New("malformed")
+	// ErrTooLarge says that an answer exceeds a bound.
+	ErrTooLarge = errors.New("too large")
+	// ErrRollback says that an answer is older than one that was accepted before.
+	ErrRollback = errors.New("older than what was accepted before")
+	// ErrFuture says that an answer was signed later than can be.
+	ErrFuture = errors.New("signed in the future")
+	// ErrExpired says that the signed end of an answer has passed.
+	ErrExpired = errors.New("expired")
+	// ErrImplausible says that an answer is authentic as far as one can tell, and yet cannot be meant.
+	ErrImplausible = errors.New("implausible")
+)
+
+// SourceConfig is what an operator says about one source.
+type SourceConfig struct {
+	Name string // unique among the sources
+	Kind string // a word of Kinds
+
+	Path    string   // of a directory or a file, for kind directory
+	URLs    []string // mirrors of one another, in the order in which they are tried
+	Anchors []byte   // PEM: the public keys or certificates that what is fetched must be signed by
+	CSCAs   []byte   // PEM: the authorities that DSCs must chain to, for sources that do not bring their own
+
+	Interval time.Duration // between attempts; DefaultInterval if zero
+	MaxAge   time.Duration // how old a holding may become; DefaultMaxAge if zero; never too old if negative
+
+	Transport // how the URLs are reached
+
+	Domain, Usage string   // of the WHO network, by default DCC and DSC
+	Participants  []string // ISO 3166-1 alpha-3 of the WHO network; empty for all
+}
