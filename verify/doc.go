@@ -8,12 +8,13 @@
 //	inflate.go      zlib stream, bounded         RFC 1950, RFC 1951     bad_deflate too_large
 //	internal/cbor   well-formed, no key twice    RFC 8949               bad_cbor
 //	cose.go         COSE_Sign1, alg, kid         RFC 9052 §4.2, §3.1    bad_cose bad_alg
-//	trust.go        the DSCs of that kid         SPEC §3.3.3            no_trust unknown_kid
+//	trust.go        the DSCs of that kid         SPEC §3.3.3            no_trust trust_stale unknown_kid barred
 //	key.go          the key decides the alg                             bad_alg
 //	verifier.go     the DSC's window                                    dsc_not_valid
 //	es256.go        ECDSA on P-256               FIPS 186-5 §6.4.2      bad_signature
 //	ps256.go        RSASSA-PSS                   RFC 8017 §8.1.2        bad_signature
 //	cwt.go          claims and times             RFC 8392 §3.1          bad_cwt not_yet_valid expired
+//	issuer.go       the DSC's country            policy                 issuer_mismatch
 //	dcc.go          exactly one entry            schema 1.3.3, DESIGN   bad_dcc not_one_entry
 //	policy.go       what the operator admits                            kind_not_allowed
 //	kind.go         what the DSC may sign        SPEC A.4               key_usage

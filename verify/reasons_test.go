@@ -177,6 +177,32 @@ func probes(t testing.TB, l *lab) []probe {
 		{name: "kid of 7 bytes", want: UnknownKID, sketch: protected(m{labelAlg: coseES256, labelKID: kid[:7]})},
 		{name: "kid of 9 bytes", want: UnknownKID, sketch: protected(m{labelAlg: coseES256, labelKID: append(kid[:8:8], 0)})},
 		{name: "empty kid", want: UnknownKID, sketch: protected(m{labelAlg: coseES256, labelKID: []byte{}})},
+		{name: "list too old", want: TrustStale, trust: with(func(d *DSC) { d.FreshUntil = l.now.Add(-time.Second) })},
+		{name: "list just not too old", want: Accepted, trust: with(func(d *DSC) { d.FreshUntil = l.now })},
+		{name: "list too old, kid unknown", want: TrustStale, trust: func(*lab) *Trust {
+			d := l.ps
+			d.FreshUntil = l.now.Add(-time.Second)
+			return NewTrust([]DSC{d})
+		}},
+		{name: "list too old, another one fresh", want: TrustStale, trust: func(*lab) *Trust {
+			stale, fresh := l.es, l.ps
+			stale.FreshUntil, fresh.FreshUntil = l.now.Add(-time.Second), l.now.Add(time.Second)
+			return NewTrust([]DSC{stale, fresh})
+		}},
+		{name: "another list too old", want: Accepted, trust: func(*lab) *Trust {
+			stale := l.ps
+			stale.FreshUntil = l.now.Add(-time.Second)
+			return NewTrust([]DSC{stale, l.es})
+		}},
+		{name: "barred kid", want: Barred, trust: func(*lab) *Trust { return NewTrust([]DSC{l.es, l.ps}, KID{9}, l.es.KID, KID{}) }},
+		{name: "barred kid without a DSC", want: Barred, trust: func(*lab) *Trust { return NewTrust([]DSC{l.ps}, l.es.KID) }},
+		{name: "barred kid of another", want: Accepted, trust: func(*lab) *Trust { return NewTrust([]DSC{l.es}, l.ps.KID) }},
+		{name: "barred key", want: Barred, trust: with(func(d *DSC) { d.Barred = true })},
+		{name: "barred key beside the right one", want: Accepted, trust: func(*lab) *Trust {
+			barred := other.es
+			barred.Barred = true
+			return NewTrust([]DSC{barred, l.es})
+		}},
 		{name: "before the DSC", want: DSCNotValid, trust: with(func(d *DSC) { d.NotBefore = l.now.Add(time.Second) })},
 		{name: "after the DSC", want: DSCNotValid, trust: with(func(d *DSC) { d.NotAfter = l.now.Add(-time.Second) })},
 		{name: "other key", want: BadSignature, trust: func(*lab) *Trust { return other.trust() }},
@@ -245,6 +271,26 @@ func probes(t testing.TB, l *lab) []probe {
 			trust: with(func(d *DSC) { d.NotBefore = time.Unix(0, 0) }),
 		},
 
+		{name: "issuer of another country, unasked", want: Accepted, sketch: claims(m{claimIssuer: "YY"})},
+		{name: "issuer of another country", want: IssuerMismatch, policy: Policy{IssuerMatches: true}, sketch: claims(m{claimIssuer: "YY"})},
+		{name: "issuer of the DSC's country", want: Accepted, policy: Policy{IssuerMatches: true}},
+		{name: "issuer with spaces, in lower case", want: Accepted, policy: Policy{IssuerMatches: true}, sketch: claims(m{claimIssuer: " xx "})},
+		{name: "issuer spelled out", want: IssuerMismatch, policy: Policy{IssuerMatches: true}, sketch: claims(m{claimIssuer: "Ministry of Health"})},
+		{name: "issuer missing, asked", want: Accepted, policy: Policy{IssuerMatches: true}, sketch: claims(m{claimIssuer: nil})},
+		{name: "DSC without a country", want: IssuerMismatch, policy: Policy{IssuerMatches: true}, trust: with(func(d *DSC) { d.Country = "" })},
+		{
+			name: "Guernsey under GB", want: Accepted, policy: Policy{IssuerMatches: true},
+			sketch: claims(m{claimIssuer: "GG"}), trust: with(func(d *DSC) { d.Country = "GB" }),
+		},
+		{
+			name: "GB under Guernsey", want: IssuerMismatch, policy: Policy{IssuerMatches: true},
+			sketch: claims(m{claimIssuer: "GB"}), trust: with(func(d *DSC) { d.Country = "GG" }),
+		},
+		{
+			name: "a configured exception", want: Accepted, sketch: claims(m{claimIssuer: "YY"}),
+			policy: Policy{IssuerMatches: true, Issuers: []IssuedUnder{{[2]byte{'Y', 'Y'}, [2]byte{'X', 'X'}}}},
+		},
+
 		{name: "no health certificate claim", want: BadDCC, sketch: claims(m{claimHCERT: nil})},
 		{name: "health certificate claim is text", want: BadDCC, sketch: claims(m{claimHCERT: "x"})},
 		{name: "another document", want: BadDCC, sketch: claims(m{claimHCERT: m{5: "vhlink:/x"}})},
@@ -285,7 +331,7 @@ func probes(t testing.TB, l *lab) []probe {
 
 // later names the issue that brings the first way to produce a reason, for those that Verify cannot produce yet.
 var later = map[Reason]string{
-	TrustStale: "issue 4", Barred: "issue 4", IssuerMismatch: "issue 4", RevocationUnavailable: "issue 4", Revoked: "issue 4",
+	RevocationUnavailable: "revocation lists", Revoked: "revocation lists",
 	RulesUnavailable: "issue 6", RuleFailed: "issue 6", RuleOpen: "issue 6",
 }
 

@@ -66,14 +66,21 @@ func (v *Verifier) Verify(text []byte, trust *Trust, now time.Time) Verdict {
 	if trust == nil {
 		return verdict.Refuse(NoTrust)
 	}
+	if trust.Stale(now) {
+		return verdict.Refuse(TrustStale) // also if the kid is unknown: a newer list may know it
+	}
 	if len(m.header.kid) != len(KID{}) {
 		return verdict.Refuse(UnknownKID)
 	}
-	digest := sha256.Sum256(v.sigStructure(&m))
-	dscs := trust.lookup(KID(m.header.kid))
+	kid := KID(m.header.kid)
+	if trust.bars(kid) {
+		return verdict.Refuse(Barred)
+	}
+	dscs := trust.lookup(kid)
 	if len(dscs) == 0 {
 		return verdict.Refuse(UnknownKID)
 	}
+	digest := sha256.Sum256(v.sigStructure(&m))
 	furthest := verdict
 	for i := range dscs {
 		got := v.judge(&dscs[i], &m, &digest, now, verdict)
@@ -125,8 +132,13 @@ func (v *Verifier) decode(text []byte, verdict *Verdict) (data []byte, refused R
 
 // judge judges a message by one DSC. The verdict so far comes in; what is found out is added to it.
 func (v *Verifier) judge(d *DSC, m *sign1, digest *[sha256.Size]byte, now time.Time, verdict Verdict) Verdict {
-	if d.Key.alg() != m.header.alg {
+	switch {
+	case d.Key.alg() != m.header.alg:
 		return verdict.Refuse(BadAlg)
+	case d.stale(now):
+		return verdict.Refuse(TrustStale)
+	case d.Barred:
+		return verdict.Refuse(Barred)
 	}
 	if now.Before(d.NotBefore) || now.After(d.NotAfter) {
 		return verdict.Refuse(DSCNotValid)
@@ -147,6 +159,9 @@ func (v *Verifier) judge(d *DSC, m *sign1, digest *[sha256.Size]byte, now time.T
 	verdict.kind = kind // also of a pass that has expired
 	if refused := cl.judgeTimes(now); refused != noObjection {
 		return verdict.Refuse(refused)
+	}
+	if v.policy.IssuerMatches && !mayIssue(d.Country, cl.issuer, v.policy.Issuers) {
+		return verdict.Refuse(IssuerMismatch)
 	}
 	switch {
 	case refusedEntry != noObjection:
