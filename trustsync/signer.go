@@ -1,6 +1,7 @@
 package trustsync
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/asn1"
 	"fmt"
@@ -14,6 +15,9 @@ var (
 	beginningOfTime = time.Unix(0, 0).UTC()
 	endOfTime       = time.Date(9999, time.December, 31, 23, 59, 59, 0, time.UTC) // RFC 5280 §4.1.2.5
 )
+
+// labMark stands in the subject of every certificate that gatelab makes.
+const labMark = "(lab, not for production)"
 
 // SPKIHash is the SHA-256 of a SubjectPublicKeyInfo, by which a key is barred whatever certificate it is in.
 type SPKIHash [sha256.Size]byte
@@ -31,7 +35,7 @@ func ParseSigner(der []byte) (Signer, error) {
 	if err != nil {
 		return Signer{}, err
 	}
-	return Signer{d, spki}, nil
+	return Signer{d, spki, bytes.Contains(der, []byte(labMark))}, nil
 }
 
 // ParseKey reads a signer from a bare SubjectPublicKeyInfo in DER, for lists that hold keys instead of certificates
@@ -52,7 +56,7 @@ func ParseKey(spki []byte, kid verify.KID, country string, usage verify.Usage) (
 		verify.DSC{
 			KID: kid, Country: countryCode(country), NotBefore: beginningOfTime, NotAfter: endOfTime, Usage: usage, Key: key,
 		},
-		spki,
+		spki, false,
 	}, nil
 }
 
@@ -78,4 +82,13 @@ func spkiOf(der []byte) ([]byte, error) {
 		return nil, fmt.Errorf("not a certificate: %w", errMalformed)
 	}
 	return tbs[spki].FullBytes, nil
+}
+
+// DSCs are the DSCs of signers.
+func DSCs(signers []Signer) []verify.DSC {
+	dscs := make([]verify.DSC, len(signers))
+	for i, signer := range signers {
+		dscs[i] = signer.DSC
+	}
+	return dscs
 }

@@ -2,7 +2,11 @@ package trustsync
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/binary"
 	"errors"
+	"fmt"
+	"strings"
 	"time"
 
 	"gatescan/verify"
@@ -56,6 +60,7 @@ const maxCursor = 4096
 type Signer struct {
 	verify.DSC
 	SPKI []byte
+	Lab  bool // its certificate says that it is a lab's
 }
 
 // Traits is what is known about a kind of source; package documentation has the table.
@@ -96,6 +101,19 @@ var (
 	ErrImplausible = errors.New("implausible")
 )
 
+// Report is what a source found.
+type Report struct {
+	Loaded     int       // signers that can be used
+	Duplicates int       // certificates that were there once more
+	Skipped    []Skipped // what cannot be used
+}
+
+// Skipped is a file, or a certificate in it, that cannot be used.
+type Skipped struct {
+	Name string // of the file, as the file system has it, or of the entry, as the list has it: it may hold any byte
+	Err  error
+}
+
 // SourceConfig is what an operator says about one source.
 type SourceConfig struct {
 	Name string // unique among the sources
@@ -113,4 +131,48 @@ type SourceConfig struct {
 
 	Domain, Usage string   // of the WHO network, by default DCC and DSC
 	Participants  []string // ISO 3166-1 alpha-3 of the WHO network; empty for all
+}
+
+// kinds has what makes a source of each kind.
+var kinds = map[string]func(SourceConfig) (Source, error){
+	kindDirectory: newDirectory,
+}
+
+// Kinds are the words for the kinds of sources.
+func Kinds() []string { return sortedNames(kinds) }
+
+// NewSource makes a source of what an operator says. The error says what to do.
+func NewSource(c SourceConfig) (Named, error) {
+	make := kinds[c.Kind]
+	if make == nil {
+		return Named{}, fmt.Errorf("%q is no kind of source; there are %s", c.Kind, strings.Join(Kinds(), ", "))
+	}
+	source, err := make(c)
+	if err != nil {
+		return Named{}, err
+	}
+	return Named{Name: c.Name, Source: source, Interval: c.Interval, MaxAge: c.MaxAge, Identity: c.identity()}, nil
+}
+
+// identity hashes what decides what is authentic, or wanted. It leaves out what may change while that stays: mirrors,
+// times, how they are reached. Where nothing is signed, the place itself is what is trusted.
+func (c *SourceConfig) identity() (id [sha256.Size]byte) {
+	h := sha256.New()
+	part := func(b []byte) {
+		var length [8]byte
+		binary.BigEndian.PutUint64(length[:], uint64(len(b)))
+		h.Write(length[:])
+		h.Write(b)
+	}
+	for _, s := range []string{c.Kind, c.Path, c.Domain, c.Usage, strings.Join(c.Participants, ",")} {
+		part([]byte(s))
+	}
+	part(c.Anchors)
+	part(c.CSCAs)
+	if len(c.Anchors) == 0 {
+		part([]byte(strings.Join(c.URLs, "\n")))
+		part(c.CA)
+	}
+	h.Sum(id[:0])
+	return id
 }

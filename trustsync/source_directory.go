@@ -12,8 +12,6 @@ import (
 	"slices"
 	"strings"
 	"syscall"
-
-	"gatescan/verify"
 )
 
 // Bounds of a directory of certificates. The longest list published so far had 832.
@@ -23,9 +21,41 @@ const (
 	maxCertificates = 100_000 // certificates and other PEM blocks in all files together
 )
 
-// Directory is the source of a directory of certificates, or of one file of them: see ReadDirectory.
-func Directory(path string) readFunc {
-	return func(context.Context) ([]verify.DSC, Report, error) { return ReadDirectory(path) }
+const kindDirectory = "directory"
+
+// directory is the source of a directory of certificates, or of one file of them: see ReadDirectory.
+type directory struct {
+	path  string
+	cscas authorities // nil if the DSCs need not chain to any
+}
+
+func newDirectory(c SourceConfig) (Source, error) {
+	if c.Path == "" {
+		return nil, errors.New("a directory needs its path")
+	}
+	d := directory{path: c.Path}
+	if len(c.CSCAs) > 0 {
+		var err error
+		if d.cscas, err = parseAuthorities(c.CSCAs); err != nil {
+			return nil, err
+		}
+	}
+	return d, nil
+}
+
+func (d directory) Fetch(context.Context, Moment) (*Holding, Report, error) {
+	signers, report, err := readDirectory(d.path, d.cscas)
+	if err != nil {
+		return nil, report, err
+	}
+	return &Holding{Signers: signers}, report, nil
+}
+
+func (d directory) Traits() Traits {
+	return Traits{
+		Kind: kindDirectory, Signs: "nothing; whoever may write there is trusted", Age: AgeNone,
+		Absence: "this directory no longer vouches for it",
+	}
 }
 
 // ReadDirectory reads all certificates of a directory, or of a single file if path is one. A file holds one certificate in
@@ -37,8 +67,10 @@ func Directory(path string) readFunc {
 // It is an error if path itself cannot be read (a single file: if it is neither PEM nor DER), or if it holds more than
 // 100,000 files or certificates. It is none if not one certificate can be used. A file may have 1 MiB. Nothing but
 // regular files is opened.
-func ReadDirectory(path string) ([]verify.DSC, Report, error) {
-	r := directoryReader{seen: map[[sha256.Size]byte]bool{}}
+func ReadDirectory(path string) ([]Signer, Report, error) { return readDirectory(path, nil) }
+
+func readDirectory(path string, cscas authorities) ([]Signer, Report, error) {
+	r := directoryReader{seen: map[[sha256.Size]byte]bool{}, cscas: cscas}
 	info, err := os.Stat(path)
 	if err != nil {
 		return nil, Report{}, fmt.Errorf("trust directory: %w", err)
@@ -90,15 +122,16 @@ func fileNames(path string) ([]string, error) {
 
 // directoryReader collects what the files of a directory hold.
 type directoryReader struct {
-	dscs   []verify.DSC
-	report Report
-	seen   map[[sha256.Size]byte]bool // hashes of the certificates that were read
-	blocks int
+	signers []Signer
+	cscas   authorities
+	report  Report
+	seen    map[[sha256.Size]byte]bool // hashes of the certificates that were read
+	blocks  int
 }
 
-func (r *directoryReader) done() ([]verify.DSC, Report, error) {
-	r.report.Loaded = len(r.dscs)
-	return r.dscs, r.report, nil
+func (r *directoryReader) done() ([]Signer, Report, error) {
+	r.report.Loaded = len(r.signers)
+	return r.signers, r.report, nil
 }
 
 func (r *directoryReader) skip(name string, err error) {
@@ -138,15 +171,20 @@ func (r *directoryReader) certificate(b block) error {
 		r.report.Duplicates++
 		return nil
 	}
-	d, err := ParseCertificate(b.der)
+	signer, err := ParseSigner(b.der)
 	if err != nil {
 		if isPrivateKey(b.der) {
 			return errPrivateKey
 		}
 		return err
 	}
+	if r.cscas != nil {
+		if err := r.cscas.signed(b.der); err != nil {
+			return err
+		}
+	}
 	r.seen[hash] = true
-	r.dscs = append(r.dscs, d)
+	r.signers = append(r.signers, signer)
 	return nil
 }
 

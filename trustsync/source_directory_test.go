@@ -38,12 +38,12 @@ func pemOf(kind string, der []byte) []byte {
 func read(t *testing.T, path string) ([]verify.DSC, Report) {
 	t.Helper()
 	done := make(chan struct{})
-	var dscs []verify.DSC
+	var signers []Signer
 	var report Report
 	var err error
 	go func() {
 		defer close(done)
-		dscs, report, err = ReadDirectory(path)
+		signers, report, err = ReadDirectory(path)
 	}()
 	select {
 	case <-done:
@@ -53,10 +53,10 @@ func read(t *testing.T, path string) ([]verify.DSC, Report) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if report.Loaded != len(dscs) {
-		t.Errorf("loaded %d, but %d DSCs", report.Loaded, len(dscs))
+	if report.Loaded != len(signers) {
+		t.Errorf("loaded %d, but %d DSCs", report.Loaded, len(signers))
 	}
-	return dscs, report
+	return DSCs(signers), report
 }
 
 func kidsOf(dscs []verify.DSC) (kids []string) {
@@ -269,12 +269,12 @@ func TestReadDirectorySameKid(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	for i := range r.dscs {
-		r.dscs[i].KID = verify.KID{1}
+	for i := range r.signers {
+		r.signers[i].KID = verify.KID{1}
 	}
-	dscs, report, err := r.done()
-	if err != nil || report.Loaded != 2 || verify.NewTrust(dscs).Len() != 2 {
-		t.Errorf("%d loaded, %d in the snapshot, error %v", report.Loaded, verify.NewTrust(dscs).Len(), err)
+	signers, report, err := r.done()
+	if err != nil || report.Loaded != 2 || verify.NewTrust(DSCs(signers)).Len() != 2 {
+		t.Errorf("%d loaded, %d in the snapshot, error %v", report.Loaded, verify.NewTrust(DSCs(signers)).Len(), err)
 	}
 }
 

@@ -1,21 +1,43 @@
-// Package trustsync keeps the trust data of a gate up to date: it reads them from a source, and publishes each state as
-// one immutable snapshot. It is the only package that knows X.509 and speaks to the network; it knows nothing of hardware.
+// Package trustsync keeps the trust data of a gate up to date: it asks sources, checks what they say to the root, stores
+// it, and publishes each state as one immutable snapshot. It is the only package that knows X.509 and speaks to the network; it
+// knows nothing of hardware.
+//
+// What each kind of source can prove, and what it cannot (Traits has the same in code):
+//
+//	kind         signed, by whom                                 age counts from     an older list     a key that is gone
+//	directory    nothing; whoever writes there is trusted        never, by default   cannot be told    is gone
+//	who          the document, by WHO's pinned key               proof.created       is refused        is gone
+//	eu, italy    nothing but TLS, with pins                      last confirmation   cannot be told    is gone; "deleted" bars it
+//	germany      the list, by a pinned key; no time in it        last confirmation   cannot be told    is gone
+//	sweden       the list, by a pinned certificate               iat, ends at exp    is refused        is gone
+//	austria      the list, by a pinned certificate               nbf, ends at exp    is refused        is gone
+//	netherlands  the list, under a pinned root                   CMS signing time    is refused        is gone
+//	eu_archive   the archive, under a pinned certificate         CMS signing time    is refused        is gone
+//	gateway      each entry, by uploader and CSCA, under the     last confirmation   cannot be told    is gone; rawData null bars it
+//	             pinned trust anchor
+//
+// "Is gone" means: this source no longer vouches for it; another one may. "Bars it" means: nobody may any more. A key is
+// fresh while one source that is not too old vouches for it.
 //
 //	trustsync.go          the loop: attempt, publish, wait or back off
-//	certificate.go        one certificate -> DSC
-//	certificate_asn1.go   the same for certificates that crypto/x509 refuses
-//	spki.go               their public keys
-//	source_directory.go   source: a directory of certificates
-//	pem.go                what a file of it holds
+//	attempt.go            what is checked of an answer, whatever its source: never backwards, never from the future
+//	snapshot.go           all holdings -> one verify.Trust
+//	state.go              what is known about the attempts
+//	say.go                what the log says of them
+//	store.go              generations on disk; generation.go their format; disk.go the operations they need
+//	source.go             what a source is; source_*.go one kind each
+//	client.go             bounded HTTP; transport.go what it can be told
+//	anchors.go chain.go cms.go  who signed it
+//	signer.go certificate.go certificate_asn1.go spki.go pem.go  one certificate -> DSC
 package trustsync
 
 import (
 	"context"
-	"crypto/sha256"
-	"errors"
-	"io"
 	"log/slog"
+	"maps"
 	"math/rand/v2"
+	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -25,206 +47,263 @@ import (
 
 const (
 	// DefaultInterval is the time between attempts while they succeed.
-	DefaultInterval = 10 * time.Minute
+	DefaultInterval = time.Hour
+	// DefaultMaxAge is how old what a source said may become.
+	DefaultMaxAge = 14 * 24 * time.Hour
 
 	firstBackoff = time.Second // after the first failure; doubled after each further one, up to the interval
-	maxNamed     = 100         // skipped certificates that the log names at once
+
+	// A fleet must not ask at the same second: a gate that has what it needs waits up to this long before it first asks,
+	// one that has nothing up to hurryJitter, and each interval is up to a tenth shorter or longer.
+	startJitter = 5 * time.Minute
+	hurryJitter = 3 * time.Second
 )
 
-// readFunc reads all DSCs that one place has to offer. An error means that it could not be read; what in it could not be used
-// stands in the report.
-type readFunc func(ctx context.Context) ([]verify.DSC, Report, error)
-
-// Report is what a source found.
-type Report struct {
-	Loaded     int       // DSCs that can be used
-	Duplicates int       // certificates that were there once more
-	Skipped    []Skipped // what cannot be used
+// Named is a source with what the operator said about it.
+type Named struct {
+	Name string
+	Source
+	Interval time.Duration // between attempts; DefaultInterval if not positive
+	MaxAge   time.Duration // 0 for DefaultMaxAge (none for sources that do not age), negative for none
+	Identity [32]byte      // of what decides what is authentic; a stored holding of another identity is not used
 }
 
-// Skipped is a file, or a certificate in it, that cannot be used.
-type Skipped struct {
-	Name string // of the file, as the file system has it: it may hold any byte
-	Err  error
+// Config is what a Syncer works with.
+type Config struct {
+	Sources []Named
+	Barred  Barred
+	Lab     bool // also certificates that say of themselves that they are a lab's
 }
 
-// State is what a Syncer knows about its attempts.
-type State struct {
-	LastSuccess time.Time // zero if there was none
-	LastError   error     // why the last attempt failed, nil if it did not
-	NextAttempt time.Time // zero while one is under way, and before Run
-	Loaded      int       // DSCs in the snapshot in force
-	Skipped     int       // what the last attempt could not use
+// Barred is what the operator withdraws by name.
+type Barred struct {
+	KIDs []verify.KID
+	Keys []SPKIHash
 }
 
-// Syncer refreshes a snapshot from a source. Its methods may be called from any goroutine; make it with New.
+// Clock is what a Syncer needs to know about the time.
+type Clock interface {
+	Moment() (t time.Time, synced bool) // the later of wall clock and floor
+	Raise(signed time.Time)             // something authentic was signed then, so it is not earlier now
+}
+
+// keeper is where holdings survive a restart. A *Store is one.
+type keeper interface {
+	Load() (*Generation, []Fault, error)
+	Save(g *Generation) error
+}
+
+// Syncer refreshes a snapshot from its sources. Its methods may be called from any goroutine; make it with New.
 type Syncer struct {
-	log  *slog.Logger
-	wake chan struct{}
-
-	mu       sync.Mutex // guards source and interval
-	source   readFunc
-	interval time.Duration
+	log   *slog.Logger
+	clock Clock
+	store keeper // nil to keep nothing
 
 	current atomic.Pointer[verify.Trust]
-	state   atomic.Pointer[State]
 
-	// What the log said last, so that it is not said again. Only Run touches it.
-	saidOutcome, saidSkipped [sha256.Size]byte
+	mu         sync.Mutex // guards the rest
+	config     Config
+	kept       map[string]*kept // by source; also of sources that are configured no more, for their floors
+	generation uint64           // of what is in the store
+	saved      time.Time        // when it was last written
+	faults     []string         // of the store
+	restart    chan struct{}    // closed when the sources are others
+	wakes      map[string]chan struct{}
 }
 
-// New makes a Syncer that attempts a refresh once per interval, DefaultInterval if that is not positive. Run starts it.
-func New(source readFunc, interval time.Duration, log *slog.Logger) *Syncer {
-	s := &Syncer{log: log, wake: make(chan struct{}, 1)}
-	s.set(source, interval)
-	s.state.Store(&State{})
-	return s
+// kept is what is known of one source.
+type kept struct {
+	Stored
+	has   bool // there is a holding, under the identity configured now
+	state SourceState
+	said  said
 }
 
-// Configure changes the source and the interval, and asks for an attempt now. The snapshot in force stays until the new
-// source has given a better one.
-func (s *Syncer) Configure(source readFunc, interval time.Duration) {
-	s.set(source, interval)
-	s.Refresh()
+// New makes a Syncer. What store still holds of the configured sources is in force at once; store may be nil. Run starts
+// the attempts.
+func New(c Config, clock Clock, store *Store, log *slog.Logger) *Syncer {
+	var k keeper
+	if store != nil {
+		k = store
+	}
+	return newSyncer(c, clock, k, log)
 }
 
-func (s *Syncer) set(source readFunc, interval time.Duration) {
-	if interval <= 0 {
-		interval = DefaultInterval
+func newSyncer(c Config, clock Clock, store keeper, log *slog.Logger) *Syncer {
+	s := &Syncer{log: log, clock: clock, store: store, kept: map[string]*kept{}}
+	if store != nil {
+		s.load()
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.source, s.interval = source, interval
+	s.setLocked(c)
+	s.publishLocked()
+	return s
 }
 
-func (s *Syncer) settings() (readFunc, time.Duration) {
+// load takes over what the store holds.
+func (s *Syncer) load() {
+	g, faults, err := s.store.Load()
+	for _, f := range faults {
+		s.log.Error("stored trust data are damaged", "fault", f)
+		s.faults = append(s.faults, f.Error())
+	}
+	if err != nil {
+		s.log.Error("stored trust data cannot be read", "err", err)
+		s.faults = append(s.faults, err.Error())
+	}
+	if g == nil {
+		return
+	}
+	s.generation, s.saved = g.Number, g.Written
+	for name, stored := range g.Sources {
+		s.kept[name] = &kept{Stored: stored}
+		s.clock.Raise(stored.Floor)
+	}
+}
+
+// Configure changes the sources and what is barred, now, and asks the sources anew. What a source vouched for stays in
+// force as long as it is configured with the same identity.
+func (s *Syncer) Configure(c Config) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.source, s.interval
+	s.setLocked(c)
+	s.publishLocked()
+}
+
+func (s *Syncer) setLocked(c Config) {
+	s.config = c
+	s.wakes = map[string]chan struct{}{}
+	for _, k := range s.kept {
+		k.has = false
+	}
+	for _, source := range c.Sources {
+		s.wakes[source.Name] = make(chan struct{}, 1)
+		k := s.kept[source.Name]
+		if k == nil {
+			k = &kept{}
+			s.kept[source.Name] = k
+		}
+		if k.Kind != source.Traits().Kind || k.Identity != source.Identity {
+			// What others signed is not vouched for any more. The floor stays: a new key is no reason to go backwards.
+			*k = kept{Stored: Stored{Kind: source.Traits().Kind, Identity: source.Identity, Floor: k.Floor}}
+		}
+		k.has = len(k.Holding.Signers) > 0
+		k.state.Name, k.state.Kind = source.Name, k.Kind
+	}
+	if s.restart != nil {
+		close(s.restart)
+	}
+	s.restart = make(chan struct{})
 }
 
 // Current is the snapshot in force, nil if none was ever loaded. It never blocks.
 func (s *Syncer) Current() *verify.Trust { return s.current.Load() }
 
-// State says how the attempts went.
-func (s *Syncer) State() State { return *s.state.Load() }
-
-// Refresh asks Run for an attempt now. It does not wait for it. One that is under way is followed by another, because
-// it may have read already what has changed since.
+// Refresh asks every source now. It does not wait for it. An attempt that is under way is followed by another, because it
+// may have read already what has changed since.
 func (s *Syncer) Refresh() {
-	select {
-	case s.wake <- struct{}{}:
-	default: // asked for already
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, wake := range s.wakes {
+		select {
+		case wake <- struct{}{}:
+		default: // asked for already
+		}
 	}
 }
 
-// Run attempts a refresh now, then once per interval and whenever Refresh asks, until ctx ends. After a failure it tries
-// again sooner. Call it once.
+// Run asks every source, then each once per interval and whenever Refresh wants it, until ctx ends. After a failure a source
+// is asked again sooner. Call it once.
 func (s *Syncer) Run(ctx context.Context) {
+	for ctx.Err() == nil {
+		s.mu.Lock()
+		restart, sources := s.restart, s.config.Sources
+		wakes := maps.Clone(s.wakes)
+		s.mu.Unlock()
+
+		asking, stop := context.WithCancel(ctx)
+		var parts sync.WaitGroup
+		for _, source := range sources {
+			parts.Go(func() { s.follow(asking, source, wakes[source.Name]) })
+		}
+		select {
+		case <-ctx.Done():
+		case <-restart:
+		}
+		stop()
+		parts.Wait()
+	}
+	s.save(true)
+}
+
+// follow asks one source again and again.
+func (s *Syncer) follow(ctx context.Context, source Named, wake <-chan struct{}) {
+	wait := s.firstWait(source)
 	for failures := 0; ; {
-		source, interval := s.settings()
-		got, err := s.refresh1(ctx, source)
+		if wait > 0 {
+			s.schedule(source.Name, time.Now().Add(wait))
+			timer := time.NewTimer(wait)
+			select {
+			case <-ctx.Done():
+				timer.Stop()
+				return
+			case <-timer.C:
+			case <-wake:
+				timer.Stop()
+			}
+		}
+		err := s.attempt(ctx, source)
 		if ctx.Err() != nil {
 			return
 		}
-		s.say(got, err)
-
-		wait := interval
+		interval := interval(source)
+		wait = jittered(interval)
 		if err != nil {
 			failures++
 			wait = backoff(failures, interval)
 		} else {
 			failures = 0
 		}
-		s.note(func(st *State) { st.NextAttempt = time.Now().Add(wait) })
-		timer := time.NewTimer(wait)
-		select {
-		case <-ctx.Done():
-			timer.Stop()
-			return
-		case <-timer.C:
-		case <-s.wake:
-			timer.Stop()
+	}
+}
+
+// Once asks every source once, one after the other, and returns when all have answered. Not while Run runs.
+func (s *Syncer) Once(ctx context.Context) {
+	s.mu.Lock()
+	sources := s.config.Sources
+	s.mu.Unlock()
+	for _, source := range sources {
+		if ctx.Err() != nil {
+			break
 		}
-		s.note(func(st *State) { st.NextAttempt = time.Time{} })
+		_ = s.attempt(ctx, source) // in the state
 	}
+	s.save(true)
 }
 
-// found is what one attempt found.
-type found struct {
-	report Report
-	kids   [sha256.Size]byte // hash over the kids, to tell whether the DSCs changed
+func interval(source Named) time.Duration {
+	if source.Interval <= 0 {
+		return DefaultInterval
+	}
+	return source.Interval
 }
 
-// refresh1 is one attempt. If it fails, the snapshot in force stays: nothing is given up before something better is there.
-func (s *Syncer) refresh1(ctx context.Context, source readFunc) (found, error) {
-	dscs, report, err := source(ctx)
-	trust := verify.NewTrust(dscs)
-	if err == nil && trust.Len() == 0 {
-		err = errNoCertificate
+// firstWait is how long a source is left alone at the beginning. Nobody queues at a directory.
+func (s *Syncer) firstWait(source Named) time.Duration {
+	if source.Traits().Age == AgeNone {
+		return 0
 	}
-	if err != nil {
-		s.note(func(st *State) { st.LastError, st.Skipped = err, len(report.Skipped) })
-		return found{report: report}, err
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.kept[source.Name].has {
+		return rand.N(min(startJitter, interval(source)))
 	}
-	s.current.Store(trust)
-	s.note(func(st *State) {
-		*st = State{LastSuccess: time.Now(), Loaded: trust.Len(), Skipped: len(report.Skipped)}
-	})
-	kids := sha256.New()
-	for _, d := range dscs {
-		kids.Write(d.KID[:])
-	}
-	return found{report, [sha256.Size]byte(kids.Sum(nil))}, nil
+	return rand.N(hurryJitter)
 }
 
-var errNoCertificate = errors.New("not one usable certificate")
-
-// say logs how an attempt went, unless the one before went just so.
-func (s *Syncer) say(f found, err error) {
-	list := sha256.New()
-	for _, skipped := range f.report.Skipped {
-		io.WriteString(list, skipped.Name+"\x00"+skipped.Err.Error()+"\x00")
-	}
-	skipped := [sha256.Size]byte(list.Sum(nil))
-	if skipped != s.saidSkipped && (err == nil || len(f.report.Skipped) > 0) { // a source that failed says nothing of them
-		s.saidSkipped = skipped
-		s.nameSkipped(f.report.Skipped)
-	}
-
-	text := ""
-	if err != nil {
-		text = err.Error()
-	}
-	outcome := sha256.Sum256(append(append(f.kids[:], skipped[:]...), text...))
-	if outcome == s.saidOutcome {
-		return
-	}
-	s.saidOutcome = outcome
-	if err == nil {
-		s.log.Info("trust data loaded", "loaded", s.State().Loaded, "skipped", len(f.report.Skipped), "duplicates", f.report.Duplicates)
-	} else if n := s.State().Loaded; n > 0 {
-		s.log.Warn("trust data not refreshed, the last good ones stay in force", "err", err, "loaded", n)
-	} else {
-		s.log.Error("no trust data: the gate cannot judge", "err", err)
-	}
-}
-
-func (s *Syncer) nameSkipped(list []Skipped) {
-	for _, skipped := range list[:min(len(list), maxNamed)] {
-		s.log.Warn("certificate skipped", "name", skipped.Name, "reason", skipped.Err)
-	}
-	if more := len(list) - maxNamed; more > 0 {
-		s.log.Warn("more certificates skipped", "count", more)
-	}
-}
-
-// note changes the state. Only Run's goroutine writes it.
-func (s *Syncer) note(change func(*State)) {
-	st := s.State()
-	change(&st)
-	s.state.Store(&st)
-}
+// jittered is a tenth more or less than d.
+func jittered(d time.Duration) time.Duration { return d - d/10 + rand.N(d/5+1) }
 
 // backoff is how long to wait after that many failures in a row: twice as long each time up to interval, less up to a half
 // of it at random, so that gates that lost the same source do not all come back at once.
@@ -235,4 +314,9 @@ func backoff(failures int, interval time.Duration) time.Duration {
 	}
 	d = min(d, interval)
 	return d - rand.N(d/2+1)
+}
+
+// sortedNames keeps everything that walks over the sources in one order.
+func sortedNames[V any](m map[string]V) []string {
+	return slices.SortedFunc(maps.Keys(m), strings.Compare)
 }

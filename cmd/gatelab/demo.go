@@ -49,6 +49,7 @@ const demoConfig = `# Written by gatelab demo.
 [reader]
 device = %q
 [trust]
+lab = true
 directory = "lab/dsc"
 [policy]
 repeat_window = "15s"

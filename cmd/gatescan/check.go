@@ -113,17 +113,17 @@ func checkTrust(path string, stderr io.Writer) (*verify.Trust, error) {
 	if path == "" {
 		return nil, nil
 	}
-	dscs, report, err := trustsync.ReadDirectory(path)
+	signers, report, err := trustsync.ReadDirectory(path)
 	if err != nil {
 		return nil, err
 	}
 	for _, skipped := range report.Skipped {
 		fmt.Fprintf(stderr, "gatescan check: skipped %q: %v\n", skipped.Name, skipped.Err)
 	}
-	if len(dscs) == 0 {
+	if len(signers) == 0 {
 		fmt.Fprintf(stderr, "gatescan check: no usable certificate in %s\n", path)
 	}
-	return verify.NewTrust(dscs), nil
+	return verify.NewTrust(trustsync.DSCs(signers)), nil
 }
 
 // lineReader splits at LF and takes one CR off. It keeps of a line only what tells that it is too long.

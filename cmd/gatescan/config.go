@@ -37,6 +37,8 @@ type config struct {
 	Outputs   outputsConfig   `toml:"outputs"`
 	Inputs    inputsConfig    `toml:"inputs"`
 	Daemon    daemonConfig    `toml:"daemon"`
+
+	trust trustsync.Config // what Trust says, with its files read
 }
 
 type readerConfig struct {
@@ -48,15 +50,12 @@ type readerConfig struct {
 	IdleGap  duration `toml:"idle_gap"`
 }
 
-type trustConfig struct {
-	Directory string   `toml:"directory"`
-	Interval  duration `toml:"interval"`
-}
-
 type policyConfig struct {
-	Kinds        []string `toml:"kinds"`
-	Tolerate     []string `toml:"tolerate"`
-	RepeatWindow duration `toml:"repeat_window"`
+	Kinds         []string `toml:"kinds"`
+	Tolerate      []string `toml:"tolerate"`
+	RepeatWindow  duration `toml:"repeat_window"`
+	IssuerMatches bool     `toml:"issuer_matches"`
+	Issuers       []string `toml:"issuers"`
 }
 
 type turnstileConfig struct {
@@ -138,8 +137,11 @@ func defaultConfig() config {
 			Device: "/dev/ttyACM0", Baud: 115200, DataBits: 8, Parity: string(scanner.ParityNone), StopBits: 1,
 			IdleGap: duration(40 * time.Millisecond),
 		},
-		Trust:  trustConfig{Directory: "/etc/gatescan/dsc", Interval: duration(trustsync.DefaultInterval)},
-		Policy: policyConfig{Kinds: []string{"v", "t", "r"}, Tolerate: []string{}},
+		Trust: trustConfig{
+			Directory: "/etc/gatescan/dsc", Interval: duration(trustsync.DefaultInterval), MaxAge: duration(trustsync.DefaultMaxAge),
+			Store: "/var/lib/gatescan/trust", Barred: []string{},
+		},
+		Policy: policyConfig{Kinds: []string{"v", "t", "r"}, Tolerate: []string{}, Issuers: []string{}},
 		Turnstile: turnstileConfig{
 			Mode: "open", Pulse: duration(turnstile.DefaultPulse), Show: duration(turnstile.DefaultShow), Entry: duration(5 * time.Second),
 		},
@@ -198,12 +200,12 @@ func readConfig(path string) (config, error) {
 	if len(mistakes) > 0 {
 		return config{}, &configError{path, mistakes}
 	}
-	if c.Trust.Directory != "" && !filepath.IsAbs(c.Trust.Directory) {
-		absolute, err := filepath.Abs(filepath.Join(filepath.Dir(path), c.Trust.Directory))
-		if err != nil {
-			return config{}, fmt.Errorf("configuration: %w", err)
-		}
-		c.Trust.Directory = absolute
+	dir, err := filepath.Abs(filepath.Dir(path))
+	if err != nil {
+		return config{}, fmt.Errorf("configuration: %w", err)
+	}
+	if c.trust, mistakes = c.Trust.build(dir); len(mistakes) > 0 {
+		return config{}, &configError{path, placed(mistakes, data)}
 	}
 	return c, nil
 }
@@ -215,13 +217,20 @@ func parseConfig(data []byte) (config, []mistake) {
 	if err := decoder.Decode(&c); err != nil {
 		return config{}, decodeMistakes(err)
 	}
-	mistakes := c.check()
+	return c, placed(c.check(), data)
+}
+
+// placed gives each mistake the line of its key, or of the table that the key should be in.
+func placed(mistakes []mistake, data []byte) []mistake {
 	lines := keyLines(data)
 	for i, m := range mistakes {
-		mistakes[i].line = lines[m.key]
+		for key := m.key; key != "" && mistakes[i].line == 0; {
+			mistakes[i].line = lines[key]
+			key = key[:max(0, strings.LastIndexByte(key, '.'))]
+		}
 	}
 	slices.SortStableFunc(mistakes, func(a, b mistake) int { return a.line - b.line })
-	return c, mistakes
+	return mistakes
 }
 
 func decodeMistakes(err error) (mistakes []mistake) {
@@ -258,10 +267,11 @@ func (c *config) check() (mistakes []mistake) {
 	for _, err := range unjoin(c.scanner().Validate()) {
 		bad(readerKey(err), "%v", err)
 	}
-	if c.Trust.Directory == "" {
-		bad("trust.directory", "is empty; name the directory that holds the DSCs, in PEM or DER")
-	}
 	within("trust.interval", c.Trust.Interval, time.Second, 24*time.Hour)
+	within("trust.max_age", c.Trust.MaxAge, shortestAge, longestAge)
+	if c.Trust.Store != "" && !filepath.IsAbs(c.Trust.Store) {
+		bad("trust.store", "%q: give the full path of a directory that survives a restart, or leave it empty", c.Trust.Store)
+	}
 	if len(c.Policy.Kinds) == 0 {
 		bad("policy.kinds", "no kind is admitted, so nobody could pass; name some of \"v\", \"t\" and \"r\"")
 	}
@@ -273,6 +283,11 @@ func (c *config) check() (mistakes []mistake) {
 	for _, word := range c.Policy.Tolerate {
 		if tolerances[word] == 0 {
 			bad("policy.tolerate", "%q cannot be tolerated; there are %s", word, strings.Join(toleranceNames(verify.TolerateAll), ", "))
+		}
+	}
+	for _, pair := range c.Policy.Issuers {
+		if _, ok := issuedUnder(pair); !ok {
+			bad("policy.issuers", "%q: write two countries like \"GG=GB\": who issues, and under whose certificates", pair)
 		}
 	}
 	within("policy.repeat_window", c.Policy.RepeatWindow, 0, maxRepeatWindow)
@@ -373,5 +388,18 @@ func (c *config) policy() (p verify.Policy) {
 	for _, word := range c.Policy.Tolerate {
 		p.Tolerate |= tolerances[word]
 	}
+	p.IssuerMatches = c.Policy.IssuerMatches
+	for _, pair := range c.Policy.Issuers {
+		under, _ := issuedUnder(pair)
+		p.Issuers = append(p.Issuers, under)
+	}
 	return p
+}
+
+// issuedUnder reads an exception like "GG=GB".
+func issuedUnder(pair string) (under verify.IssuedUnder, ok bool) {
+	if len(pair) != len("GG=GB") || pair[2] != '=' || strings.Trim(pair[:2]+pair[3:], "ABCDEFGHIJKLMNOPQRSTUVWXYZ") != "" {
+		return under, false
+	}
+	return verify.IssuedUnder{Issuer: [2]byte([]byte(pair[:2])), Country: [2]byte([]byte(pair[3:]))}, true
 }

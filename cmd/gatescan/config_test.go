@@ -4,8 +4,11 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"regexp"
 	"strings"
 	"testing"
+
+	"gatescan/trustsync"
 )
 
 func TestExampleIsTheDefault(t *testing.T) {
@@ -17,8 +20,10 @@ func TestExampleIsTheDefault(t *testing.T) {
 		t.Errorf("the example says %+v, the default is %+v", c, defaultConfig())
 	}
 	// Nothing is missing from it, and nothing is there by accident.
-	lines := keyLines([]byte(exampleConfig))
+	whole := regexp.MustCompile(`(?m)^# (\[\[|[a-z_]+ = )`).ReplaceAllString(exampleConfig, "$1") // with its source
+	lines := keyLines([]byte(whole))
 	for _, key := range knownKeys(reflect.TypeFor[config](), "") {
+		key = strings.Replace(key, "trust.source", "trust.source[1]", 1)
 		if lines[key] == 0 {
 			t.Errorf("the example does not show %s", key)
 		}
@@ -65,7 +70,19 @@ func TestConfigMistakes(t *testing.T) {
 		"hold, no passage":    {"[turnstile]\nhold = true\n", []string{`c.toml:2: turnstile.hold: the arm would be free for all of turnstile.entry`}},
 		"held too long":       {"[outputs]\nrelay = \"oneshot r\"\n[inputs]\npassage = \"line P\"\n[turnstile]\nhold = true\nentry = \"20s\"\n", []string{`c.toml:7: turnstile.entry: the kernel holds a relay for 10s`}},
 		"runtime relative":    {"[daemon]\nruntime = \"run\"\n", []string{`c.toml:2: daemon.runtime: "run": give the full path`}},
-		"directory empty":     {"[trust]\ndirectory = \"\"\n", []string{`c.toml:2: trust.directory: is empty`}},
+		"directory empty":     {"[trust]\ndirectory = \"\"\n", []string{`c.toml:2: trust.directory: is empty, and there is no [[trust.source]]`}},
+		"store relative":      {"[trust]\nstore = \"x\"\n", []string{`c.toml:2: trust.store: "x": give the full path`}},
+		"too young":           {"[trust]\nmax_age = \"1s\"\n", []string{`c.toml:2: trust.max_age: 1s is out of range`}},
+		"barred nothing":      {"[trust]\nbarred = [\"kid:12\"]\n", []string{`c.toml:2: trust.barred: "kid:12" bars nothing; write kid: and 16`}},
+		"barred file":         {"[trust]\nbarred_file = \"x\"\n", []string{`c.toml:2: trust.barred_file: stat `}},
+		"issuer pair":         {"[policy]\nissuers = [\"GG=gb\"]\n", []string{`c.toml:2: policy.issuers: "GG=gb": write two countries`}},
+		"source kind":         {"[[trust.source]]\nname = \"a\"\nkind = \"b\"\n", []string{`c.toml:1: trust.source[1]: "b" is no kind of source; there are `}},
+		"source name":         {"[[trust.source]]\nname = \"A\"\nkind = \"directory\"\npath = \"x\"\n", []string{`c.toml:2: trust.source[1].name: "A": give each`}},
+		"source twice":        {"[[trust.source]]\nname = \"a\"\nkind = \"directory\"\npath = \"x\"\n[[trust.source]]\nname = \"a\"\nkind = \"directory\"\npath = \"x\"\n", []string{`c.toml:6: trust.source[2].name: there is another source "a"`}},
+		"source anchors":      {"[[trust.source]]\nname = \"a\"\nkind = \"directory\"\npath = \"x\"\nanchors = \"none.pem\"\n", []string{`c.toml:5: trust.source[1].anchors: stat `}},
+		"source pin":          {"[[trust.source]]\nname = \"a\"\nkind = \"directory\"\npath = \"x\"\npins = [\"x\"]\n", []string{`c.toml:5: trust.source[1].pins: "x" is no pin`}},
+		"source key alone":    {"[[trust.source]]\nname = \"a\"\nkind = \"directory\"\npath = \"x\"\nkey = \"x\"\n", []string{`c.toml:1: trust.source[1].certificate: a client certificate needs its key`}},
+		"source key unknown":  {"[[trust.source]]\nurl = \"x\"\n", []string{`c.toml:2: trust.source.url: there is no such key; did you mean trust.source.urls?`}},
 		"device relative":     {"[reader]\ndevice = \"ttyUSB0\"\n", []string{`c.toml:2: reader.device: device "ttyUSB0": give the full path`}},
 		"speed, parity, bits": {"[reader]\nbaud = 7\nparity = \"maybe\"\ndata_bits = 5\nstop_bits = 3\n", []string{`c.toml:2: reader.baud: `, `c.toml:3: reader.parity: `, `c.toml:4: reader.data_bits: `, `c.toml:5: reader.stop_bits: `}},
 		"gap too long":        {"[reader]\nidle_gap = \"1m\"\n", []string{`c.toml:2: reader.idle_gap: `}},
@@ -130,8 +147,11 @@ func TestReadConfig(t *testing.T) {
 		t.Fatal(err)
 	}
 	c, err := readConfig(path)
-	if err != nil || c.Trust.Directory != filepath.Join(dir, "dsc") {
-		t.Errorf("%q, %v: not relative to the file", c.Trust.Directory, err)
+	if err != nil || len(c.trust.Sources) != 1 {
+		t.Fatal(c.trust, err)
+	}
+	if _, _, err := c.trust.Sources[0].Fetch(t.Context(), trustsync.Moment{}); err == nil || !strings.Contains(err.Error(), filepath.Join(dir, "dsc")) {
+		t.Errorf("%v: not relative to the file", err)
 	}
 	if _, err := readConfig(filepath.Join(dir, "missing.toml")); err == nil || !strings.Contains(err.Error(), "missing.toml") {
 		t.Error(err)

@@ -3,17 +3,20 @@ package main
 import (
 	"encoding"
 	"reflect"
+	"strconv"
 	"strings"
 
 	"github.com/pelletier/go-toml/v2/unstable"
 )
 
-// keyLines says on which line each key of a TOML file stands. Tables count as keys.
+// keyLines says on which line each key of a TOML file stands. Tables count as keys; those of an array are numbered, as in
+// trust.source[1].name.
 func keyLines(data []byte) map[string]int {
 	lines := map[string]int{}
 	var parser unstable.Parser
 	parser.Reset(data)
 	var table []string
+	of := map[string]int{} // how many tables an array has so far
 	for parser.NextExpression() {
 		expression := parser.Expression()
 		var key []string
@@ -24,7 +27,12 @@ func keyLines(data []byte) map[string]int {
 			line = parser.Shape(node.Raw).Start.Line
 		}
 		switch expression.Kind {
-		case unstable.Table, unstable.ArrayTable:
+		case unstable.ArrayTable:
+			name := strings.Join(key, ".")
+			of[name]++
+			key[len(key)-1] += "[" + strconv.Itoa(of[name]) + "]"
+			table = key
+		case unstable.Table:
 			table = key
 		case unstable.KeyValue:
 			key = append(table[:len(table):len(table)], key...)
@@ -54,10 +62,17 @@ var readsText = reflect.TypeFor[encoding.TextUnmarshaler]()
 // knownKeys lists the keys of a configuration structure, tables before what is in them.
 func knownKeys(t reflect.Type, table string) (keys []string) {
 	for field := range t.Fields() {
+		if !field.IsExported() {
+			continue
+		}
 		key := table + field.Tag.Get("toml")
 		keys = append(keys, key)
-		if field.Type.Kind() == reflect.Struct && !reflect.PointerTo(field.Type).Implements(readsText) {
-			keys = append(keys, knownKeys(field.Type, key+".")...)
+		inner := field.Type
+		if inner.Kind() == reflect.Slice {
+			inner = inner.Elem()
+		}
+		if inner.Kind() == reflect.Struct && !reflect.PointerTo(inner).Implements(readsText) {
+			keys = append(keys, knownKeys(inner, key+".")...)
 		}
 	}
 	return keys

@@ -57,7 +57,11 @@ func newDaemon(c config, board gpio.Board, stdout io.Writer, log *slog.Logger) (
 	d.turnstile = turnstile.New(c.turnstile(), d.hardware.relay, d.hardware.lamps, log)
 	d.gate.turnstile = d.turnstile
 	d.outputs = c.outputs()
-	d.syncer = trustsync.New(trustsync.Directory(c.Trust.Directory), time.Duration(c.Trust.Interval), log)
+	store, err := openStore(c)
+	if err != nil {
+		log.Error("the trust data will not survive a restart", "err", err)
+	}
+	d.syncer = trustsync.New(c.trust, trustClock{}, store, log)
 	d.gate.trust = d.syncer.Current
 
 	d.reading = d.progress.watch("reader", readingLimit)
@@ -123,7 +127,7 @@ func (d *daemon) serve(ctx context.Context, held *lock, read func() (config, err
 			}
 			otherReader := c.Reader != d.config.Reader
 			d.apply(c)
-			d.syncer.Configure(trustsync.Directory(c.Trust.Directory), time.Duration(c.Trust.Interval))
+			d.syncer.Configure(c.trust)
 			d.log.Info("the configuration was read again")
 			if otherReader {
 				endReader()
@@ -187,7 +191,7 @@ type daemonState struct {
 
 func (d *daemon) state(context.Context) (any, error) {
 	s := daemonState{
-		Version: version, Reader: d.readerUp.Load(), Loaded: d.syncer.State().Loaded, Closed: d.gate.closed(),
+		Version: version, Reader: d.readerUp.Load(), Loaded: d.syncer.State().DSCs, Closed: d.gate.closed(),
 		Counts: d.turnstile.Counts(),
 	}
 	s.Accepted, s.Refused = d.gate.counts.Totals()

@@ -47,6 +47,7 @@ func (s syncWriter) Write(p []byte) (int, error) {
 const rigConfig = `[reader]
 device = %q
 [trust]
+lab = true
 directory = "lab/dsc"
 [turnstile]
 pulse = "100ms"
@@ -301,7 +302,7 @@ func TestDaemon(t *testing.T) {
 func TestDaemonStartsWithNothing(t *testing.T) {
 	r := newRig(t)
 	r.waitLamp("idle")
-	r.config(fmt.Sprintf("[reader]\ndevice = %q\n[trust]\ndirectory = %q\ninterval = \"1s\"\n[daemon]\nruntime = %q\n",
+	r.config(fmt.Sprintf("[reader]\ndevice = %q\n[trust]\nlab = true\ndirectory = %q\ninterval = \"1s\"\n[daemon]\nruntime = %q\n",
 		r.dir+"/nowhere", r.dir+"/none", r.dir+"/run"))
 	r.signal(syscall.SIGHUP)
 	r.waitLamp("fault")

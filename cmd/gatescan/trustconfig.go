@@ -1,0 +1,239 @@
+package main
+
+import (
+	"crypto/tls"
+	"encoding/base64"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"gatescan/trustsync"
+)
+
+type trustConfig struct {
+	Directory  string         `toml:"directory"`
+	Interval   duration       `toml:"interval"`
+	MaxAge     duration       `toml:"max_age"`
+	Store      string         `toml:"store"`
+	Lab        bool           `toml:"lab"`
+	Barred     []string       `toml:"barred"`
+	BarredFile string         `toml:"barred_file"`
+	Sources    []sourceConfig `toml:"source"`
+}
+
+// sourceConfig is one [[trust.source]].
+type sourceConfig struct {
+	Name         string   `toml:"name"`
+	Kind         string   `toml:"kind"`
+	URLs         []string `toml:"urls"`
+	Path         string   `toml:"path"`
+	Anchors      string   `toml:"anchors"`
+	CSCAs        string   `toml:"cscas"`
+	Interval     duration `toml:"interval"`
+	MaxAge       duration `toml:"max_age"`
+	Domain       string   `toml:"domain"`
+	Usage        string   `toml:"usage"`
+	Participants []string `toml:"participants"`
+	CA           string   `toml:"ca"`
+	Pins         []string `toml:"pins"`
+	Certificate  string   `toml:"certificate"`
+	Key          string   `toml:"key"`
+	Proxy        string   `toml:"proxy"`
+	Timeout      duration `toml:"timeout"`
+}
+
+// directorySource is the name of the source that trust.directory makes.
+const directorySource = "directory"
+
+const (
+	maxSources     = 64
+	maxBarredFile  = 4 << 20
+	maxAnchorFile  = 1 << 20
+	shortestAge    = time.Hour
+	longestAge     = 10 * 365 * 24 * time.Hour
+	maxSourceName  = 40
+	longestTimeout = 10 * time.Minute
+)
+
+// build makes sources of a configuration. Relative paths count from dir. It reads the files that hold anchors and keys, but
+// asks no source.
+func (c *trustConfig) build(dir string) (t trustsync.Config, mistakes []mistake) {
+	t.Lab = c.Lab
+	bad := func(key, format string, args ...any) {
+		mistakes = append(mistakes, mistake{key: key, text: fmt.Sprintf(format, args...)})
+	}
+	if c.Directory == "" && len(c.Sources) == 0 {
+		bad("trust.directory", "is empty, and there is no [[trust.source]]; name a directory that holds the DSCs, in PEM or DER, or a source of them")
+	}
+	if len(c.Sources) > maxSources {
+		bad("trust.source", "there are %d; %d are allowed", len(c.Sources), maxSources)
+		return t, mistakes
+	}
+	names := map[string]bool{}
+	if c.Directory != "" {
+		names[directorySource] = true
+		source, err := trustsync.NewSource(trustsync.SourceConfig{
+			Name: directorySource, Kind: "directory", Path: under(dir, c.Directory), Interval: time.Duration(c.Interval),
+		})
+		if err != nil {
+			bad("trust.directory", "%v", err)
+		}
+		t.Sources = append(t.Sources, source)
+	}
+	for i, s := range c.Sources {
+		key := fmt.Sprintf("trust.source[%d]", i+1)
+		switch {
+		case s.Name == "" || len(s.Name) > maxSourceName || strings.Trim(s.Name, "abcdefghijklmnopqrstuvwxyz0123456789_-") != "":
+			bad(key+".name", "%q: give each source a name of small letters, digits, - and _", s.Name)
+		case names[s.Name]:
+			bad(key+".name", "there is another source %q", s.Name)
+		}
+		names[s.Name] = true
+		source, wrong := s.build(c, key, dir)
+		mistakes = append(mistakes, wrong...)
+		t.Sources = append(t.Sources, source)
+	}
+	var wrong []mistake
+	t.Barred, wrong = c.barred(dir)
+	return t, append(mistakes, wrong...)
+}
+
+func (s *sourceConfig) build(c *trustConfig, key, dir string) (_ trustsync.Named, mistakes []mistake) {
+	bad := func(member string, err error) {
+		mistakes = append(mistakes, mistake{key: key + "." + member, text: err.Error()})
+	}
+	read := func(member, path string) []byte {
+		if path == "" {
+			return nil
+		}
+		data, err := readSmall(under(dir, path), maxAnchorFile)
+		if err != nil {
+			bad(member, err)
+		}
+		return data
+	}
+	within := func(member string, d duration, least, most time.Duration) {
+		if d != 0 && (time.Duration(d) < least || time.Duration(d) > most) {
+			bad(member, fmt.Errorf("%v is out of range; it must be %v to %v", d, duration(least), duration(most)))
+		}
+	}
+	within("interval", s.Interval, time.Second, 24*time.Hour)
+	within("max_age", s.MaxAge, shortestAge, longestAge)
+	within("timeout", s.Timeout, time.Second, longestTimeout)
+	sc := trustsync.SourceConfig{
+		Name: s.Name, Kind: s.Kind, URLs: s.URLs, Anchors: read("anchors", s.Anchors), CSCAs: read("cscas", s.CSCAs),
+		Interval: time.Duration(s.Interval), MaxAge: time.Duration(s.MaxAge),
+		Domain: s.Domain, Usage: s.Usage, Participants: s.Participants,
+		Transport: trustsync.Transport{CA: read("ca", s.CA), Proxy: s.Proxy, Timeout: time.Duration(s.Timeout)},
+	}
+	if s.Path != "" {
+		sc.Path = under(dir, s.Path)
+	}
+	if sc.Interval == 0 {
+		sc.Interval = time.Duration(c.Interval)
+	}
+	if sc.MaxAge == 0 && s.Kind != "directory" {
+		sc.MaxAge = time.Duration(c.MaxAge)
+	}
+	for _, pin := range s.Pins {
+		hash, err := base64.StdEncoding.DecodeString(strings.TrimPrefix(pin, "sha256/"))
+		if err != nil || len(hash) != 32 {
+			bad("pins", fmt.Errorf("%q is no pin; write the SHA-256 of a public key in base64 (44 characters)", pin))
+			continue
+		}
+		sc.Pins = append(sc.Pins, [32]byte(hash))
+	}
+	if (s.Certificate == "") != (s.Key == "") {
+		bad("certificate", errors.New("a client certificate needs its key, and a key its certificate"))
+	} else if s.Certificate != "" {
+		pair, err := tls.X509KeyPair(read("certificate", s.Certificate), read("key", s.Key))
+		if err != nil {
+			bad("certificate", err)
+		}
+		sc.Transport.Certificate = &pair
+	}
+	if len(mistakes) > 0 {
+		return trustsync.Named{}, mistakes
+	}
+	source, err := trustsync.NewSource(sc)
+	if err != nil {
+		mistakes = append(mistakes, mistake{key: key, text: err.Error()})
+	}
+	return source, mistakes
+}
+
+// barred reads what is withdrawn by name: "kid:" and 16 hexadecimal digits, or "spki:" and 64.
+func (c *trustConfig) barred(dir string) (b trustsync.Barred, mistakes []mistake) {
+	add := func(key, where, word string) {
+		kind, digits, _ := strings.Cut(word, ":")
+		raw, err := hex.DecodeString(digits)
+		switch {
+		case err == nil && kind == "kid" && len(raw) == 8:
+			b.KIDs = append(b.KIDs, [8]byte(raw))
+		case err == nil && kind == "spki" && len(raw) == 32:
+			b.Keys = append(b.Keys, [32]byte(raw))
+		default:
+			mistakes = append(mistakes, mistake{key: key, text: fmt.Sprintf("%s%q bars nothing; write kid: and 16 hexadecimal digits, "+
+				"or spki: and the 64 of the SHA-256 of a public key", where, shorten(word))})
+		}
+	}
+	for _, word := range c.Barred {
+		add("trust.barred", "", word)
+	}
+	if c.BarredFile == "" {
+		return b, mistakes
+	}
+	data, err := readSmall(under(dir, c.BarredFile), maxBarredFile)
+	if err != nil {
+		return b, append(mistakes, mistake{key: "trust.barred_file", text: err.Error()})
+	}
+	n := 0
+	for line := range strings.Lines(string(data)) {
+		n++
+		line, _, _ = strings.Cut(line, "#")
+		if word := strings.TrimSpace(line); word != "" {
+			add("trust.barred_file", fmt.Sprintf("line %d: ", n), word)
+		}
+		if len(mistakes) > 10 {
+			break
+		}
+	}
+	return b, mistakes
+}
+
+// under is path, counted from dir if it is relative.
+func under(dir, path string) string {
+	if filepath.IsAbs(path) {
+		return path
+	}
+	return filepath.Join(dir, path)
+}
+
+// readSmall reads a regular file of at most limit bytes.
+func readSmall(path string, limit int64) ([]byte, error) {
+	info, err := os.Stat(path) // a pipe would block
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("%s is no regular file", path)
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	data, err := io.ReadAll(io.LimitReader(f, limit+1))
+	if err != nil {
+		return nil, err
+	}
+	if int64(len(data)) > limit {
+		return nil, fmt.Errorf("%s is larger than %d bytes", path, limit)
+	}
+	return data, nil
+}
