@@ -176,6 +176,29 @@ func (s *Syncer) saveLocked(now time.Time) {
 	s.generation, s.saved = g.Number, now
 }
 
+// ForgetFloor lets a source go backwards once: for a list that was signed in the future by mistake and shuts out all that
+// come after it. It is an operator's act, never the network's. What the source vouched for stays until it says
+// something else.
+func (s *Syncer) ForgetFloor(name string) error {
+	now, _ := s.clock.Moment()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	k := s.kept[name]
+	if k == nil {
+		return fmt.Errorf("there is no source %q", name)
+	}
+	k.Floor = time.Time{}
+	s.log.Warn("the floor of a source was forgotten", "source", name)
+	if s.store == nil {
+		return nil
+	}
+	if err := s.store.ForgetFloor(name); err != nil {
+		return err
+	}
+	s.saveLocked(now)
+	return nil
+}
+
 // maxFaults bounds the faults of the store that the state remembers.
 const maxFaults = 8
 

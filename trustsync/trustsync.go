@@ -91,6 +91,7 @@ type Clock interface {
 type keeper interface {
 	Load() (*Generation, []Fault, error)
 	Save(g *Generation) error
+	ForgetFloor(source string) error
 }
 
 // Syncer refreshes a snapshot from its sources. Its methods may be called from any goroutine; make it with New.

@@ -26,12 +26,16 @@ import (
 const (
 	commandRelease = "release" // answered with []released
 	commandState   = "state"
+	commandTrust   = "trust"  // answered with a trustsync.State
+	commandSync    = "sync"   // asks every source now; answered with the trustsync.State before
+	commandForget  = "forget" // forgets the floor of request.Source
+	commandVouch   = "vouch"  // somebody says that the wall clock is right
 )
 
 // Limits of the control socket.
 const (
 	maxRequest     = 4 << 10
-	maxAnswer      = 64 << 10
+	maxAnswer      = 1 << 20
 	maxConnections = 8
 	controlTimeout = 2 * time.Second // to send a request, to take an answer; the client's for both
 )
@@ -39,6 +43,7 @@ const (
 // request is the one line that a client sends.
 type request struct {
 	Command string `json:"command"`
+	Source  string `json:"source,omitempty"`
 }
 
 // answer is the one line that it gets: an error, or the result of the command.
@@ -49,7 +54,7 @@ type answer struct {
 
 // handlers has one function for each command; the result must be something that encoding/json can write. They run on
 // a goroutine of the connection, several at once if several ask. ctx ends with the daemon.
-type handlers map[string]func(ctx context.Context) (any, error)
+type handlers map[string]func(ctx context.Context, asked request) (any, error)
 
 // control is the control socket of a living daemon: a unix stream socket for one request a connection.
 type control struct {
@@ -169,9 +174,9 @@ func (c *control) connected(ctx context.Context, conn *net.UnixConn, commands ha
 		reply(conn, answer{Error: fmt.Sprintf("this daemon knows no command %q", shorten(asked.Command))})
 		return
 	}
-	result, err := run(ctx)
+	result, err := run(ctx, asked)
 	level := slog.LevelInfo
-	if asked.Command == commandState { // monitors ask every few seconds
+	if asked.Command == commandState || asked.Command == commandTrust { // monitors ask every few seconds
 		level = slog.LevelDebug
 	}
 	log.Log(ctx, level, "control", "command", asked.Command, "err", err)

@@ -72,9 +72,9 @@ func exchange(t *testing.T, dir, sent string) string {
 
 func TestControl(t *testing.T) {
 	dir, logged, _ := newControl(t, "", handlers{
-		"state":   func(context.Context) (any, error) { return map[string]int{"passes": 7}, nil },
-		"release": func(context.Context) (any, error) { return nil, errors.New("the relay is gone") },
-		"strange": func(context.Context) (any, error) { return func() {}, nil },
+		"state":   func(context.Context, request) (any, error) { return map[string]int{"passes": 7}, nil },
+		"release": func(context.Context, request) (any, error) { return nil, errors.New("the relay is gone") },
+		"strange": func(context.Context, request) (any, error) { return func() {}, nil },
 	})
 	for _, c := range []struct{ sent, want string }{
 		{`{"command":"state"}` + "\n", `{"result":{"passes":7}}` + "\n"},
@@ -112,7 +112,7 @@ func TestControl(t *testing.T) {
 
 // Nobody can keep others from asking by saying nothing, and not more than a few can try.
 func TestControlCrowd(t *testing.T) {
-	dir, _, _ := newControl(t, "", handlers{"state": func(context.Context) (any, error) { return true, nil }})
+	dir, _, _ := newControl(t, "", handlers{"state": func(context.Context, request) (any, error) { return true, nil }})
 	begin := time.Now()
 	var silent []net.Conn
 	for range maxConnections {
@@ -123,7 +123,7 @@ func TestControlCrowd(t *testing.T) {
 		defer conn.Close()
 		silent = append(silent, conn)
 	}
-	a, err := askControl(t.Context(), dir, commandState)
+	a, err := askControl(t.Context(), dir, request{Command: commandState})
 	if err != nil || a.Error != "too many ask at once; try again" {
 		t.Errorf("one too many: %+v, %v", a, err)
 	}
@@ -137,7 +137,7 @@ func TestControlCrowd(t *testing.T) {
 		t.Errorf("after %v", took)
 	}
 	for range 50 {
-		if a, err := askControl(t.Context(), dir, commandState); err != nil || string(a.Result) != "true" {
+		if a, err := askControl(t.Context(), dir, request{Command: commandState}); err != nil || string(a.Result) != "true" {
 			t.Fatalf("afterwards: %+v, %v", a, err)
 		}
 	}
@@ -145,7 +145,7 @@ func TestControlCrowd(t *testing.T) {
 
 func TestControlErrors(t *testing.T) {
 	ask := func(dir string) error {
-		_, err := askControl(t.Context(), dir, commandState)
+		_, err := askControl(t.Context(), dir, request{Command: commandState})
 		return err
 	}
 	dir, _, end := newControl(t, "", handlers{})
@@ -169,7 +169,7 @@ func TestControlErrors(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	time.AfterFunc(50*time.Millisecond, cancel)
 	begin = time.Now()
-	if _, err := askControl(ctx, h.dir, commandState); !errors.Is(err, errNoAnswer) || time.Since(begin) > controlTimeout/2 {
+	if _, err := askControl(ctx, h.dir, request{Command: commandState}); !errors.Is(err, errNoAnswer) || time.Since(begin) > controlTimeout/2 {
 		t.Errorf("when nobody waits any more: %v after %v", err, time.Since(begin))
 	}
 	var queue []net.Conn
@@ -213,17 +213,17 @@ func TestControlDaemonDies(t *testing.T) {
 	h := newPlace(t)
 	h.mustStart(helperJammed)
 	time.AfterFunc(100*time.Millisecond, func() { h.cmd.Process.Kill() })
-	if _, err := askControl(t.Context(), h.dir, commandRelease); !errors.Is(err, errNotListening) {
+	if _, err := askControl(t.Context(), h.dir, request{Command: commandRelease}); !errors.Is(err, errNotListening) {
 		t.Error(err)
 	}
 }
 
 func TestControlHostileAnswer(t *testing.T) {
 	for text, want := range map[string]string{
-		"hello\n":                           "makes no sense",
-		"":                                  "is gone",
-		`{"result":`:                        "is gone",
-		strings.Repeat(" ", 100<<10) + "\n": "longer than 65536 bytes",
+		"hello\n":                         "makes no sense",
+		"":                                "is gone",
+		`{"result":`:                      "is gone",
+		strings.Repeat(" ", 2<<20) + "\n": "longer than 1048576 bytes",
 		`{"result":true,"later":"extension"}` + "\n": "",
 	} {
 		h := newPlace(t)
@@ -242,7 +242,7 @@ func TestControlHostileAnswer(t *testing.T) {
 				conn.Close()
 			}
 		}()
-		if _, err := askControl(t.Context(), h.dir, commandState); (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
+		if _, err := askControl(t.Context(), h.dir, request{Command: commandState}); (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
 			t.Errorf("%.40q: %v", text, err)
 		}
 		listener.Close()
@@ -297,7 +297,7 @@ func TestControlOperators(t *testing.T) {
 		t.Skip("NOT TESTED: who may use the control socket; only root can test it")
 	}
 	const operator, stranger = 65533, 65534
-	dir, _, _ := newControl(t, fmt.Sprint(operator), handlers{"state": func(context.Context) (any, error) { return true, nil }})
+	dir, _, _ := newControl(t, fmt.Sprint(operator), handlers{"state": func(context.Context, request) (any, error) { return true, nil }})
 	for user, want := range map[int]string{operator: "EOF", stranger: "failed: you may not speak to the daemon; be root or of its operators' group"} {
 		h := helper{t: t, dir: dir, line: "-"}
 		if said := h.start(user, helperAsks); !strings.HasPrefix(said, want) {

@@ -26,7 +26,7 @@ var (
 // askControl asks the daemon of a runtime directory, and waits for its answer until ctx ends, at most controlTimeout if
 // ctx has no deadline. The error is, or wraps, one of the three above or fs.ErrPermission; that the daemon could not do
 // it is said in the answer.
-func askControl(ctx context.Context, dir, command string) (answer, error) {
+func askControl(ctx context.Context, dir string, ask request) (answer, error) {
 	if _, ok := ctx.Deadline(); !ok {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, controlTimeout)
@@ -40,7 +40,7 @@ func askControl(ctx context.Context, dir, command string) (answer, error) {
 	defer conn.Close()
 	defer context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })()
 
-	line, err := json.Marshal(request{command})
+	line, err := json.Marshal(ask)
 	if err != nil {
 		return answer{}, err
 	}

@@ -107,7 +107,12 @@ func (d *daemon) serve(ctx context.Context, held *lock, read func() (config, err
 	d.watchdog = newWatchdog(&d.progress, device, d.log)
 
 	var parts sync.WaitGroup
-	parts.Go(func() { control.serve(ctx, handlers{commandRelease: d.release, commandState: d.state}) })
+	parts.Go(func() {
+		control.serve(ctx, handlers{
+			commandRelease: d.release, commandState: d.state,
+			commandTrust: d.trust, commandSync: d.sync, commandForget: d.forget,
+		})
+	})
 	parts.Go(func() { d.watchdog.run(ctx) })
 	parts.Go(func() { d.syncer.Run(ctx) })
 	parts.Go(func() { d.tend(ctx) })
@@ -159,7 +164,7 @@ func (d *daemon) close() error {
 }
 
 // release makes every output inert, and keeps the gate closed until the daemon is started again.
-func (d *daemon) release(context.Context) (any, error) {
+func (d *daemon) release(context.Context, request) (any, error) {
 	d.gate.released.Store(true)
 	relayErr := d.turnstile.Close()
 	if d.hardware.head != nil {
@@ -189,13 +194,28 @@ type daemonState struct {
 	turnstile.Counts
 }
 
-func (d *daemon) state(context.Context) (any, error) {
+func (d *daemon) state(context.Context, request) (any, error) {
 	s := daemonState{
 		Version: version, Reader: d.readerUp.Load(), Loaded: d.syncer.State().DSCs, Closed: d.gate.closed(),
 		Counts: d.turnstile.Counts(),
 	}
 	s.Accepted, s.Refused = d.gate.counts.Totals()
 	return s, nil
+}
+
+// trust says how the sources stand.
+func (d *daemon) trust(context.Context, request) (any, error) { return d.syncer.State(), nil }
+
+// sync has every source asked now, and says how they stood before.
+func (d *daemon) sync(context.Context, request) (any, error) {
+	before := d.syncer.State()
+	d.syncer.Refresh()
+	return before, nil
+}
+
+// forget lets a source go backwards once.
+func (d *daemon) forget(_ context.Context, asked request) (any, error) {
+	return nil, d.syncer.ForgetFloor(asked.Source)
 }
 
 // startReader begins to read the barcode module. What it returns ends that, and waits for it.

@@ -56,7 +56,7 @@ func help(mode string, args []string) error {
 		return err
 	}
 	if mode == helperAsks {
-		_, err := askControl(context.Background(), dir, commandState)
+		_, err := askControl(context.Background(), dir, request{Command: commandState})
 		return err
 	}
 	held, err := acquireLock(dir)
@@ -102,7 +102,7 @@ func serveLine(mode string, held *lock, path string) error {
 	}
 	closed := false
 	commands := handlers{
-		commandRelease: func(context.Context) (any, error) {
+		commandRelease: func(context.Context, request) (any, error) {
 			closed = true
 			return releaseEach([]output{testLine}, func(output) error {
 				if mode == helperUnable {
@@ -111,10 +111,10 @@ func serveLine(mode string, held *lock, path string) error {
 				return os.WriteFile(path, []byte("0"), 0)
 			}), nil
 		},
-		commandState: func(context.Context) (any, error) { return map[string]bool{"closed": closed}, nil },
+		commandState: func(context.Context, request) (any, error) { return map[string]bool{"closed": closed}, nil },
 	}
 	if mode == helperJammed {
-		commands[commandRelease] = func(context.Context) (any, error) { select {} }
+		commands[commandRelease] = func(context.Context, request) (any, error) { select {} }
 	}
 	if mode != helperDeaf {
 		go control.serve(context.Background(), commands)

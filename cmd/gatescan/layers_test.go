@@ -44,7 +44,7 @@ var neverAtAll = []edge{
 	{"gatescan/trustsync", "gatescan/cmd", "commands are on top"},
 	{"gatescan/cmd/gatescan", "gatescan/driver/drivertest", "boards for tests do not ship"},
 	{"gatescan/cmd/gatescan", "github.com/makiuchi-d", "QR images are the lab's"},
-	{"gatescan/cmd/gatescan", "github.com/veraison", "the gate verifies by itself; go-cose mints, and is an oracle"},
+	{"gatescan/verify", "github.com/veraison", "passes are verified by ourselves; go-cose mints, signs lists, and is an oracle"},
 	{"gatescan/cmd/gatelab", "gatescan/verify", "the lab mints independently of what verifies"},
 	{"gatescan/cmd/gatelab", "gatescan/trustsync", "the lab is the other side"},
 }

@@ -16,6 +16,7 @@ const usage = `NAME
 SYNOPSIS
     gatescan run -config FILE
     gatescan check [-json] [-trust PATH] [-at TIME] [-tolerate] [FILE|-]
+    gatescan sync -config FILE [-json] [-forget NAME | -vouch]
     gatescan release [-config FILE] [-runtime DIR] [-json]
     gatescan config -check FILE | -example
     gatescan version
@@ -25,6 +26,7 @@ DESCRIPTION
     run      reads QR texts from a barcode module, verifies them offline, and opens the
              turnstile for those that are good; this is the daemon
     check    verifies QR texts from a file or standard input, one a line
+    sync     asks the sources of trust data now, and says what changed
     release  puts every output to its inert level, whatever state the daemon is in
     config   says what is wrong with a configuration file, or what is in effect
     version  says what this binary was built from
@@ -50,6 +52,7 @@ func commands() []command {
 	return []command{
 		{"run", runUsage, runRun},
 		{"check", checkUsage, runCheck},
+		{"sync", syncUsage, runSync},
 		{"release", releaseUsage, runRelease},
 		{"config", configUsage, runConfig},
 		{"version", versionUsage, runVersion},

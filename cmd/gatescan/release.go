@@ -138,7 +138,7 @@ func (r releaser) release() (report releaseReport) {
 	ctx, cancel := context.WithTimeout(context.Background(), answerPatience)
 	defer cancel()
 	for {
-		a, askErr := askControl(ctx, r.dir, commandRelease)
+		a, askErr := askControl(ctx, r.dir, request{Command: commandRelease})
 		if askErr == nil && r.answered(a, &report) {
 			return report
 		}

@@ -78,7 +78,7 @@ func TestReleaseLiving(t *testing.T) {
 			if told.Killed != 0 || !h.alive() {
 				t.Errorf("the daemon was killed: %+v", told)
 			}
-			a, err := askControl(t.Context(), h.dir, commandState)
+			a, err := askControl(t.Context(), h.dir, request{Command: commandState})
 			if err != nil || string(a.Result) != `{"closed":true}` {
 				t.Errorf("the daemon's state is %s, %v", a.Result, err)
 			}
