@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"periph.io/x/conn/v3/gpio"
+	"periph.io/x/conn/v3/physic"
 )
 
 func TestNothingIsAllocated(t *testing.T) {
@@ -31,11 +32,25 @@ func TestNothingIsAllocated(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	tree, class := newPWMTree(t)
+	tree.channel("pwmchip0", 1, "0", "0", "0")
+	pwm, err := Board{PWMDir: class.PWMDir}.OpenPWM("pwmchip0", 1)
+	if err != nil {
+		t.Fatal(err)
+	}
 	length := time.Duration(0)
+	tone := MaxTone
 	level := gpio.Low
 	for name, f := range map[string]func() error{
 		"Output.Out": func() error { level = !level; return out.Out(level) },
 		"LED.Out":    func() error { level = !level; return led.Out(level) },
+		"PWM.Out":    func() error { level = !level; return pwm.Out(level) },
+		"PWM.PWM": func() error {
+			if tone += physic.Hertz; tone > MaxTone {
+				tone = MinTone
+			}
+			return pwm.PWM(gpio.DutyHalf, tone)
+		},
 		"Oneshot.Pulse": func() error {
 			length = length%MaxPulse + MinPulse
 			oneshot.until = time.Time{}

@@ -9,10 +9,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Board is where lines and LEDs are looked for. The zero Board is this machine.
+// Board is where lines, LEDs and PWM chips are looked for. The zero Board is this machine.
 type Board struct {
 	DevDir string // with the gpiochipN; default /dev
 	LEDDir string // with a directory per LED; default /sys/class/leds
+	PWMDir string // with a directory per PWM chip; default /sys/class/pwm
 
 	kernel kernel // nil for Linux
 }
@@ -23,6 +24,9 @@ func (b Board) withDefaults() Board {
 	}
 	if b.LEDDir == "" {
 		b.LEDDir = "/sys/class/leds"
+	}
+	if b.PWMDir == "" {
+		b.PWMDir = "/sys/class/pwm"
 	}
 	if b.kernel == nil {
 		b.kernel = linux{}

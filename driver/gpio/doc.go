@@ -1,6 +1,6 @@
 // Package gpio gives the lines of a board as periph pins: single lines of the Linux GPIO character device (uAPI v2,
-// linux/gpio.h, kernel 5.10 or later), and the outputs that the kernel drives as LEDs (/sys/class/leds). None of them is
-// registered in periph's global registry, where anybody could take it.
+// linux/gpio.h, kernel 5.10 or later), the outputs that the kernel drives as LEDs (/sys/class/leds), and those of its PWM class
+// (/sys/class/pwm). None of them is registered in periph's global registry, where anybody could take it.
 //
 // # Lines
 //
@@ -37,4 +37,15 @@
 //
 // The files of a trigger appear when it is set, and belong to root. A service that is not root needs a udev rule that
 // hands them over at each "change" event of the LED; Oneshot waits a second for it.
+//
+// # Tones
+//
+// A passive piezo buzzer has no tone of its own: a [PWM] gives it one (Documentation/driver-api/pwm.rst,
+// Documentation/ABI/testing/sysfs-class-pwm). Silence is "enable 0"; a buzzer hears no direct current, so the level at which a
+// chip rests then does not matter. A channel goes on by itself: a tone outlives a process that dies in the middle of it, until
+// somebody opens the channel again, which silences it.
+//
+// A channel must be exported before it has files. These belong to root; a service that is not root needs a udev rule that
+// hands them over at each "change" event of the chip, and PWM waits a second for it. A channel that was exported already is not
+// given back by Close.
 package gpio

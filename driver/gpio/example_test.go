@@ -5,6 +5,7 @@ import (
 	"time"
 
 	pin "periph.io/x/conn/v3/gpio"
+	"periph.io/x/conn/v3/physic"
 
 	"gatescan/driver/gpio"
 )
@@ -74,6 +75,28 @@ func ExampleBoard_OpenOneshot() {
 		fmt.Println(err)
 	}
 	// Output: not opened
+}
+
+// A passive buzzer, which has the tone that it is given.
+func ExampleBoard_OpenPWM() {
+	sim := gpio.NewSimulated("pinctrl-bcm2835", 54, func(c gpio.Change) { fmt.Println("  ear:", c.Level, c.Tone) })
+	sim.AddPWM("pwmchip0", "fe20c000.pwm", 2)
+
+	speaker, err := sim.Board().OpenPWM("fe20c000.pwm", 1)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer speaker.Close()
+	for _, f := range []physic.Frequency{physic.KiloHertz, 2 * physic.KiloHertz} {
+		if err := speaker.PWM(pin.DutyHalf, f); err != nil {
+			fmt.Println(err)
+		}
+	}
+	// Output:
+	//   ear: High 1kHz
+	//   ear: High 2kHz
+	//   ear: Low 0Hz
 }
 
 func ExampleBoard_Lines() {

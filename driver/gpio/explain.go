@@ -56,6 +56,23 @@ func explainLine(c chip, offset int, err error) error {
 // enotsupp is the kernel's internal ENOTSUPP (include/linux/errno.h), which some GPIO drivers let through to user space.
 const enotsupp = unix.Errno(524)
 
+// explainPWM adds what to do to the error of an attribute of a PWM chip or channel.
+func explainPWM(err error) error {
+	switch {
+	case errors.Is(err, fs.ErrPermission):
+		return fmt.Errorf("no permission: run as root, or hand the files of the PWM chip and its channels to the service's group by a udev rule for add and change events (%w)", err)
+	case errors.Is(err, unix.EROFS):
+		return fmt.Errorf("/sys is read-only: do without ProtectKernelTunables in the service's unit (%w)", err)
+	case errors.Is(err, unix.EINVAL), errors.Is(err, unix.ERANGE):
+		return fmt.Errorf("the chip cannot make this frequency, or only together with its other channels: choose another chip for tones (%w)", err)
+	case errors.Is(err, unix.ENODEV), errors.Is(err, fs.ErrNotExist):
+		return fmt.Errorf("the channel is not there: somebody else gave it back, or the chip is gone (%w)", err)
+	case errors.Is(err, os.ErrClosed):
+		return fmt.Errorf("closed (%w)", err)
+	}
+	return err
+}
+
 // explainLED adds what to do to the error of an LED's attribute.
 func explainLED(err error) error {
 	switch {

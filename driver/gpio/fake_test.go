@@ -114,6 +114,10 @@ func (h *fakeHandle) Close() error             { close(h.closed); h.k.open--; re
 
 func (k *fakeKernel) ledNames(string) ([]string, error) { return []string{"gate:relay", "mmc0::"}, nil }
 
+func (k *fakeKernel) pwmChips(dir string) ([]PWMChip, error) {
+	return nil, &fs.PathError{Op: "open", Path: dir, Err: unix.ENOENT}
+}
+
 func (k *fakeKernel) openAttribute(path string) (io.WriteCloser, error) {
 	err, ok := k.attributes[filepath.Base(path)]
 	if filepath.Base(filepath.Dir(path)) != "gate:relay" || !ok {

@@ -14,12 +14,13 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// kernel is where chips and LEDs come from: Linux, or a [Simulated] board.
+// kernel is where chips, LEDs and PWM chips come from: Linux, or a [Simulated] board.
 type kernel interface {
 	chipPaths(dir string) ([]string, error) // each chip once
 	openChip(path string) (chip, error)
 	ledNames(dir string) ([]string, error)
-	openAttribute(path string) (io.WriteCloser, error) // of an LED; one Write is one value
+	pwmChips(dir string) ([]PWMChip, error)            // names and devices
+	openAttribute(path string) (io.WriteCloser, error) // of an LED or a PWM chip; one Write is one value
 	readAttribute(path string) (string, error)
 }
 
@@ -53,7 +54,7 @@ func (linux) chipPaths(dir string) ([]string, error) {
 			paths = append(paths, filepath.Join(dir, e.Name()))
 		}
 	}
-	slices.SortFunc(paths, func(a, b string) int { return cmp.Or(len(a)-len(b), strings.Compare(a, b)) }) // 2 before 10
+	slices.SortFunc(paths, byNumber)
 	seen := map[[3]uint64]bool{}
 	return slices.DeleteFunc(paths, func(path string) bool {
 		var st unix.Stat_t
@@ -68,6 +69,9 @@ func (linux) chipPaths(dir string) ([]string, error) {
 		return seen[id]
 	}), nil
 }
+
+// byNumber sorts names that end in a number: 2 before 10.
+func byNumber(a, b string) int { return cmp.Or(len(a)-len(b), strings.Compare(a, b)) }
 
 // openChip opens only what is named like a chip: other devices, such as a watchdog, act on being opened.
 func (linux) openChip(path string) (chip, error) {
@@ -95,6 +99,26 @@ func (linux) ledNames(dir string) ([]string, error) {
 		names = append(names, e.Name())
 	}
 	return names, nil
+}
+
+func (linux) pwmChips(dir string) ([]PWMChip, error) {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return nil, err
+	}
+	var chips []PWMChip
+	for _, e := range entries {
+		if !strings.HasPrefix(e.Name(), "pwmchip") {
+			continue
+		}
+		c := PWMChip{Name: e.Name()}
+		if device, err := os.Readlink(filepath.Join(dir, c.Name, "device")); err == nil {
+			c.Device = filepath.Base(device)
+		}
+		chips = append(chips, c)
+	}
+	slices.SortFunc(chips, func(a, b PWMChip) int { return byNumber(a.Name, b.Name) })
+	return chips, nil
 }
 
 func (linux) openAttribute(path string) (io.WriteCloser, error) {

@@ -12,18 +12,21 @@ import (
 
 	"golang.org/x/sys/unix"
 	"periph.io/x/conn/v3/gpio"
+	"periph.io/x/conn/v3/physic"
 )
 
-// Change is a change of the physical level of a simulated output.
+// Change is a change of the physical level of a simulated output, or of what a PWM channel makes of it.
 type Change struct {
 	At     time.Time
-	Offset int    // of the line; -1 for an LED
-	LED    string // its name; empty for a line
-	Level  gpio.Level
+	Offset int              // of the line; -1 for an LED or a PWM channel
+	LED    string           // its name; empty for anything else
+	PWM    string           // chip and channel, such as pwmchip0/1; empty for anything else
+	Level  gpio.Level       // of a PWM channel: whether it sounds
+	Tone   physic.Frequency // of a PWM channel that sounds
 }
 
-// Simulated pretends to be a kernel with one GPIO chip, and with LEDs whose trigger "oneshot" works like Linux'. Its
-// lines are physical, as a meter would see them. It does not debounce.
+// Simulated pretends to be a kernel with one GPIO chip, with LEDs whose trigger "oneshot" works like Linux', and with PWM
+// chips. Its lines are physical, as a meter would see them. It does not debounce.
 type Simulated struct {
 	label string
 	tell  func(Change)
@@ -33,6 +36,7 @@ type Simulated struct {
 	mu    sync.Mutex
 	lines []simulatedLine
 	leds  map[string]*simulatedLED
+	pwms  map[string]*simulatedPWMChip
 }
 
 type simulatedLine struct {
@@ -51,11 +55,11 @@ func NewSimulated(label string, lines int, tell func(Change)) *Simulated {
 	}
 	return &Simulated{
 		label: label, tell: tell, start: time.Now(), gone: make(chan struct{}),
-		lines: make([]simulatedLine, lines), leds: map[string]*simulatedLED{},
+		lines: make([]simulatedLine, lines), leds: map[string]*simulatedLED{}, pwms: map[string]*simulatedPWMChip{},
 	}
 }
 
-// Board is the board with this chip and these LEDs.
+// Board is the board with this chip, these LEDs and these PWM chips.
 func (s *Simulated) Board() Board { return Board{kernel: s} }
 
 // NameLine gives a line a name.
@@ -94,7 +98,7 @@ func (s *Simulated) Level(offset int) gpio.Level {
 	return s.lines[offset].level
 }
 
-// Unplug takes chip and LEDs away, for good.
+// Unplug takes the chip, the LEDs and the PWM chips away, for good.
 func (s *Simulated) Unplug() {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -176,6 +176,9 @@ func (s *Simulated) attribute(path string, files ...string) (simulatedAttribute,
 func (s *Simulated) openAttribute(path string) (io.WriteCloser, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if f, ok, err := s.pwmFile(path); ok {
+		return f, err
+	}
 	a, err := s.attribute(path, "brightness", "trigger", "delay_on", "delay_off", "invert", "shot")
 	if err == nil && !a.led.armed && a.file != "brightness" && a.file != "trigger" {
 		err = &fs.PathError{Op: "open", Path: path, Err: unix.ENOENT}
@@ -186,6 +189,11 @@ func (s *Simulated) openAttribute(path string) (io.WriteCloser, error) {
 func (s *Simulated) readAttribute(path string) (string, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if f, ok, err := s.pwmFile(path); err != nil {
+		return "", err
+	} else if ok {
+		return f.read(), nil
+	}
 	_, err := s.attribute(path, "max_brightness")
 	return "1", err
 }

@@ -6,19 +6,33 @@ import (
 	"time"
 
 	"periph.io/x/conn/v3/gpio"
+	"periph.io/x/conn/v3/physic"
 )
 
 // Lines are the outputs of a lamp head. One that is not wired is nil.
 type Lines struct {
 	Green, Red, Yellow gpio.PinOut
-	Buzzer             gpio.PinOut // an active buzzer
+	Buzzer             gpio.PinOut // an active buzzer, which has one tone: signals differ by rhythm only
+	Speaker            gpio.PinOut // a passive one, such as a gpio.PWM, whose tones are made with PWM
 }
 
-// step is a moment of a pattern: what is lit and sounds, and for how long.
+// step is a moment of a pattern: what is lit, what sounds, and for how long.
 type step struct {
 	lit  lamp
+	tone physic.Frequency // a speaker's; an active buzzer sounds unless it is silence
 	last time.Duration
 }
+
+// Tones of a speaker. Piezo discs are loudest where they resonate, at 2 to 4 kHz, while hearing fades from the high end with
+// age, so that a signal's fundamental should not be above 2500 Hz (ISO 24501:2010, table 1, note b). The highest tone is there;
+// each other one is about eight semitones from its neighbour, far beyond what anybody confuses. The lowest is the third part
+// of a resonance, so that a small disc still has the harmonics of a square wave to give: it buzzes rather than beeps.
+const (
+	silence      physic.Frequency = 0
+	goTone                        = 2500 * physic.Hertz
+	tryAgainTone                  = 1600 * physic.Hertz
+	refusedTone                   = 1000 * physic.Hertz
+)
 
 type lamp uint8
 
@@ -26,13 +40,14 @@ const (
 	green lamp = 1 << iota
 	red
 	yellow
-	buzzer
+	buzzer  // only in LampHead.failed
+	speaker // likewise
 
 	dark lamp = 0
 )
 
-// pattern is what the lamps do for a signal: once, then again and again. Signals differ by rhythm and by sound, so
-// that colour alone never has to tell them apart.
+// pattern is what the lamps do for a signal: once, then again and again. Signals differ by rhythm, and verdicts by tone
+// too, so that colour alone never has to tell them apart.
 type pattern struct {
 	once  []step
 	again []step
@@ -41,15 +56,20 @@ type pattern struct {
 const ms = time.Millisecond
 
 var patterns = [numSignals]pattern{
-	Closed:  {again: []step{{red, time.Hour}}},
-	Idle:    {again: []step{{green, 60 * ms}, {dark, 1940 * ms}}},
-	Open:    {once: []step{{green | buzzer, 150 * ms}}, again: []step{{green, time.Hour}}},
-	Refused: {once: []step{{red | buzzer, 600 * ms}, {dark, 400 * ms}}, again: []step{{red, 500 * ms}, {dark, 500 * ms}}},
-	TryAgain: {
-		once:  []step{{yellow | buzzer, 80 * ms}, {dark, 80 * ms}, {yellow | buzzer, 80 * ms}, {dark, 460 * ms}},
-		again: []step{{yellow, 80 * ms}, {dark, 80 * ms}, {yellow, 80 * ms}, {dark, 460 * ms}},
+	Closed: {again: []step{{red, silence, time.Hour}}},
+	Idle:   {again: []step{{green, silence, 60 * ms}, {dark, silence, 1940 * ms}}},
+	Open:   {once: []step{{green, goTone, 150 * ms}}, again: []step{{green, silence, time.Hour}}},
+	Refused: {
+		once:  []step{{red, refusedTone, 600 * ms}, {dark, silence, 400 * ms}},
+		again: []step{{red, silence, 500 * ms}, {dark, silence, 500 * ms}},
 	},
-	Fault: {again: []step{{red, 250 * ms}, {yellow, 250 * ms}}},
+	TryAgain: {
+		once: []step{
+			{yellow, tryAgainTone, 80 * ms}, {dark, silence, 80 * ms}, {yellow, tryAgainTone, 80 * ms}, {dark, silence, 460 * ms},
+		},
+		again: []step{{yellow, silence, 80 * ms}, {dark, silence, 80 * ms}, {yellow, silence, 80 * ms}, {dark, silence, 460 * ms}},
+	},
+	Fault: {again: []step{{red, silence, 250 * ms}, {yellow, silence, 250 * ms}}},
 }
 
 // LampHead plays the pattern of a signal on lines until it is shown another one. A line that fails is logged once and
@@ -66,6 +86,8 @@ type LampHead struct {
 	due    time.Time
 	failed lamp
 	closed bool
+
+	failedTone physic.Frequency // which failed last, if the speaker did
 }
 
 // NewLampHead makes a lamp head that shows nothing yet.
@@ -95,7 +117,7 @@ func (h *LampHead) Close() {
 	defer h.mu.Unlock()
 	h.closed = true
 	h.timer.Stop()
-	h.lightLocked(dark)
+	h.showLocked(step{})
 }
 
 func (h *LampHead) tick() {
@@ -106,30 +128,55 @@ func (h *LampHead) tick() {
 	}
 }
 
-// playLocked lights the next step and arranges for the one after it.
+// playLocked shows the next step and arranges for the one after it.
 func (h *LampHead) playLocked() {
 	if h.i == len(h.steps) {
 		h.steps, h.i = h.again, 0
 	}
 	s := h.steps[h.i]
 	h.i++
-	h.lightLocked(s.lit)
+	h.showLocked(s)
 	h.due = time.Now().Add(s.last)
 	h.timer.Reset(s.last)
 }
 
-func (h *LampHead) lightLocked(lit lamp) {
-	h.set(green, h.lines.Green, lit)
-	h.set(red, h.lines.Red, lit)
-	h.set(yellow, h.lines.Yellow, lit)
-	h.set(buzzer, h.lines.Buzzer, lit)
+func (h *LampHead) showLocked(s step) {
+	h.set(green, h.lines.Green, s.lit&green != 0)
+	h.set(red, h.lines.Red, s.lit&red != 0)
+	h.set(yellow, h.lines.Yellow, s.lit&yellow != 0)
+	h.set(buzzer, h.lines.Buzzer, s.tone != silence)
+	h.sound(s.tone)
 }
 
-func (h *LampHead) set(which lamp, line gpio.PinOut, lit lamp) {
+func (h *LampHead) set(which lamp, line gpio.PinOut, on bool) {
+	if line != nil {
+		h.obeyed(which, line, line.Out(gpio.Level(on)))
+	}
+}
+
+// sound plays a tone on the speaker. A chip may refuse one tone and make another: what failed last must succeed before an error
+// is logged again, or each refused tone would be.
+func (h *LampHead) sound(tone physic.Frequency) {
+	line := h.lines.Speaker
 	if line == nil {
 		return
 	}
-	err := line.Out(lit&which != 0)
+	var err error
+	if tone == silence {
+		err = line.Out(gpio.Low)
+	} else {
+		err = line.PWM(gpio.DutyHalf, tone)
+	}
+	if err != nil {
+		h.failedTone = tone
+	}
+	if tone == h.failedTone {
+		h.obeyed(speaker, line, err)
+	}
+}
+
+// obeyed logs the first error of a line since it last obeyed.
+func (h *LampHead) obeyed(which lamp, line gpio.PinOut, err error) {
 	if err != nil && h.failed&which == 0 {
 		h.log.Error("a lamp does not obey", "line", line.Name(), "err", err)
 		h.failed |= which

@@ -63,26 +63,31 @@ const (
 
 // Config sets the times of a turnstile. A zero field stands for its default.
 type Config struct {
-	Pulse time.Duration // how long the relay is energised
+	Pulse time.Duration // how long the relay is energised; MaxPulse at the most, whatever is asked for
 	Show  time.Duration // how long the lamps show a verdict; not shorter than the pulse
-	Entry time.Duration // how long a passage is awaited; zero if no passage input is wired
+	Entry time.Duration // how long a passage is awaited, MaxEntry at the most; zero if no passage input is wired
 	Hold  bool          // the relay stays energised until the passage, Entry at the most, instead of Pulse
 }
 
+// holds says whether the relay stays energised until the passage: only if there is an input to tell of one.
+func (c Config) holds() bool { return c.Hold && c.Entry > 0 }
+
 // energised is how long the relay may be energised for one passage.
 func (c Config) energised() time.Duration {
-	if c.Hold && c.Entry > 0 {
+	if c.holds() {
 		return c.Entry
 	}
 	return c.Pulse
 }
 
-// Counts is what became of the calls of Open that said true, and of the passages.
+// Counts is what became of the calls of Open that said true, and of the passages. Passages and Unexpected are those in the
+// direction that the reader serves.
 type Counts struct {
 	Granted    uint64 `json:"granted"`     // calls of Open that said true
 	Passages   uint64 `json:"passages"`    // of these, followed by a passage
 	NotEntered uint64 `json:"not_entered"` // of these, not followed by one in time
 	Unexpected uint64 `json:"unexpected"`  // passages that nobody was granted
+	Back       uint64 `json:"back"`        // passages in the other direction
 }
 
 func (c Config) withDefaults() Config {
@@ -92,6 +97,7 @@ func (c Config) withDefaults() Config {
 	if c.Show <= 0 {
 		c.Show = DefaultShow
 	}
+	c.Pulse, c.Entry = min(c.Pulse, MaxPulse), min(c.Entry, MaxEntry)
 	c.Show = max(c.Show, c.Pulse)
 	return c
 }
@@ -110,6 +116,7 @@ type Turnstile struct {
 	rest     Signal
 	shown    Signal
 	pulsing  bool // the relay is energised
+	holding  bool // until the passage, as was configured when this pulse began
 	showing  bool // a verdict is on the lamps
 	released bool // Close was called
 	stuck    bool // the relay would not go back to its inert level
@@ -156,7 +163,7 @@ func (t *Turnstile) Open() bool {
 	if t.pulsing || t.awaiting || t.blocked || t.released {
 		return false
 	}
-	t.pulsing = true
+	t.pulsing, t.holding = true, t.config.holds()
 	length := t.config.energised()
 	t.armPulse(length) // first: whatever the relay does now, it is told to let go
 	switch err := t.relay.Pulse(length); {
@@ -179,7 +186,7 @@ func (t *Turnstile) Open() bool {
 	return true
 }
 
-// Passed says that somebody has passed: an edge of a passage input, debounced.
+// Passed says that somebody has passed in the direction that the reader serves: an edge of a passage input, debounced.
 func (t *Turnstile) Passed() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -190,7 +197,7 @@ func (t *Turnstile) Passed() {
 	t.awaiting = false
 	t.entry.Stop()
 	t.counts.Passages++
-	if t.pulsing && t.config.Hold {
+	if t.pulsing && t.holding {
 		if err := t.relay.Cut(); err != nil {
 			t.log.Error("the relay does not let go after the passage", "err", err)
 			return // the end of the pulse is still to come
@@ -198,6 +205,14 @@ func (t *Turnstile) Passed() {
 		t.pulse.Stop()
 		t.pulsing = false
 	}
+}
+
+// PassedBack says that somebody has passed in the other direction: an edge of that direction's passage input, debounced. It
+// is counted and nothing else: whoever was let through in the direction of the reader is still to pass.
+func (t *Turnstile) PassedBack() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.counts.Back++
 }
 
 // endEntry gives up waiting for somebody who was let through and did not pass.

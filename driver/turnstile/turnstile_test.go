@@ -52,6 +52,17 @@ func (g *gate) counted(t *testing.T, want Counts) {
 	}
 }
 
+// saw compares what was seen. What happens in the same millisecond has no order.
+func (g *gate) saw(t *testing.T, want []string) {
+	t.Helper()
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	got, want := slices.Sorted(slices.Values(g.seen)), slices.Sorted(slices.Values(want))
+	if !slices.Equal(got, want) {
+		t.Errorf("saw\n\t%s\nwant\n\t%s", strings.Join(got, "\n\t"), strings.Join(want, "\n\t"))
+	}
+}
+
 func TestTurnstile(t *testing.T) {
 	ms := func(n int) { time.Sleep(time.Duration(n) * time.Millisecond) }
 	short := Config{Pulse: 400 * time.Millisecond, Show: time.Second}
@@ -180,13 +191,7 @@ func TestTurnstile(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				g := newGate(t, tc.config)
 				tc.do(g)
-				g.mu.Lock()
-				defer g.mu.Unlock()
-				slices.Sort(g.seen) // what happens in the same millisecond has no order
-				slices.Sort(tc.want)
-				if !slices.Equal(g.seen, tc.want) {
-					t.Errorf("saw\n\t%s\nwant\n\t%s", strings.Join(g.seen, "\n\t"), strings.Join(tc.want, "\n\t"))
-				}
+				g.saw(t, tc.want)
 			})
 		})
 	}
