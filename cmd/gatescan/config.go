@@ -59,15 +59,17 @@ type policyConfig struct {
 }
 
 type turnstileConfig struct {
-	Mode  string   `toml:"mode"`
-	Pulse duration `toml:"pulse"`
-	Show  duration `toml:"show"`
-	Entry duration `toml:"entry"`
-	Hold  bool     `toml:"hold"`
+	Mode      string   `toml:"mode"`
+	Direction string   `toml:"direction"`
+	Pulse     duration `toml:"pulse"`
+	Show      duration `toml:"show"`
+	Entry     duration `toml:"entry"`
+	Hold      bool     `toml:"hold"`
 }
 
 type outputsConfig struct {
 	Relay  outputSpec `toml:"relay"`
+	RelayB outputSpec `toml:"relay_b"`
 	Green  outputSpec `toml:"green"`
 	Red    outputSpec `toml:"red"`
 	Yellow outputSpec `toml:"yellow"`
@@ -76,6 +78,7 @@ type outputsConfig struct {
 
 type inputsConfig struct {
 	Passage  inputSpec `toml:"passage"`
+	PassageB inputSpec `toml:"passage_b"`
 	NotReady inputSpec `toml:"not_ready"`
 	Tamper   inputSpec `toml:"tamper"`
 	Fire     inputSpec `toml:"fire"`
@@ -143,7 +146,7 @@ func defaultConfig() config {
 		},
 		Policy: policyConfig{Kinds: []string{"v", "t", "r"}, Tolerate: []string{}, Issuers: []string{}},
 		Turnstile: turnstileConfig{
-			Mode: "open", Pulse: duration(turnstile.DefaultPulse), Show: duration(turnstile.DefaultShow), Entry: duration(5 * time.Second),
+			Mode: "open", Direction: directionA, Pulse: duration(turnstile.DefaultPulse), Show: duration(turnstile.DefaultShow), Entry: duration(5 * time.Second),
 		},
 		Outputs: outputsConfig{Relay: outputSpec{output{Kind: kindSimulated}}},
 		Inputs:  inputsConfig{Debounce: duration(30 * time.Millisecond)},
@@ -297,26 +300,18 @@ func (c *config) check() (mistakes []mistake) {
 	within("turnstile.pulse", c.Turnstile.Pulse, turnstile.MinPulse, turnstile.MaxPulse)
 	within("turnstile.show", c.Turnstile.Show, turnstile.MinShow, turnstile.MaxShow)
 	within("turnstile.entry", c.Turnstile.Entry, time.Second, turnstile.MaxEntry)
-	if c.Turnstile.Hold && !c.Inputs.Passage.wired {
-		bad("turnstile.hold", "the arm would be free for all of turnstile.entry, for there is no passage input; wire inputs.passage, or use pulses")
+	if d := c.Turnstile.Direction; d != directionA && d != directionB {
+		bad("turnstile.direction", "%q is no direction; there are \"a\" and \"b\"", d)
 	}
-	if c.Turnstile.Hold && c.Outputs.Relay.Kind == kindOneshot && time.Duration(c.Turnstile.Entry) > gpio.MaxPulse {
+	relay, passage := c.granted()
+	if c.Turnstile.Hold && !passage.spec.wired {
+		bad("turnstile.hold", "the arm would be free for all of turnstile.entry, for there is no passage input; wire %s, or use pulses", passage.key)
+	}
+	if c.Turnstile.Hold && relay.spec.Kind == kindOneshot && time.Duration(c.Turnstile.Entry) > gpio.MaxPulse {
 		bad("turnstile.entry", "the kernel holds a relay for %v at the most", duration(gpio.MaxPulse))
 	}
 	within("inputs.debounce", c.Inputs.Debounce, 0, maxDebounce)
-	for _, o := range c.Outputs.lamps() {
-		if o.spec.Kind == kindOneshot || o.spec.Kind == kindSimulated {
-			bad(o.key, "%q is only for the relay; a lamp is \"led NAME\" or \"line …\"", o.spec.output)
-		} else if o.spec.wired() && c.Outputs.Relay.Kind == kindSimulated {
-			bad(o.key, "the relay is simulated, and with it the lamps; wire outputs.relay first")
-		}
-	}
-	switch c.Outputs.Relay.Kind {
-	case "":
-		bad("outputs.relay", "is empty; a gate has a relay, if only a simulated one")
-	case kindLED:
-		bad("outputs.relay", "a LED has no pulse of its own; write \"oneshot %s\", so that the kernel ends it", c.Outputs.Relay.Name)
-	}
+	mistakes = append(mistakes, c.Outputs.check(relay.key)...)
 	if !filepath.IsAbs(c.Daemon.Runtime) {
 		bad("daemon.runtime", "%q: give the full path of a directory, such as %s", c.Daemon.Runtime, defaultRuntime)
 	}
@@ -328,7 +323,7 @@ func (c *config) check() (mistakes []mistake) {
 
 // warnings names what is no mistake and yet may not be meant.
 func (c *config) warnings() (warnings []mistake) {
-	if c.Outputs.Relay.Kind == kindLine && c.Turnstile.Hold {
+	if relay, _ := c.granted(); relay.spec.Kind == kindLine && c.Turnstile.Hold {
 		warnings = append(warnings, mistake{key: "turnstile.hold", text: "with a relay on a plain line, a frozen process holds the arm free " +
 			"until the watchdog ends it; prefer pulses, or a relay that the kernel pulses (oneshot)"})
 	}
@@ -375,7 +370,7 @@ func (c *config) scanner() scanner.Config {
 
 func (c *config) turnstile() turnstile.Config {
 	t := turnstile.Config{Pulse: time.Duration(c.Turnstile.Pulse), Show: time.Duration(c.Turnstile.Show), Hold: c.Turnstile.Hold}
-	if c.Inputs.Passage.wired {
+	if _, passage := c.granted(); passage.spec.wired {
 		t.Entry = time.Duration(c.Turnstile.Entry)
 	}
 	return t

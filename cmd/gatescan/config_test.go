@@ -69,6 +69,16 @@ func TestConfigMistakes(t *testing.T) {
 		"input negative":      {"[inputs]\nfire = \"line x -1\"\n", []string{`c.toml:2: inputs.fire: "line x -1" is no input: `}},
 		"hold, no passage":    {"[turnstile]\nhold = true\n", []string{`c.toml:2: turnstile.hold: the arm would be free for all of turnstile.entry`}},
 		"held too long":       {"[outputs]\nrelay = \"oneshot r\"\n[inputs]\npassage = \"line P\"\n[turnstile]\nhold = true\nentry = \"20s\"\n", []string{`c.toml:7: turnstile.entry: the kernel holds a relay for 10s`}},
+		"direction unknown":   {"[turnstile]\ndirectio = \"c\"\n", []string{`c.toml:2: turnstile.directio: there is no such key; did you mean turnstile.direction?`}},
+		"direction c":         {"[turnstile]\ndirection = \"c\"\n", []string{`c.toml:2: turnstile.direction: "c" is no direction`}},
+		"direction b, bare":   {"[outputs]\nrelay = \"line P\"\nrelay_b = \"\"\n[turnstile]\ndirection = \"b\"\n", []string{`c.toml:3: outputs.relay_b: is empty`}},
+		"relay b simulated":   {"[outputs]\nrelay_b = \"simulated\"\n", []string{`c.toml:2: outputs.relay_b: a simulated turnstile has one relay`}},
+		"relay b alone":       {"[outputs]\nrelay_b = \"line P\"\n", []string{`c.toml:2: outputs.relay_b: one relay is simulated`}},
+		"relay as a PWM":      {"[outputs]\nrelay = \"pwm pwmchip0 1\"\n", []string{`c.toml:2: outputs.relay: "pwm pwmchip0 1" is only for a buzzer`}},
+		"lamp as a PWM":       {"[outputs]\nrelay = \"line P\"\nred = \"pwm pwmchip0 1\"\n", []string{`c.toml:3: outputs.red: "pwm pwmchip0 1" is only for a buzzer`}},
+		"PWM channel":         {"[outputs]\nbuzzer = \"pwm pwmchip0 x\"\n", []string{`c.toml:2: outputs.buzzer: "pwm pwmchip0 x" is no output: "x" is no channel`}},
+		"PWM path":            {"[outputs]\nbuzzer = \"pwm ../x 1\"\n", []string{`c.toml:2: outputs.buzzer: "pwm ../x 1" is no output: `}},
+		"hold b, no passage":  {"[outputs]\nrelay = \"line P\"\nrelay_b = \"line Q\"\n[inputs]\npassage = \"line R\"\n[turnstile]\ndirection = \"b\"\nhold = true\n", []string{`c.toml:8: turnstile.hold: the arm would be free for all of turnstile.entry, for there is no passage input; wire inputs.passage_b`}},
 		"runtime relative":    {"[daemon]\nruntime = \"run\"\n", []string{`c.toml:2: daemon.runtime: "run": give the full path`}},
 		"directory empty":     {"[trust]\ndirectory = \"\"\n", []string{`c.toml:2: trust.directory: is empty, and there is no [[trust.source]]`}},
 		"store relative":      {"[trust]\nstore = \"x\"\n", []string{`c.toml:2: trust.store: "x": give the full path`}},
@@ -110,7 +120,7 @@ func TestConfigMistakes(t *testing.T) {
 }
 
 func TestSpecsReadWhatTheyWrite(t *testing.T) {
-	for _, text := range []string{"", "simulated", "led gate:green", "oneshot gate:relay", "line BARRIER", "line pinctrl-bcm2835 17", "line chip 3 active-low"} {
+	for _, text := range []string{"", "simulated", "led gate:green", "oneshot gate:relay", "line BARRIER", "line pinctrl-bcm2835 17", "line chip 3 active-low", "pwm fe20c000.pwm 1"} {
 		var s outputSpec
 		if err := s.UnmarshalText([]byte(text)); err != nil {
 			t.Errorf("%q: %v", text, err)

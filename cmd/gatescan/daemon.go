@@ -74,9 +74,11 @@ func newDaemon(c config, board gpio.Board, stdout io.Writer, log *slog.Logger) (
 
 // apply puts a configuration into force, but for the reader and the trust data, and for what is opened once.
 func (d *daemon) apply(c config) {
-	if c.Outputs != d.config.Outputs || c.Inputs != d.config.Inputs || c.Daemon != d.config.Daemon {
-		d.log.Warn("other outputs, inputs and daemon settings are in force only after a restart")
+	if c.Outputs != d.config.Outputs || c.Inputs != d.config.Inputs || c.Daemon != d.config.Daemon ||
+		c.Turnstile.Direction != d.config.Turnstile.Direction {
+		d.log.Warn("other outputs, inputs, daemon settings and another direction are in force only after a restart")
 		c.Outputs, c.Inputs, c.Daemon = d.config.Outputs, d.config.Inputs, d.config.Daemon
+		c.Turnstile.Direction = d.config.Turnstile.Direction
 	}
 	d.config = c
 	policy := c.policy()

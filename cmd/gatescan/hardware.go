@@ -51,9 +51,15 @@ func openHardware(c config, board gpio.Board, stdout io.Writer, counts *counters
 		h.relay, h.lamps = sim.Relay(), sim
 		return h, nil
 	}
-	relay, err := h.open(board, keyedOutput{"outputs.relay", c.Outputs.Relay})
+	relays := c.relays()
+	relay, err := h.open(board, relays[0])
 	if err != nil {
 		return nil, err
+	}
+	if relays[1].spec.wired() { // of the other direction: kept inert, and that is all
+		if _, err := h.open(board, relays[1]); err != nil {
+			return nil, err
+		}
 	}
 	switch relay := relay.(type) {
 	case *gpio.Oneshot:
@@ -72,7 +78,11 @@ func openHardware(c config, board gpio.Board, stdout io.Writer, counts *counters
 		}
 		lamps[i] = opened.(pgpio.PinOut) // config.check lets no oneshot be a lamp
 	}
-	h.head = turnstile.NewLampHead(turnstile.Lines{Green: lamps[0], Red: lamps[1], Yellow: lamps[2], Buzzer: lamps[3]}, log)
+	lines := turnstile.Lines{Green: lamps[0], Red: lamps[1], Yellow: lamps[2], Buzzer: lamps[3]}
+	if c.Outputs.Buzzer.Kind == kindPWM {
+		lines.Buzzer, lines.Speaker = nil, lamps[3]
+	}
+	h.head = turnstile.NewLampHead(lines, log)
 	h.lamps = h.head
 	return h, nil
 }
@@ -126,6 +136,7 @@ const reopenInput = time.Second
 // fails, blocks the turnstile if it is there to block it, and is tried again.
 func listen(ctx context.Context, c config, board gpio.Board, t *turnstile.Turnstile, log *slog.Logger, parts *sync.WaitGroup) {
 	in := &inputs{turnstile: t, log: log, blocked: map[string]bool{}}
+	passages := c.passages()
 	for _, input := range []struct {
 		key     string
 		spec    inputSpec
@@ -133,7 +144,8 @@ func listen(ctx context.Context, c config, board gpio.Board, t *turnstile.Turnst
 		blocks  bool
 		changed func(active bool)
 	}{
-		{"inputs.passage", c.Inputs.Passage, false, false, in.passage},
+		{passages[0].key, passages[0].spec, false, false, in.passage},
+		{passages[1].key, passages[1].spec, false, false, in.passageBack},
 		{"inputs.not_ready", c.Inputs.NotReady, true, true, in.block("not_ready")},
 		{"inputs.tamper", c.Inputs.Tamper, true, true, in.block("tamper")},
 		{"inputs.fire", c.Inputs.Fire, true, false, in.fire},
@@ -192,6 +204,12 @@ func follow(ctx context.Context, board gpio.Board, line gpio.Line, state bool, c
 func (in *inputs) passage(active bool) {
 	if active {
 		in.turnstile.Passed()
+	}
+}
+
+func (in *inputs) passageBack(active bool) {
+	if active {
+		in.turnstile.PassedBack()
 	}
 }
 

@@ -147,6 +147,71 @@ func TestHardwareOneshot(t *testing.T) {
 	})
 }
 
+// The reader serves direction B: its relay is pulsed and its passages count, those of A only go by. The buzzer has two
+// tones.
+func TestHardwareDirectionB(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		sim := gpio.NewSimulated("chip", 8, nil)
+		sim.AddPWM("pwmchip0", "fe20c000.pwm", 2)
+		c := parsed(t, `[outputs]
+relay = "line chip 0"
+relay_b = "line chip 1"
+buzzer = "pwm fe20c000.pwm 1"
+[inputs]
+passage = "line chip 2"
+passage_b = "line chip 3"
+debounce = "0s"
+[turnstile]
+direction = "b"
+`)
+		if got := c.outputs(); len(got) != 3 || got[0].Offset != 1 || got[1].Offset != 0 || got[2].Kind != kindPWM {
+			t.Errorf("release would know %v", got)
+		}
+		logger := slog.New(slog.DiscardHandler)
+		h, err := openHardware(c, sim.Board(), io.Discard, nil, logger)
+		if err != nil {
+			t.Fatal(err)
+		}
+		gate := turnstile.New(c.turnstile(), h.relay, h.lamps, logger)
+		ctx, cancel := context.WithCancel(t.Context())
+		var parts sync.WaitGroup
+		listen(ctx, c, sim.Board(), gate, logger, &parts)
+		synctest.Wait()
+		edge := func(line int) {
+			sim.Set(line, pgpio.High)
+			synctest.Wait()
+			sim.Set(line, pgpio.Low)
+			synctest.Wait()
+		}
+		gate.Rest(turnstile.Idle)
+		if !gate.Open() || bool(sim.Level(0)) || !bool(sim.Level(1)) {
+			t.Errorf("a pass: relay A %v, relay B %v", sim.Level(0), sim.Level(1))
+		}
+		goTone := sim.Tone("pwmchip0", 1)
+		time.Sleep(turnstile.DefaultPulse + time.Millisecond)
+		edge(2)
+		if gate.Open() {
+			t.Error("somebody who came the other way counts as who was let through")
+		}
+		edge(3)
+		if got, want := gate.Counts(), (turnstile.Counts{Granted: 1, Passages: 1, Back: 1}); got != want {
+			t.Errorf("%+v, want %+v", got, want)
+		}
+		gate.Refuse()
+		if refused := sim.Tone("pwmchip0", 1); goTone == 0 || refused == 0 || goTone <= refused {
+			t.Errorf("go sounds at %v, refused at %v", goTone, refused)
+		}
+		if err := gate.Close(); err != nil {
+			t.Error(err)
+		}
+		cancel()
+		parts.Wait()
+		if err := h.close(); err != nil || sim.Tone("pwmchip0", 1) != 0 || bool(sim.Level(0)) || bool(sim.Level(1)) {
+			t.Error("not inert at the end", err)
+		}
+	})
+}
+
 // What cannot be opened is named, and leaves nothing open.
 func TestHardwareErrors(t *testing.T) {
 	for name, want := range map[string]string{

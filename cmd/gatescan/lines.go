@@ -10,8 +10,9 @@ import (
 
 // How outputs and inputs are written in a configuration: a kind, and what it needs.
 const (
-	outputForms = `"simulated", "oneshot NAME" or "led NAME" (of /sys/class/leds), "line CHIP OFFSET" or "line NAME", with "active-low" behind it where it is so`
-	inputForms  = `"line CHIP OFFSET" or "line NAME", and behind it "active-low", "pull-up", "pull-down" or "disabled" (no pull)`
+	outputForms = `"simulated", "oneshot NAME" or "led NAME" (of /sys/class/leds), "line CHIP OFFSET" or "line NAME", with "active-low" behind it where it is so, ` +
+		`and "pwm CHIP CHANNEL" for a buzzer of two tones`
+	inputForms = `"line CHIP OFFSET" or "line NAME", and behind it "active-low", "pull-up", "pull-down" or "disabled" (no pull)`
 )
 
 // outputSpec is an output in a configuration. Empty is one that is not wired.
@@ -32,6 +33,11 @@ func (s *outputSpec) UnmarshalText(text []byte) error {
 		var line gpio.Line
 		line, err = parseLine(words, false)
 		s.Chip, s.Offset, s.Name, s.ActiveLow = line.Chip, line.Offset, line.Name, line.ActiveLow
+	case s.Kind == kindPWM && len(words) == 2:
+		s.Chip = words[0]
+		if s.Offset, err = strconv.Atoi(words[1]); err != nil {
+			err = fmt.Errorf("%q is no channel of a PWM chip", words[1])
+		}
 	case len(words) == 1 && s.Kind != kindSimulated:
 		s.Name = words[0]
 	case len(words) > 0:
@@ -50,6 +56,8 @@ func (s outputSpec) MarshalText() ([]byte, error) {
 	switch {
 	case s.Kind == kindLine:
 		return []byte(formatLine(s.line())), nil
+	case s.Kind == kindPWM:
+		return []byte(s.output.String()), nil
 	case s.Name != "":
 		return []byte(string(s.Kind) + " " + s.Name), nil
 	}
@@ -62,15 +70,86 @@ type keyedOutput struct {
 	spec outputSpec
 }
 
+// The directions of a turnstile, as its maker names them: A and B.
+const (
+	directionA = "a"
+	directionB = "b"
+)
+
+// relays lists the relays, that of the direction which the reader serves first.
+func (c *config) relays() (relays [2]keyedOutput) {
+	relays = [2]keyedOutput{{"outputs.relay", c.Outputs.Relay}, {"outputs.relay_b", c.Outputs.RelayB}}
+	if c.Turnstile.Direction == directionB {
+		relays[0], relays[1] = relays[1], relays[0]
+	}
+	return relays
+}
+
+// keyedInput is an input with its key.
+type keyedInput struct {
+	key  string
+	spec inputSpec
+}
+
+// passages lists the passage inputs, that of the direction which the reader serves first.
+func (c *config) passages() (passages [2]keyedInput) {
+	passages = [2]keyedInput{{"inputs.passage", c.Inputs.Passage}, {"inputs.passage_b", c.Inputs.PassageB}}
+	if c.Turnstile.Direction == directionB {
+		passages[0], passages[1] = passages[1], passages[0]
+	}
+	return passages
+}
+
+// granted is the relay of the direction which the reader serves, and the input that tells of a passage in it.
+func (c *config) granted() (relay keyedOutput, passage keyedInput) {
+	return c.relays()[0], c.passages()[0]
+}
+
 func (o *outputsConfig) lamps() []keyedOutput {
 	return []keyedOutput{
 		{"outputs.green", o.Green}, {"outputs.red", o.Red}, {"outputs.yellow", o.Yellow}, {"outputs.buzzer", o.Buzzer},
 	}
 }
 
+// check names what cannot be together; granted is the key of the relay that the reader's direction has.
+func (o *outputsConfig) check(granted string) (mistakes []mistake) {
+	bad := func(key, format string, args ...any) {
+		mistakes = append(mistakes, mistake{key: key, text: fmt.Sprintf(format, args...)})
+	}
+	for _, lamp := range o.lamps() {
+		switch {
+		case lamp.spec.Kind == kindOneshot || lamp.spec.Kind == kindSimulated:
+			bad(lamp.key, "%q is only for the relay; a lamp is \"led NAME\" or \"line …\"", lamp.spec.output)
+		case lamp.spec.Kind == kindPWM && lamp.key != "outputs.buzzer":
+			bad(lamp.key, "%q is only for a buzzer; a lamp is \"led NAME\" or \"line …\"", lamp.spec.output)
+		case lamp.spec.wired() && o.Relay.Kind == kindSimulated:
+			bad(lamp.key, "the relay is simulated, and with it the lamps; wire outputs.relay first")
+		}
+	}
+	if (o.Relay.Kind == kindSimulated) != (o.RelayB.Kind == kindSimulated) && o.RelayB.wired() {
+		bad("outputs.relay_b", "one relay is simulated and the other is not; a simulated turnstile has one, outputs.relay")
+	} else if o.RelayB.Kind == kindSimulated {
+		bad("outputs.relay_b", "a simulated turnstile has one relay, outputs.relay")
+	}
+	for _, relay := range []keyedOutput{{"outputs.relay", o.Relay}, {"outputs.relay_b", o.RelayB}} {
+		switch relay.spec.Kind {
+		case "":
+			if relay.key == granted {
+				bad(relay.key, "is empty; a gate has a relay, if only a simulated one")
+			}
+		case kindLED:
+			bad(relay.key, "a LED has no pulse of its own; write \"oneshot %s\", so that the kernel ends it", relay.spec.Name)
+		case kindPWM:
+			bad(relay.key, "%q is only for a buzzer", relay.spec.output)
+		}
+	}
+	return mistakes
+}
+
 // outputs lists what a configuration has the gate drive, the relay first.
 func (c *config) outputs() (outputs []output) {
-	for _, o := range append([]keyedOutput{{"outputs.relay", c.Outputs.Relay}}, c.Outputs.lamps()...) {
+	relays := c.relays()
+	for _, o := range append(relays[:], c.Outputs.lamps()...) {
 		if o.spec.wired() {
 			outputs = append(outputs, o.spec.output)
 		}

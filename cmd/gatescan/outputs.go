@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 
 	"gatescan/driver/gpio"
@@ -20,14 +21,15 @@ const (
 	maxOutputs     = 64
 	maxOutputsSize = 32 << 10
 	maxLineName    = 31 // GPIO_MAX_NAME_SIZE of linux/gpio.h, less the final NUL
+	maxPWMChannel  = 255
 	maxLEDName     = 63 // LED_MAX_NAME_SIZE of linux/uleds.h, less the final NUL
 )
 
 // output is one thing that the gate drives, as far as one must know it to make it inert.
 type output struct {
 	Kind      outputKind `json:"kind"`
-	Chip      string     `json:"chip,omitempty"`       // line: label of the chip, or its path
-	Offset    int        `json:"offset"`               // line: on the chip
+	Chip      string     `json:"chip,omitempty"`       // line: label of the chip, or its path; pwm: its name, or that of its device
+	Offset    int        `json:"offset"`               // line: on the chip; pwm: the channel
 	ActiveLow bool       `json:"active_low,omitempty"` // line
 	Name      string     `json:"name,omitempty"`       // led, oneshot: in /sys/class/leds; line: instead of the offset
 }
@@ -38,6 +40,7 @@ const (
 	kindLine      outputKind = "line"      // of a GPIO chip
 	kindLED       outputKind = "led"       // of the LED class
 	kindOneshot   outputKind = "oneshot"   // of the LED class, with pulses that the kernel ends
+	kindPWM       outputKind = "pwm"       // a channel of the PWM class, for a buzzer of two tones
 	kindSimulated outputKind = "simulated" // nothing
 )
 
@@ -47,6 +50,8 @@ func (o output) String() string {
 		return o.line().String()
 	case kindLED, kindOneshot:
 		return string(o.Kind) + " " + o.Name
+	case kindPWM:
+		return string(o.Kind) + " " + o.Chip + " " + strconv.Itoa(o.Offset)
 	}
 	return string(o.Kind)
 }
@@ -74,6 +79,17 @@ func (o output) validate() error {
 			return fmt.Errorf("%q cannot be the name of a LED", shorten(o.Name))
 		}
 		return nil
+	case kindPWM:
+		if o != (output{Kind: o.Kind, Chip: o.Chip, Offset: o.Offset}) {
+			return errors.New("a pwm has a chip, a channel and nothing else")
+		}
+		if o.Chip == "" || len(o.Chip) > maxLEDName || o.Chip == "." || o.Chip == ".." || strings.ContainsAny(o.Chip, "/\x00") {
+			return fmt.Errorf("%q cannot be the name of a PWM chip", shorten(o.Chip))
+		}
+		if o.Offset < 0 || o.Offset > maxPWMChannel {
+			return fmt.Errorf("%d cannot be a channel of a PWM chip", o.Offset)
+		}
+		return nil
 	case kindSimulated:
 		if o != (output{Kind: o.Kind}) {
 			return fmt.Errorf("a %s output has nothing else", o.Kind)
@@ -92,6 +108,8 @@ func (o output) open(board gpio.Board) (io.Closer, error) {
 		return board.OpenLED(o.Name)
 	case kindOneshot:
 		return board.OpenOneshot(o.Name)
+	case kindPWM:
+		return board.OpenPWM(o.Chip, o.Offset)
 	case kindSimulated:
 		return io.NopCloser(nil), nil
 	}

@@ -16,6 +16,7 @@ var goodOutputs = map[string][]output{
 	`[{"kind":"line","chip":"/dev/gpiochip0","offset":0}]`:                     {{Kind: kindLine, Chip: "/dev/gpiochip0"}},
 	`[{"kind":"line","name":"GPIO17"}]`:                                        {{Kind: kindLine, Name: "GPIO17"}},
 	`[{"kind":"oneshot","name":"relay"},{"kind":"led","name":"green:gate"}]`:   {{Kind: kindOneshot, Name: "relay"}, {Kind: kindLED, Name: "green:gate"}},
+	`[{"kind":"pwm","chip":"fe20c000.pwm","offset":1}]`:                        {{Kind: kindPWM, Chip: "fe20c000.pwm", Offset: 1}},
 	"[{\"kind\":\"simulated\"}]\n":                                             {{Kind: kindSimulated}},
 }
 
@@ -35,7 +36,12 @@ var badOutputs = map[string]string{
 	`[{"kind":"led","name":"a\u0000"}]`:      "cannot be the name",
 	`[{"kind":"oneshot","name":"a/b"}]`:      "cannot be the name",
 	`[{"kind":"led","name":"x","chip":"y"}]`: "nothing else",
-	`[{"kind":"led","name":"` + strings.Repeat("x", 64) + `"}]`: "cannot be the name",
+	`[{"kind":"led","name":"` + strings.Repeat("x", 64) + `"}]`:                 "cannot be the name",
+	`[{"kind":"pwm","chip":"../x","offset":0}]`:                                 "cannot be the name",
+	`[{"kind":"pwm","offset":0}]`:                                               "cannot be the name",
+	`[{"kind":"pwm","chip":"x","offset":256}]`:                                  "cannot be a channel",
+	`[{"kind":"pwm","chip":"x","offset":-1}]`:                                   "cannot be a channel",
+	`[{"kind":"pwm","chip":"x","name":"y"}]`:                                    "nothing else",
 	`[{"kind":"line"}]`:                                                         "no line given",
 	`[{"kind":"line","chip":"x","offset":-1}]`:                                  "begins at 0",
 	`[{"kind":"line","chip":"x","offset":1e300}]`:                               "cannot unmarshal",
