@@ -51,6 +51,9 @@ device = %q
 [trust]
 lab = true
 directory = "lab/dsc"
+[clock]
+require = "floor_only"
+file = ""
 [policy]
 repeat_window = "15s"
 [turnstile]

@@ -32,6 +32,7 @@ const maxConfigSize = 1 << 20
 type config struct {
 	Reader    readerConfig    `toml:"reader"`
 	Trust     trustConfig     `toml:"trust"`
+	Clock     clockSection    `toml:"clock"`
 	Policy    policyConfig    `toml:"policy"`
 	Turnstile turnstileConfig `toml:"turnstile"`
 	Outputs   outputsConfig   `toml:"outputs"`
@@ -48,6 +49,13 @@ type readerConfig struct {
 	Parity   string   `toml:"parity"`
 	StopBits int      `toml:"stop_bits"`
 	IdleGap  duration `toml:"idle_gap"`
+}
+
+type clockSection struct {
+	Require    clockState `toml:"require"`
+	Hold       duration   `toml:"hold"`
+	MaxForward duration   `toml:"max_forward"`
+	File       string     `toml:"file"`
 }
 
 type policyConfig struct {
@@ -144,6 +152,7 @@ func defaultConfig() config {
 			Directory: "/etc/gatescan/dsc", Interval: duration(trustsync.DefaultInterval), MaxAge: duration(trustsync.DefaultMaxAge),
 			Store: "/var/lib/gatescan/trust", Barred: []string{},
 		},
+		Clock:  clockSection{Require: defaultRequire, Hold: duration(defaultHold), File: "/var/lib/gatescan/clock"},
 		Policy: policyConfig{Kinds: []string{"v", "t", "r"}, Tolerate: []string{}, Issuers: []string{}},
 		Turnstile: turnstileConfig{
 			Mode: "open", Direction: directionA, Pulse: duration(turnstile.DefaultPulse), Show: duration(turnstile.DefaultShow), Entry: duration(5 * time.Second),
@@ -275,6 +284,11 @@ func (c *config) check() (mistakes []mistake) {
 	if c.Trust.Store != "" && !filepath.IsAbs(c.Trust.Store) {
 		bad("trust.store", "%q: give the full path of a directory that survives a restart, or leave it empty", c.Trust.Store)
 	}
+	within("clock.hold", c.Clock.Hold, time.Minute, longestAge)
+	within("clock.max_forward", c.Clock.MaxForward, 0, longestAge)
+	if c.Clock.File != "" && !filepath.IsAbs(c.Clock.File) {
+		bad("clock.file", "%q: give the full path of a file that survives a restart, or leave it empty", c.Clock.File)
+	}
 	if len(c.Policy.Kinds) == 0 {
 		bad("policy.kinds", "no kind is admitted, so nobody could pass; name some of \"v\", \"t\" and \"r\"")
 	}
@@ -374,6 +388,13 @@ func (c *config) turnstile() turnstile.Config {
 		t.Entry = time.Duration(c.Turnstile.Entry)
 	}
 	return t
+}
+
+func (c *config) clock() clockConfig {
+	return clockConfig{
+		require: c.Clock.Require, hold: time.Duration(c.Clock.Hold), maxForward: time.Duration(c.Clock.MaxForward),
+		file: c.Clock.File, build: buildTime(),
+	}
 }
 
 func (c *config) policy() (p verify.Policy) {

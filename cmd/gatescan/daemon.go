@@ -41,12 +41,13 @@ const (
 	readingLimit = 15 * time.Second // the reader's longest pause between two attempts is 5 s
 	verdictLimit = 2 * time.Second
 	lampsLimit   = 5 * time.Second
+	clockLimit   = 5 * time.Second
 )
 
 // newDaemon makes every output inert before anything else is opened.
 func newDaemon(c config, board gpio.Board, stdout io.Writer, log *slog.Logger) (*daemon, error) {
 	d := &daemon{log: log, config: c, board: board, stir: make(chan struct{}, 1)}
-	d.gate = &gate{verifier: verify.New(verify.Policy{}), clock: buildClock()}
+	d.gate = &gate{verifier: verify.New(verify.Policy{})}
 	var err error
 	if d.hardware, err = openHardware(c, board, stdout, &d.gate.counts, log); err != nil {
 		return nil, err
@@ -57,15 +58,17 @@ func newDaemon(c config, board gpio.Board, stdout io.Writer, log *slog.Logger) (
 	d.turnstile = turnstile.New(c.turnstile(), d.hardware.relay, d.hardware.lamps, log)
 	d.gate.turnstile = d.turnstile
 	d.outputs = c.outputs()
+	d.gate.clock = newClock(c.clock(), systemClock{}, log)
 	store, err := openStore(c)
 	if err != nil {
 		log.Error("the trust data will not survive a restart", "err", err)
 	}
-	d.syncer = trustsync.New(c.trust, trustClock{}, store, log)
+	d.syncer = trustsync.New(c.trust, trustClock{d.gate.clock}, store, log)
 	d.gate.trust = d.syncer.Current
 
 	d.reading = d.progress.watch("reader", readingLimit)
 	d.lamps = d.progress.watch("turnstile", lampsLimit)
+	d.gate.clock.looking = d.progress.watch("clock", clockLimit)
 	d.gate.working = d.progress.watch("verdict", verdictLimit)
 	d.gate.working.rest()
 	d.apply(c)
@@ -75,10 +78,11 @@ func newDaemon(c config, board gpio.Board, stdout io.Writer, log *slog.Logger) (
 // apply puts a configuration into force, but for the reader and the trust data, and for what is opened once.
 func (d *daemon) apply(c config) {
 	if c.Outputs != d.config.Outputs || c.Inputs != d.config.Inputs || c.Daemon != d.config.Daemon ||
-		c.Turnstile.Direction != d.config.Turnstile.Direction {
-		d.log.Warn("other outputs, inputs, daemon settings and another direction are in force only after a restart")
+		c.Turnstile.Direction != d.config.Turnstile.Direction || c.Trust.Store != d.config.Trust.Store || c.Clock.File != d.config.Clock.File {
+		d.log.Warn("other outputs, inputs, daemon settings, files for trust and clock and another direction are in force only after a restart")
 		c.Outputs, c.Inputs, c.Daemon = d.config.Outputs, d.config.Inputs, d.config.Daemon
 		c.Turnstile.Direction = d.config.Turnstile.Direction
+		c.Trust.Store, c.Clock.File = d.config.Trust.Store, d.config.Clock.File
 	}
 	d.config = c
 	policy := c.policy()
@@ -92,6 +96,7 @@ func (d *daemon) apply(c config) {
 	}
 	d.gate.repeats.setWindow(time.Duration(c.Policy.RepeatWindow))
 	d.turnstile.Configure(c.turnstile())
+	d.gate.clock.reconfigure(c.Clock.Require, time.Duration(c.Clock.Hold), time.Duration(c.Clock.MaxForward))
 }
 
 // serve lets the gate work until ctx ends. A value on reload makes it read the configuration again.
@@ -112,10 +117,11 @@ func (d *daemon) serve(ctx context.Context, held *lock, read func() (config, err
 	parts.Go(func() {
 		control.serve(ctx, handlers{
 			commandRelease: d.release, commandState: d.state,
-			commandTrust: d.trust, commandSync: d.sync, commandForget: d.forget,
+			commandTrust: d.trust, commandSync: d.sync, commandForget: d.forget, commandVouch: d.vouch,
 		})
 	})
 	parts.Go(func() { d.watchdog.run(ctx) })
+	parts.Go(func() { d.gate.clock.run(ctx) })
 	parts.Go(func() { d.syncer.Run(ctx) })
 	parts.Go(func() { d.tend(ctx) })
 	listen(ctx, d.config, d.board, d.turnstile, d.log, &parts)
@@ -194,12 +200,13 @@ type daemonState struct {
 	Accepted uint64 `json:"accepted"`
 	Refused  uint64 `json:"refused"`
 	turnstile.Counts
+	Clock clockStatus `json:"clock"`
 }
 
 func (d *daemon) state(context.Context, request) (any, error) {
 	s := daemonState{
 		Version: version, Reader: d.readerUp.Load(), Loaded: d.syncer.State().DSCs, Closed: d.gate.closed(),
-		Counts: d.turnstile.Counts(),
+		Counts: d.turnstile.Counts(), Clock: d.gate.clock.status(),
 	}
 	s.Accepted, s.Refused = d.gate.counts.Totals()
 	return s, nil
@@ -218,6 +225,14 @@ func (d *daemon) sync(context.Context, request) (any, error) {
 // forget lets a source go backwards once.
 func (d *daemon) forget(_ context.Context, asked request) (any, error) {
 	return nil, d.syncer.ForgetFloor(asked.Source)
+}
+
+// vouch has the clock believed.
+func (d *daemon) vouch(context.Context, request) (any, error) {
+	if err := d.gate.clock.vouch(); err != nil {
+		return nil, err
+	}
+	return d.gate.clock.status(), nil
 }
 
 // startReader begins to read the barcode module. What it returns ends that, and waits for it.

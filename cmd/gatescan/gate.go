@@ -16,7 +16,7 @@ type gate struct {
 	verifier  *verify.Verifier
 	policy    atomic.Pointer[verify.Policy] // of the frames to come; never nil
 	trust     func() *verify.Trust
-	clock     clock
+	clock     *clock
 	repeats   repeats
 	turnstile *turnstile.Turnstile
 	counts    counters.Counters
@@ -48,7 +48,7 @@ func (g *gate) handle(f scanner.Frame, now time.Time) {
 	g.working.beat()
 	defer g.working.rest()
 	g.verifier.SetPolicy(*g.policy.Load())
-	v := g.verifier.Verify(f, g.trust(), now)
+	v := g.verifier.Verify(f, g.trust(), wallAt(now))
 	v = g.doubt(v, now)
 	became := g.admit(v)
 	if became == verify.Accepted {

@@ -49,6 +49,9 @@ device = %q
 [trust]
 lab = true
 directory = "lab/dsc"
+[clock]
+require = "floor_only"
+file = ""
 [turnstile]
 pulse = "100ms"
 show = "200ms"
@@ -302,7 +305,7 @@ func TestDaemon(t *testing.T) {
 func TestDaemonStartsWithNothing(t *testing.T) {
 	r := newRig(t)
 	r.waitLamp("idle")
-	r.config(fmt.Sprintf("[reader]\ndevice = %q\n[trust]\nlab = true\ndirectory = %q\ninterval = \"1s\"\n[daemon]\nruntime = %q\n",
+	r.config(fmt.Sprintf("[reader]\ndevice = %q\n[trust]\nlab = true\ndirectory = %q\ninterval = \"1s\"\n[clock]\nrequire = \"floor_only\"\nfile = \"\"\n[daemon]\nruntime = %q\n",
 		r.dir+"/nowhere", r.dir+"/none", r.dir+"/run"))
 	r.signal(syscall.SIGHUP)
 	r.waitLamp("fault")

@@ -1,18 +1,23 @@
 package main
 
 import (
+	"log/slog"
 	"time"
 
 	"gatescan/trustsync"
 )
 
-// trustClock is what the trust data are told of the time.
-type trustClock struct{}
+// trustClock is what the trust data are told of the time, and tell of it.
+type trustClock struct{ *clock }
 
-func newTrustClock(config) trustClock { return trustClock{} }
+func (c trustClock) Moment() (time.Time, bool) { return c.now(), c.synced() }
+func (c trustClock) Raise(signed time.Time)    { c.raise(signed) }
+func (c trustClock) Hint(date time.Time)       { c.hint(date) }
 
-func (trustClock) Moment() (time.Time, bool) { return time.Now(), true }
-func (trustClock) Raise(time.Time)           {}
+// newTrustClock is a clock for a command that is soon over.
+func newTrustClock(c config) trustClock {
+	return trustClock{newClock(c.clock(), systemClock{}, slog.New(slog.DiscardHandler))}
+}
 
 // openStore opens where trust data survive a restart. A directory needs none: it survives by itself.
 func openStore(c config) (*trustsync.Store, error) {

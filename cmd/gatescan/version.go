@@ -26,8 +26,8 @@ func runVersion(args []string, _ io.Reader, stdout, _ io.Writer) (int, error) {
 		return 0, err
 	}
 	source := "unknown"
-	if floor := buildClock().floor; !floor.IsZero() {
-		source = floor.UTC().Format(time.RFC3339)
+	if built := buildTime(); !built.IsZero() {
+		source = built.UTC().Format(time.RFC3339)
 	}
 	fmt.Fprintf(stdout, "gatescan %s\nsource of %s\n%s %s/%s\n", version, source, runtime.Version(), runtime.GOOS, runtime.GOARCH)
 	return exitDone, nil
