@@ -1,0 +1,5 @@
+//go:build race
+
+package certlogic
+
+const raceEnabled = true
