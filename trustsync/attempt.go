@@ -162,8 +162,11 @@ func (s *Syncer) saveLocked(now time.Time) {
 	}
 	g := &Generation{Written: now, Sources: map[string]Stored{}}
 	for name, k := range s.kept {
-		if k.has || !k.Floor.IsZero() {
+		switch {
+		case k.has:
 			g.Sources[name] = k.Stored
+		case !k.Floor.IsZero(): // configured no more, or for the first time
+			g.Sources[name] = Stored{Kind: k.Kind, Identity: k.Identity, Floor: k.Floor}
 		}
 	}
 	if err := s.store.Save(g); err != nil {

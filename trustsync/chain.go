@@ -23,7 +23,7 @@ var (
 // authorities are CSCAs by the bytes of their subjects. The zero value holds none, so that nothing is signed by them.
 //
 // Dates are not judged, neither of the CSCA nor of the DSC: states let a CSCA run out while DSCs of it are in use, and what says
-// that a certificate counts is that it stands in the list (SPEC §5.1; dgc-lib does the same). Nor are path lengths, of
+// that a certificate counts is that it stands in the list (hcert_spec §5.1; the gateway's own library does the same). Nor are path lengths, of
 // which a chain of two has none, and key identifiers, which only help to choose.
 type authorities map[string][]*authority
 

@@ -13,11 +13,17 @@ import (
 // unsignedPass is the text of an ES256 pass that names a kid and has a signature of nobody.
 func unsignedPass(t testing.TB, kid verify.KID) []byte {
 	t.Helper()
+	return passWith(t, kid, make([]byte, 64))
+}
+
+// passWith has any signature. One of zeros is refused without any arithmetic.
+func passWith(t testing.TB, kid verify.KID, signature []byte) []byte {
+	t.Helper()
 	protected, err := cbor.Marshal(map[int]any{1: -7, 4: kid[:]})
 	if err != nil {
 		t.Fatal(err)
 	}
-	message, err := cbor.Marshal(cbor.Tag{Number: 18, Content: []any{protected, map[int]any{}, []byte{0xa0}, make([]byte, 64)}})
+	message, err := cbor.Marshal(cbor.Tag{Number: 18, Content: []any{protected, map[int]any{}, []byte{0xa0}, signature}})
 	if err != nil {
 		t.Fatal(err)
 	}

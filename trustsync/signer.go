@@ -35,6 +35,9 @@ func ParseSigner(der []byte) (Signer, error) {
 	if err != nil {
 		return Signer{}, err
 	}
+	if _, err := ParseKey(spki, d.KID, "", 0); err != nil { // it is stored as that
+		return Signer{}, err
+	}
 	return Signer{d, spki, bytes.Contains(der, []byte(labMark))}, nil
 }
 
@@ -81,7 +84,7 @@ func spkiOf(der []byte) ([]byte, error) {
 	if len(tbs) <= spki {
 		return nil, fmt.Errorf("not a certificate: %w", errMalformed)
 	}
-	return tbs[spki].FullBytes, nil
+	return bytes.Clone(tbs[spki].FullBytes), nil // or it would keep the whole certificate in memory
 }
 
 // DSCs are the DSCs of signers.

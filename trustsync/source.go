@@ -135,7 +135,16 @@ type SourceConfig struct {
 
 // kinds has what makes a source of each kind.
 var kinds = map[string]func(SourceConfig) (Source, error){
-	kindDirectory: newDirectory,
+	kindDirectory:   newDirectory,
+	kindWHO:         newWHO,
+	kindGermany:     newGermany,
+	kindSweden:      newSweden,
+	kindAustria:     newAustria,
+	kindNetherlands: newNetherlands,
+	"eu":            newEU,
+	"italy":         newItaly,
+	kindEUArchive:   newEUArchive,
+	kindGateway:     newGateway,
 }
 
 // Kinds are the words for the kinds of sources.

@@ -27,10 +27,13 @@ DESCRIPTION
     line. It judges authenticity: container, signature, signer, times, exactly one entry.
     It prints nothing about the holder.
 
-    -trust PATH  a directory of document signer certificates (PEM or DER), or one such file;
-                 those that cannot be used are named on standard error. Without it every
-                 text that gets that far is refused as no_trust
-    -at TIME     judge at this moment (RFC 3339, such as 2022-01-31T12:00:00Z), not now
+    -trust PATH  a directory of document signer certificates (PEM or DER), a store that run
+                 wrote, or a file: certificates, or a trust list as the WHO network, Germany,
+                 Sweden, Austria, the Netherlands or the EU publish it, whose signature is
+                 not checked here. What cannot be used is named on standard error. Without
+                 it every text that gets that far is refused as no_trust
+    -at TIME     judge at this moment (RFC 3339, such as 2022-01-31T12:00:00Z), not now; how
+                 old the trust data are does not count then
     -tolerate    let through, and name, deviations that some passes were issued with
     -json        answer with one JSON object a line
 
@@ -62,7 +65,7 @@ func runCheck(args []string, stdin io.Reader, stdout, stderr io.Writer) (int, er
 	if *tolerate {
 		policy.Tolerate = verify.TolerateAll
 	}
-	trust, err := checkTrust(*trustPath, stderr)
+	trust, err := checkTrust(*trustPath, *at != "", stderr)
 	if err != nil {
 		return 0, err
 	}
@@ -108,22 +111,33 @@ func runCheck(args []string, stdin io.Reader, stdout, stderr io.Writer) (int, er
 	}
 }
 
-// checkTrust loads what -trust names, and tells on stderr what of it cannot be used. No path is no trust.
-func checkTrust(path string, stderr io.Writer) (*verify.Trust, error) {
+// checkTrust loads what -trust names, and tells on stderr what of it cannot be used. No path is no trust. The age of a
+// store counts unless the moment is given.
+func checkTrust(path string, given bool, stderr io.Writer) (*verify.Trust, error) {
 	if path == "" {
 		return nil, nil
 	}
-	signers, report, err := trustsync.ReadDirectory(path)
+	var at time.Time
+	if !given {
+		at = time.Now()
+	}
+	loaded, err := trustsync.Load(path, at)
 	if err != nil {
 		return nil, err
 	}
-	for _, skipped := range report.Skipped {
+	for _, fault := range loaded.Faults {
+		fmt.Fprintf(stderr, "gatescan check: %v\n", fault)
+	}
+	for _, skipped := range loaded.Report.Skipped {
 		fmt.Fprintf(stderr, "gatescan check: skipped %q: %v\n", skipped.Name, skipped.Err)
 	}
-	if len(signers) == 0 {
+	if loaded.Form != "certificates" && loaded.Form != "store" {
+		fmt.Fprintf(stderr, "gatescan check: %s is a list of kind %s; its signature is not checked here\n", path, loaded.Form)
+	}
+	if loaded.Trust.Len() == 0 {
 		fmt.Fprintf(stderr, "gatescan check: no usable certificate in %s\n", path)
 	}
-	return verify.NewTrust(trustsync.DSCs(signers)), nil
+	return loaded.Trust, nil
 }
 
 // lineReader splits at LF and takes one CR off. It keeps of a line only what tells that it is too long.

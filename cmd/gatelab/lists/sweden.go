@@ -1,0 +1,76 @@
+package lists
+
+import (
+	"crypto/ecdsa"
+	"crypto/sha256"
+	"crypto/x509"
+	"encoding/base64"
+	"errors"
+	"time"
+
+	"github.com/go-jose/go-jose/v4"
+)
+
+// Sweden is the Swedish list (DSC Trust List 1.0.0), a compact JWS.
+func Sweden(d *Domain, issued, expires time.Time) ([]byte, error) {
+	type jwk struct {
+		Type  string   `json:"kty"`
+		Hash  string   `json:"x5t#S256"`
+		Curve string   `json:"crv"`
+		KID   string   `json:"kid"`
+		X5C   []string `json:"x5c"`
+		X     string   `json:"x"`
+		Y     string   `json:"y"`
+	}
+	keys, eku := []jwk{}, map[string][]string{}
+	for _, dsc := range d.DSCs {
+		key, ok := dsc.PublicKey.(*ecdsa.PublicKey)
+		if !ok {
+			return nil, errors.New("the lab's Swedish list has only EC keys")
+		}
+		point, err := key.Bytes()
+		if err != nil {
+			return nil, err
+		}
+		sum := sha256.Sum256(dsc.Raw)
+		kid := base64.StdEncoding.EncodeToString(sum[:8])
+		keys = append(keys, jwk{
+			Type: "EC", Hash: base64.RawURLEncoding.EncodeToString(sum[:]), Curve: "P-256", KID: kid,
+			X5C: []string{base64.StdEncoding.EncodeToString(dsc.Raw)},
+			X:   base64.RawURLEncoding.EncodeToString(point[1:33]), Y: base64.RawURLEncoding.EncodeToString(point[33:]),
+		})
+		for _, oid := range dsc.UnknownExtKeyUsage {
+			eku[kid] = append(eku[kid], oid.String())
+		}
+	}
+	text, err := plainJSON(map[string]any{
+		"iss": "https://gatelab.example/trust-service", "id": issued.UTC().Format("20060102150405"), "aud": []string{"dgc-validators"},
+		"iat": issued.Unix(), "exp": expires.Unix(),
+		"dsc_trust_list": map[string]any{d.Country: map[string]any{"eku": eku, "keys": keys}},
+	})
+	if err != nil {
+		return nil, err
+	}
+	return SignSweden(d.Signer, nil, text)
+}
+
+// SignSweden signs any JSON as the Swedish list is signed. The signer's certificate and others come along.
+func SignSweden(signer Credential, others []*x509.Certificate, text []byte) ([]byte, error) {
+	chain := []string{base64.StdEncoding.EncodeToString(signer.Cert.Raw)}
+	for _, cert := range others {
+		chain = append(chain, base64.StdEncoding.EncodeToString(cert.Raw))
+	}
+	maker, err := jose.NewSigner(
+		jose.SigningKey{Algorithm: jose.ES256, Key: signer.Key},
+		(&jose.SignerOptions{}).WithType("JOSE").WithHeader("x5c", chain),
+	)
+	if err != nil {
+		return nil, err
+	}
+	signed, err := maker.Sign(text)
+	if err != nil {
+		return nil, err
+	}
+	compact, err := signed.CompactSerialize()
+	return []byte(compact), err
+}

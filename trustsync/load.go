@@ -1,0 +1,172 @@
+package trustsync
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"syscall"
+	"time"
+
+	"gatescan/verify"
+)
+
+// Loaded is trust that somebody names by a path, who thereby vouches for it.
+type Loaded struct {
+	Trust  *verify.Trust
+	Report Report
+	Form   string // of what was found: "certificates", "store", or a kind of source
+	Faults []Fault
+}
+
+// listForm is a form of trust list that a file may have.
+type listForm struct {
+	kind  string
+	looks func(data []byte) bool
+	parse func(data []byte) ([]Signer, Report, error)
+}
+
+// listForms are tried in this order. A signature is not checked: there is no anchor to check it by.
+var listForms = []listForm{
+	{kindWHO, looksLikeWHO, parseWHO},
+	{kindGermany, looksLikeGermany, func(data []byte) ([]Signer, Report, error) {
+		_, payload, err := splitGermany(data)
+		if err != nil {
+			return nil, Report{}, err
+		}
+		return parseGermany(payload)
+	}},
+	{kindSweden, looksLikeSweden, func(data []byte) ([]Signer, Report, error) {
+		j, err := splitSweden(data)
+		if err != nil {
+			return nil, Report{}, err
+		}
+		return parseSweden(j.payload)
+	}},
+	{kindNetherlands, looksLikeNetherlands, func(data []byte) ([]Signer, Report, error) {
+		payload, _, err := splitNetherlands(data)
+		if err != nil {
+			return nil, Report{}, err
+		}
+		return parseNetherlands(payload)
+	}},
+	{kindAustria, looksLikeAustria, parseAustria},
+	{"key list", looksLikeKeyList, parseKeyList},
+}
+
+// Load reads a directory of certificates, a store that a daemon wrote, or one file: certificates, a generation, or a
+// trust list in a form that some source has. At is the moment for which the age of a store counts; the zero time leaves
+// age aside.
+//
+// What cannot be used is named in the report. The error is about all of it, as with ReadDirectory.
+func Load(path string, at time.Time) (Loaded, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return Loaded{}, err
+	}
+	if info.IsDir() && IsStore(path) {
+		g, faults, err := ReadStore(path)
+		if err != nil {
+			return Loaded{}, err
+		}
+		l := loadGeneration(g, at)
+		l.Faults = faults
+		return l, nil
+	}
+	if !info.IsDir() {
+		data, err := readList(path)
+		if err != nil {
+			return Loaded{}, fmt.Errorf("%s: %w", path, err)
+		}
+		if looksLikeGeneration(data) {
+			g, err := decodeGeneration(data)
+			if err != nil {
+				return Loaded{}, fmt.Errorf("%s: %w", path, err)
+			}
+			return loadGeneration(g, at), nil
+		}
+		for _, form := range listForms {
+			if !form.looks(data) {
+				continue
+			}
+			signers, report, err := form.parse(data)
+			if err != nil {
+				return Loaded{}, fmt.Errorf("%s: a list of kind %s: %w", path, form.kind, err)
+			}
+			return Loaded{Trust: verify.NewTrust(DSCs(signers)), Report: report, Form: form.kind}, nil
+		}
+	}
+	signers, report, err := ReadDirectory(path)
+	if err != nil {
+		return Loaded{}, err
+	}
+	return Loaded{Trust: verify.NewTrust(DSCs(signers)), Report: report, Form: "certificates"}, nil
+}
+
+// loadGeneration is what a daemon with these sources would judge by. An empty store is no trust at all.
+func loadGeneration(g *Generation, at time.Time) Loaded {
+	l := Loaded{Form: "store"}
+	if g == nil {
+		return l
+	}
+	s := &Syncer{kept: map[string]*kept{}}
+	for _, name := range sortedNames(g.Sources) {
+		stored := g.Sources[name]
+		if len(stored.Holding.Signers) == 0 {
+			continue
+		}
+		source := Named{Name: name, Source: storedSource{stored}}
+		if at.IsZero() {
+			source.MaxAge, stored.Holding.Expires = -1, time.Time{}
+		}
+		s.config.Sources = append(s.config.Sources, source)
+		s.kept[name] = &kept{Stored: stored, has: true}
+		l.Report.Loaded += len(stored.Holding.Signers)
+	}
+	s.publishLocked()
+	l.Trust = s.Current()
+	return l
+}
+
+// storedSource stands for a source whose configuration is not at hand.
+type storedSource struct{ Stored }
+
+func (storedSource) Fetch(context.Context, Moment) (*Holding, Report, error) {
+	return nil, Report{}, errUnchanged
+}
+
+func (s storedSource) Traits() Traits {
+	t := Traits{Kind: s.Kind, Age: AgeObserved}
+	switch {
+	case s.Kind == kindDirectory:
+		t.Age = AgeNone
+	case !s.Holding.Signed.IsZero():
+		t.Age = AgeSigned
+	}
+	return t
+}
+
+// readList reads a regular file that may be as large as a list.
+func readList(path string) ([]byte, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, withoutPath(err)
+	}
+	if err := checkRegular(info); err != nil {
+		return nil, err
+	}
+	file, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0) // the file may be a pipe by now
+	if err != nil {
+		return nil, withoutPath(err)
+	}
+	defer file.Close()
+	var data bytes.Buffer
+	if _, err := io.Copy(&data, io.LimitReader(file, maxListSize+1)); err != nil {
+		return nil, withoutPath(err)
+	}
+	if data.Len() > maxListSize {
+		return nil, fmt.Errorf("%w: more than %d MiB", ErrTooLarge, maxListSize>>20)
+	}
+	return data.Bytes(), nil
+}

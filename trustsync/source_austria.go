@@ -1,0 +1,135 @@
+package trustsync
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+)
+
+const kindAustria = "austria"
+
+// The two documents, beneath a mirror's URL.
+const (
+	austriaList      = "trustlist"
+	austriaSignature = "trustlistsig"
+
+	maxAustriaSignature = 64 << 10 // bytes; a genuine one has 200
+	austriaLeeway       = 300 * time.Second
+)
+
+// austria is the source of the Austrian list: one document with the certificates, and one that signs its hash. They are replaced one
+// after the other.
+type austria struct {
+	mirrors []*client // of one mirror each: both documents must come from the same
+	anchors anchors
+}
+
+// newAustria makes the source of the Austrian list. A URL is that of the directory that both documents are in.
+func newAustria(c SourceConfig) (Source, error) {
+	a, err := parseAnchors(c.Anchors)
+	if err != nil {
+		return nil, err
+	}
+	for i, key := range a.keys {
+		if _, err := coseAlgorithm(key); err != nil {
+			return nil, fmt.Errorf("anchor %d: %w; name the publisher's signing certificate", i+1, err)
+		}
+	}
+	if _, err := newClient(c.URLs, c.Transport, true); err != nil { // says what is wrong with all of them
+		return nil, err
+	}
+	s := &austria{anchors: a}
+	for _, url := range c.URLs {
+		asker, err := newClient([]string{url}, c.Transport, true)
+		if err != nil {
+			return nil, err
+		}
+		s.mirrors = append(s.mirrors, asker)
+	}
+	return s, nil
+}
+
+// Traits implements Source.
+func (s *austria) Traits() Traits {
+	return Traits{
+		Kind: kindAustria, Signs: "a hash of the list, with a pinned key", Age: AgeSigned, Rollback: true, Absence: "no longer listed",
+	}
+}
+
+// Fetch implements Source.
+func (s *austria) Fetch(ctx context.Context, now Moment) (*Holding, Report, error) {
+	var failed mirrorErrors
+	for _, mirror := range s.mirrors {
+		holding, report, err := s.fetch(ctx, mirror, now)
+		if errors.Is(err, errListsDiffer) { // perhaps one was replaced while we were between them
+			holding, report, err = s.fetch(ctx, mirror, now)
+		}
+		if err == nil || errors.Is(err, errUnchanged) || ctx.Err() != nil {
+			return holding, report, err
+		}
+		failed = append(failed, err)
+	}
+	return nil, Report{}, failed
+}
+
+var errListsDiffer = fmt.Errorf("%w: the list is not the one that was signed", ErrNotAuthentic)
+
+// fetch asks one mirror for both documents. The list itself is left out if the signature is the one that it gave last.
+func (s *austria) fetch(ctx context.Context, mirror *client, now Moment) (holding *Holding, report Report, err error) {
+	var sig austriaSigned
+	err = mirror.get(ctx, now, request{path: austriaSignature, limit: maxAustriaSignature}, func(r *response) (err error) {
+		if err = onlyOK(r); err != nil {
+			return err
+		}
+		if sig, err = openAustriaSignature(r.body, s.anchors); err != nil {
+			return err
+		}
+		if err = checkWindow(now, sig.from, sig.until, austriaLeeway); err != nil {
+			return err
+		}
+		if sig.sameAs(now.Last) {
+			return errUnchanged
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, Report{}, err
+	}
+	err = mirror.get(ctx, now, request{path: austriaList, limit: maxListSize}, func(r *response) (err error) {
+		if err = onlyOK(r); err != nil {
+			return err
+		}
+		if sha256.Sum256(r.body) != sig.hash {
+			return errListsDiffer
+		}
+		var signers []Signer
+		if signers, report, err = parseAustria(r.body); err != nil {
+			return err
+		}
+		holding = &Holding{Signers: signers, Signed: sig.from, Expires: sig.until, Cursor: sig.cursor()}
+		return nil
+	})
+	if err != nil {
+		return nil, Report{}, err
+	}
+	return holding, report, nil
+}
+
+func onlyOK(r *response) error {
+	if r.status != http.StatusOK {
+		return fmt.Errorf("%w: status %d", ErrMalformed, r.status)
+	}
+	return nil
+}
+
+// cursor reminds the source of which list it gave.
+func (s austriaSigned) cursor() []byte { return []byte(hex.EncodeToString(s.hash[:])) }
+
+// sameAs says whether a holding is of the very same signature.
+func (s austriaSigned) sameAs(last *Holding) bool {
+	return last != nil && string(last.Cursor) == string(s.cursor()) && last.Signed.Equal(s.from) && last.Expires.Equal(s.until)
+}

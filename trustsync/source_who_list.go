@@ -1,0 +1,187 @@
+package trustsync
+
+import (
+	"bytes"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
+
+// whoFilter says which entries of the WHO network count.
+type whoFilter struct {
+	domain       string
+	usage        string      // as entries have it
+	participants []string    // ISO 3166-1 alpha-3; empty for all
+	cscas        authorities // nil if DSCs need not chain to any
+}
+
+// newWHOFilter reads the configuration of the filter.
+func newWHOFilter(c SourceConfig) (f whoFilter, err error) {
+	f.domain, f.usage = c.Domain, c.Usage
+	if f.domain == "" {
+		f.domain = "DCC"
+	}
+	switch f.usage {
+	case "":
+		f.usage = "DSC"
+	case "SCA":
+		f.usage = "CSCA" // paths say the one, entries the other
+	}
+	capitals := didLetters[:26]
+	for _, word := range []string{f.domain, f.usage} {
+		if !isMadeOf(word, capitals+"0123456789-") || word == "-" {
+			return f, fmt.Errorf("domain %.40q, usage %.40q: name one of each, as in DCC and DSC", f.domain, f.usage)
+		}
+	}
+	for _, p := range c.Participants {
+		if len(p) != 3 || !isMadeOf(p, capitals) {
+			return f, fmt.Errorf("participant %.40q: write it as three capitals (ISO 3166-1 alpha-3), as in FRA", p)
+		}
+		f.participants = append(f.participants, p)
+	}
+	if len(c.CSCAs) > 0 {
+		f.cscas, err = parseAuthorities(c.CSCAs)
+	}
+	return f, err
+}
+
+func (f *whoFilter) takes(m *didMethod) bool {
+	return m.domain == f.domain && m.keyUsage == f.usage && (len(f.participants) == 0 || slices.Contains(f.participants, m.participant))
+}
+
+// whoList collects the signers of documents.
+type whoList struct {
+	*entries
+	whoFilter
+	others int                    // entries that the filter does not take
+	csca   map[string]authorities // x5c[1] -> the authority that it is
+}
+
+func newWHOList(f whoFilter) *whoList {
+	return &whoList{entries: newEntries(), whoFilter: f, csca: map[string]authorities{}}
+}
+
+// add takes the keys of one document. References are not followed here.
+func (l *whoList) add(d *didDocument) error {
+	for i := range d.methods {
+		m := &d.methods[i]
+		if m.reference {
+			continue
+		}
+		if err := l.more(); err != nil {
+			return err
+		}
+		if !l.takes(m) {
+			l.others++
+			continue
+		}
+		der, signer, err := l.signer(m)
+		if err != nil {
+			l.skip(named(m.key.member("kid").text, m.participant), err)
+			continue
+		}
+		l.entries.add(der, signer)
+	}
+	return nil
+}
+
+// signer reads one key. Only its certificates count: the numbers are wrong in half of the genuine entries, which begin
+// with a zero byte too many, and so is the name of every curve but P-256.
+func (l *whoList) signer(m *didMethod) (der []byte, s Signer, err error) {
+	x5c := m.key.member("x5c").texts
+	if len(x5c) != 1 && len(x5c) != 2 {
+		return nil, s, fmt.Errorf("x5c of %d certificates, not of the DSC and perhaps its CSCA", len(x5c))
+	}
+	if der, err = base64.StdEncoding.Strict().DecodeString(x5c[0]); err != nil {
+		return nil, s, fmt.Errorf("x5c: %w", err)
+	}
+	kid, err := decodeKID(m.key.member("kid").text)
+	if err != nil {
+		return nil, s, err
+	}
+	if s, err = certificateOf(der, kid[:], ""); err != nil {
+		return nil, s, err
+	}
+	if _, fragment, _ := strings.Cut(m.id, "#"); fragment != m.key.member("kid").text {
+		return nil, s, fmt.Errorf("id %.200q of another kid", m.id)
+	}
+	if len(x5c) == 2 {
+		if err := l.besides(x5c[1], der); err != nil {
+			return nil, s, fmt.Errorf("by the CSCA beside it: %w", err)
+		}
+	}
+	if l.cscas != nil {
+		if err := l.cscas.signed(der); err != nil {
+			return nil, s, fmt.Errorf("by the configured CSCAs: %w", err)
+		}
+	}
+	return der, s, nil
+}
+
+// besides says whether x5c[1], which is the first CSCA whose name fits, did sign the DSC.
+func (l *whoList) besides(csca string, der []byte) error {
+	a, known := l.csca[csca]
+	if !known {
+		authority, err := base64.StdEncoding.Strict().DecodeString(csca)
+		if err != nil {
+			return err
+		}
+		a = authorities{}
+		if err := a.add(authority); err != nil {
+			return err
+		}
+		l.csca[csca] = a
+	}
+	return a.signed(der)
+}
+
+// done ends the list. What the filter did not take is told as one line.
+func (l *whoList) done() ([]Signer, Report) {
+	if l.others > 0 {
+		l.report.Skipped = append(l.report.Skipped, Skipped{
+			fmt.Sprintf("%d entries", l.others), errWHOOthers,
+		})
+	}
+	return l.entries.done()
+}
+
+// errWHOOthers is why entries were passed over that nobody asked for.
+var errWHOOthers = errors.New("of another domain, usage or participant")
+
+// openWHO returns a document as it is and when it was signed, if one of the anchors signed it.
+func openWHO(raw []byte, a anchors) (payload []byte, signed time.Time, err error) {
+	d, err := openDID(raw, a)
+	if err != nil {
+		return nil, time.Time{}, err
+	}
+	return raw, d.created(), nil
+}
+
+// parseWHO reads the DSCs of all participants of the DCC from one document whose signature was checked. References in it are
+// not followed.
+func parseWHO(payload []byte) ([]Signer, Report, error) {
+	d, err := readDID(payload)
+	if err != nil {
+		return nil, Report{}, err
+	}
+	f, err := newWHOFilter(SourceConfig{})
+	if err != nil {
+		return nil, Report{}, err
+	}
+	list := newWHOList(f)
+	if err := list.add(d); err != nil {
+		return nil, Report{}, err
+	}
+	signers, report := list.done()
+	return signers, report, nil
+}
+
+// looksLikeWHO says whether data is a did.json, of any version.
+func looksLikeWHO(data []byte) bool {
+	const head = 4 << 10
+	data = bytes.TrimLeft(data, jsonSpace)
+	return bytes.HasPrefix(data, []byte("{")) && bytes.Contains(data[:min(len(data), head)], []byte(didContexts[0]))
+}

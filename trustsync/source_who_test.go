@@ -1,0 +1,263 @@
+package trustsync
+
+import (
+	"bytes"
+	"context"
+	"crypto/elliptic"
+	"crypto/sha256"
+	"crypto/x509"
+	"encoding/json"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"gatescan/cmd/gatelab/lists"
+)
+
+// whoServer serves documents by the names they have, as a mirror does.
+type whoServer struct {
+	*httptest.Server
+	mu    sync.Mutex
+	docs  map[string][]byte // path -> document
+	asked []string
+}
+
+func newWHOServer(t testing.TB) *whoServer {
+	s := &whoServer{docs: map[string][]byte{}}
+	s.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.asked = append(s.asked, r.URL.Path)
+		doc, ok := s.docs[r.URL.Path]
+		if !ok {
+			http.NotFound(w, r)
+			return
+		}
+		tag := fmt.Sprintf("\"%x\"", sha256.Sum256(doc))
+		w.Header().Set("ETag", tag)
+		if r.Header.Get("If-None-Match") == tag {
+			w.WriteHeader(http.StatusNotModified)
+			return
+		}
+		w.Write(doc)
+	}))
+	t.Cleanup(s.Close)
+	return s
+}
+
+// put serves a document where its id belongs.
+func (s *whoServer) put(t testing.TB, id string, doc []byte, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.docs[whoPath(id)] = doc
+}
+
+func whoPath(id string) string {
+	return "/" + strings.Join(strings.Split(id, ":")[3:], "/") + "/did.json"
+}
+
+func (s *whoServer) url(id string) string { return s.URL + whoPath(id) }
+
+func whoSource(t testing.TB, d *lists.Domain, change func(*SourceConfig), urls ...string) Source {
+	t.Helper()
+	c := SourceConfig{Name: "w", Kind: kindWHO, URLs: urls, Anchors: d.Signer.PublicPEM(), Transport: Transport{Timeout: 10 * time.Second}}
+	if change != nil {
+		change(&c)
+	}
+	s, err := newWHO(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+var whoNow = Moment{Time: whoSigned.Add(time.Hour), Synced: true}
+
+func whoFetch(t testing.TB, s Source, now Moment) (*Holding, Report) {
+	t.Helper()
+	h, report, err := s.Fetch(context.Background(), now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return h, report
+}
+
+func TestWHOFetch(t *testing.T) {
+	d, _ := whoDomain(t, 3)
+	server := newWHOServer(t)
+	doc, err := lists.WHO(d, whoSigned)
+	server.put(t, lists.WHOList, doc, err)
+	s := whoSource(t, d, nil, server.url(lists.WHOList))
+	h, report := whoFetch(t, s, whoNow)
+	if len(h.Signers) != 3 || report.Loaded != 3 || len(report.Skipped) != 0 || !h.Signed.Equal(whoSigned) || !h.Expires.IsZero() || len(h.Withdrawn) != 0 {
+		t.Fatalf("%d signers, signed %v, expires %v, %+v", len(h.Signers), h.Signed, h.Expires, report)
+	}
+	for i, dsc := range d.DSCs {
+		want, err := ParseSigner(dsc.Raw)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !sameDSC(h.Signers[i].DSC, want.DSC) || !bytes.Equal(h.Signers[i].SPKI, want.SPKI) || h.Signers[i].Country != "FR" {
+			t.Errorf("signer %d is %+v", i, h.Signers[i])
+		}
+	}
+
+	now := whoNow
+	now.Last = h
+	if _, _, err := s.Fetch(context.Background(), now); !errors.Is(err, errUnchanged) {
+		t.Errorf("again: %v", err)
+	}
+	// Without its entity tag the document is still the same; to another question it is an answer.
+	var cursor whoCursor
+	if err := json.Unmarshal(h.Cursor, &cursor); err != nil || cursor.ETag == "" {
+		t.Fatalf("cursor %s: %v", h.Cursor, err)
+	}
+	cursor.ETag = ""
+	now.Last = &Holding{Signers: h.Signers, Signed: h.Signed, Cursor: cursor.bytes()}
+	if _, _, err := s.Fetch(context.Background(), now); !errors.Is(err, errUnchanged) {
+		t.Errorf("again without an entity tag: %v", err)
+	}
+	for name, change := range map[string]func(*SourceConfig){
+		"participants": func(c *SourceConfig) { c.Participants = []string{"POL"} },
+		"domain":       func(c *SourceConfig) { c.Domain = "DDCC" },
+		"usage":        func(c *SourceConfig) { c.Usage = "SCA" },
+	} {
+		now.Last = h
+		h, report := whoFetch(t, whoSource(t, d, change, server.url(lists.WHOList)), now)
+		if len(h.Signers) != 0 || len(report.Skipped) != 1 || report.Skipped[0].Name != "3 entries" || !errors.Is(report.Skipped[0].Err, errWHOOthers) {
+			t.Errorf("other %s: %d signers, %+v", name, len(h.Signers), report)
+		}
+	}
+	if h, _ := whoFetch(t, whoSource(t, d, func(c *SourceConfig) { c.Participants = []string{"POL", "FRA"} }, server.url(lists.WHOList)), whoNow); len(h.Signers) != 3 {
+		t.Errorf("wanted participant: %d signers", len(h.Signers))
+	}
+
+	// Signed again: a new holding, although the keys are the same.
+	again := whoSigned.Add(time.Minute)
+	doc, err = lists.WHO(d, again)
+	server.put(t, lists.WHOList, doc, err)
+	now.Last = h
+	if h, _ := whoFetch(t, s, now); !h.Signed.Equal(again) {
+		t.Errorf("signed %v, want %v", h.Signed, again)
+	}
+	if traits := s.Traits(); traits.Kind != kindWHO || traits.Age != AgeSigned || !traits.Rollback {
+		t.Errorf("traits %+v", traits)
+	}
+}
+
+func TestWHOFetchRefuses(t *testing.T) {
+	d, _ := whoDomain(t, 2)
+	other, _ := whoDomain(t, 2)
+	build := func(d *lists.Domain, id string, at time.Time) []byte {
+		doc, err := lists.WHOAt(d, id, at)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return doc
+	}
+	good := build(d, lists.WHOList, whoSigned)
+	last := &Holding{Signed: whoSigned.Add(time.Second)}
+	tests := []struct {
+		name string
+		doc  []byte
+		now  Moment
+		want error
+	}{
+		{"another key", build(other, lists.WHOList, whoSigned), whoNow, ErrNotAuthentic},
+		{"another list", build(d, "did:web:tng-cdn.who.int:v2:trustlist:DCC:POL:DSC", whoSigned), whoNow, ErrNotAuthentic},
+		{"references for keys", build(d, lists.WHORefRoot, whoSigned), whoNow, ErrNotAuthentic},
+		{"signed in the future", build(d, lists.WHOList, whoNow.Time.Add(6*time.Minute)), whoNow, ErrFuture},
+		{"older than the last one", good, Moment{Time: whoNow.Time, Synced: true, Last: last}, ErrRollback},
+		{"cut short", good[:len(good)/2], whoNow, ErrMalformed},
+		{"nothing", []byte{}, whoNow, ErrMalformed},
+		{"a page", []byte("<html>login</html>"), whoNow, ErrMalformed},
+		{"version 1", whoDocument(t, "version-1"), whoNow, errDIDVersion1},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			server := newWHOServer(t)
+			server.docs[whoPath(lists.WHOList)] = slices.Concat(tt.doc, []byte("     "))
+			h, report, err := whoSource(t, d, nil, server.url(lists.WHOList)).Fetch(context.Background(), tt.now)
+			if h != nil || !errors.Is(err, tt.want) || report.Loaded != 0 {
+				t.Errorf("got %v, want %v", err, tt.want)
+			}
+			// The next mirror is asked.
+			second := newWHOServer(t)
+			second.docs[whoPath(lists.WHOList)] = build(d, lists.WHOList, whoSigned.Add(time.Minute))
+			h, _, err = whoSource(t, d, nil, server.url(lists.WHOList), second.url(lists.WHOList)).Fetch(context.Background(), tt.now)
+			if err != nil || len(h.Signers) != 2 {
+				t.Errorf("with a good mirror: %v", err)
+			}
+		})
+	}
+	// A little ahead, or a clock that is not known to be right: not refused.
+	for _, now := range []Moment{whoNow, {Time: time.Unix(0, 0)}} {
+		server := newWHOServer(t)
+		server.docs[whoPath(lists.WHOList)] = build(d, lists.WHOList, whoNow.Time.Add(4*time.Minute))
+		whoFetch(t, whoSource(t, d, nil, server.url(lists.WHOList)), now)
+	}
+}
+
+// All entries unusable: an authentic list, of which nothing can be used.
+func TestWHOAllUnusable(t *testing.T) {
+	d, _ := whoDomain(t, 3)
+	wrong, _ := whoDomain(t, 0)
+	d.CSCA = wrong.CSCA
+	server := newWHOServer(t)
+	doc, err := lists.WHO(d, whoSigned)
+	server.put(t, lists.WHOList, doc, err)
+	h, report := whoFetch(t, whoSource(t, d, nil, server.url(lists.WHOList)), whoNow)
+	if len(h.Signers) != 0 || report.Loaded != 0 || len(report.Skipped) != 3 {
+		t.Errorf("%d signers, %+v", len(h.Signers), report)
+	}
+}
+
+func TestNewWHO(t *testing.T) {
+	d, _ := whoDomain(t, 0)
+	const good = whoListURL
+	p384 := chainECKey(t, elliptic.P384())
+	der, err := x509.MarshalPKIXPublicKey(p384.Public())
+	if err != nil {
+		t.Fatal(err)
+	}
+	ok := SourceConfig{URLs: []string{good, "http://127.0.0.1/mirror/v2/trustlist/DCC/-/DSC/did.json"}, Anchors: d.Signer.PublicPEM()}
+	if _, err := newWHO(ok); err != nil {
+		t.Fatal(err)
+	}
+	tests := []struct {
+		name   string
+		change func(*SourceConfig)
+		want   string
+	}{
+		{"no anchor", func(c *SourceConfig) { c.Anchors = nil }, "anchor"},
+		{"P-384", func(c *SourceConfig) { c.Anchors = pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der}) }, "P-256"},
+		{"no URL", func(c *SourceConfig) { c.URLs = nil }, "URL"},
+		{"version 1", func(c *SourceConfig) { c.URLs = []string{"https://tng-cdn.who.int/trustlist/did.json"} }, whoListURL},
+		{"folder", func(c *SourceConfig) { c.URLs = []string{"https://tng-cdn.who.int/v2/trustlist/DCC/-/DSC"} }, whoListURL},
+		{"query", func(c *SourceConfig) { c.URLs = []string{good + "?secret"} }, "query"},
+		{"ftp", func(c *SourceConfig) { c.URLs = []string{"ftp://tng-cdn.who.int/v2/did.json"} }, "https://"},
+		{"alpha-2", func(c *SourceConfig) { c.Participants = []string{"FR"} }, "alpha-3"},
+		{"small letters", func(c *SourceConfig) { c.Participants = []string{"fra"} }, "alpha-3"},
+		{"domain", func(c *SourceConfig) { c.Domain = "-" }, "domain"},
+		{"usage", func(c *SourceConfig) { c.Usage = "#DSC" }, "usage"},
+		{"CSCA", func(c *SourceConfig) { c.CSCAs = d.Signer.PEM() }, "CSCA"},
+	}
+	for _, tt := range tests {
+		c := ok
+		tt.change(&c)
+		if s, err := newWHO(c); s != nil || err == nil || !strings.Contains(err.Error(), tt.want) {
+			t.Errorf("%s: %v, want %q", tt.name, err, tt.want)
+		}
+	}
+}
