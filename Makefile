@@ -3,6 +3,7 @@
 # make check   formatting, vet, staticcheck, all tests with the race detector
 # make fuzz    every fuzz target for FUZZTIME
 # make bench   speed and allocations, peers in the same run
+# make soak    the daemon for GATESCAN_SOAK (an hour), with unplugs, SIGHUPs and steps of its clock: it must not grow
 # make dist    static binaries for every platform, with their hashes
 # make test-arm, make test-dist: what make check cannot: other processors, reproducible builds
 # make test-board          the gate on an emulated ARM board: real kernel, GPIO, LED class and USB serial (needs QEMU)
@@ -10,6 +11,7 @@
 
 GO       ?= go
 FUZZTIME ?= 60s
+GATESCAN_SOAK ?= 1h
 
 GOFUMPT     = $(GO) run mvdan.cc/gofumpt@v0.12.0
 STATICCHECK = $(GO) run honnef.co/go/tools/cmd/staticcheck@v0.8.2
@@ -23,7 +25,7 @@ BUILD = CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=false \
 
 DIST = dist/gatescan-linux-armv6 dist/gatescan-linux-armv7 dist/gatescan-linux-arm64 dist/gatescan-linux-amd64
 
-.PHONY: all run test check fuzz bench dist test-arm test-dist test-board test-board-full clean FORCE
+.PHONY: all run test check fuzz bench soak dist test-arm test-dist test-board test-board-full clean FORCE
 
 all: bin/gatescan bin/gatelab
 
@@ -40,8 +42,10 @@ check:
 	@unformatted=$$($(GOFUMPT) -l .); test -z "$$unformatted" || { echo "not formatted with gofumpt:"; echo "$$unformatted"; exit 1; }
 	$(GO) vet ./...
 	$(GO) vet -tags board ./cmd/gatescan ./driver/drivertest/...
+	$(GO) vet -tags soak ./cmd/gatescan
 	$(STATICCHECK) ./...
 	$(STATICCHECK) -tags board ./cmd/gatescan ./driver/drivertest/...
+	$(STATICCHECK) -tags soak ./cmd/gatescan
 	$(GO) test -race ./...
 
 # go test fuzzes one target of one package at a time. Minimising is kept short: it would eat the time.
@@ -57,8 +61,12 @@ fuzz:
 	test $$found = 1 || { echo "no fuzz target was found"; exit 1; }
 
 bench:
-	$(GO) test ./verify ./driver/scanner -run '^$$' -bench . -benchmem
-	$(GO) test ./cmd/gatescan -run '^$$' -bench FrameToLine -benchtime 1000x
+	$(GO) test ./verify ./verify/certlogic ./driver/scanner -run '^$$' -bench . -benchmem
+	$(GO) test ./cmd/gatescan -run '^$$' -bench FrameToLine -benchtime 10000x
+
+# It watches its own time-outs, whatever GATESCAN_SOAK is.
+soak:
+	GATESCAN_SOAK=$(GATESCAN_SOAK) $(GO) test -count=1 -timeout 0 -tags soak -run '^TestSoak$$' -v ./cmd/gatescan
 
 dist: $(DIST)
 	@cd dist && sha256sum gatescan-* | tee SHA256SUMS

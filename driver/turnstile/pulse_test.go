@@ -1,6 +1,7 @@
 package turnstile
 
 import (
+	"errors"
 	"log/slog"
 	"testing"
 	"testing/synctest"
@@ -136,4 +137,55 @@ func TestLateEndOfAPulse(t *testing.T) {
 			t.Errorf("the relay was told %d times, want on, off and the halt", relay.tries)
 		}
 	})
+}
+
+// slowRelay takes its time to obey, as a line does to a process that waits for a processor.
+type slowRelay struct {
+	energised, released time.Time
+	err                 error
+}
+
+func (r *slowRelay) Pulse(time.Duration) error {
+	time.Sleep(60 * time.Millisecond)
+	r.energised = time.Now()
+	return r.err
+}
+
+func (r *slowRelay) Release() error {
+	r.released = time.Now()
+	return nil
+}
+
+func (r *slowRelay) Cut() error  { return r.Release() }
+func (r *slowRelay) Halt() error { return nil }
+
+// A pulse is as long as it was configured from when the relay obeyed: a tripod ignores a shorter one.
+func TestSlowRelay(t *testing.T) {
+	for name, test := range map[string]struct {
+		config Config
+		err    error
+		want   time.Duration
+	}{
+		"pulse":                           {Config{Pulse: MinPulse}, nil, MinPulse},
+		"hold":                            {Config{Hold: true, Entry: time.Second}, nil, time.Second},
+		"hold, obeys and says it did not": {Config{Hold: true, Entry: time.Second}, errors.New("broken"), retryRelease},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				r := &slowRelay{err: test.err}
+				g := New(test.config, r, NewSimulated(func(Event) {}), slog.New(slog.DiscardHandler))
+				if opened := g.Open(); opened != (test.err == nil) {
+					t.Errorf("opened: %v", opened)
+				}
+				time.Sleep(5 * time.Second)
+				synctest.Wait()
+				if got := r.released.Sub(r.energised); got != test.want {
+					t.Errorf("a pulse of %v, want %v", got, test.want)
+				}
+				if err := g.Close(); err != nil {
+					t.Error(err)
+				}
+			})
+		})
+	}
 }

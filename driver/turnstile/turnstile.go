@@ -173,9 +173,11 @@ func (t *Turnstile) Open() bool {
 		return false
 	case err != nil:
 		t.log.Error("the relay does not obey; check its wiring and its line", "err", err)
+		t.armPulse(retryRelease) // it may have been energised all the same
 		t.showLocked(Fault)
 		return false
 	}
+	t.armPulse(length) // anew: until the relay has obeyed, the pulse had not begun
 	t.counts.Granted++
 	if t.config.Entry > 0 {
 		t.awaiting = true
