@@ -87,6 +87,7 @@ func (s *soak) report() {
 	}
 	fmt.Fprintf(&b, "%d scans, each answered once, but for %d lost for want of a processor; %d more cut off by an unplug, %d of these answered\n",
 		s.sent, s.starved, s.cut, s.cutAnswered)
+	fmt.Fprintf(&b, "%d pulses ended late for want of a processor\n", s.stretched)
 	for _, reason := range slices.Sorted(maps.Keys(s.reasons)) {
 		fmt.Fprintf(&b, "%8d %s\n", s.reasons[reason], reason)
 	}
