@@ -1,0 +1,162 @@
+package trustsync
+
+import (
+	"context"
+	"crypto/x509"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+)
+
+const kindEUArchive = "eu_archive"
+
+// euArchive is the source of the archive that the EU publishes every day for everybody (dgc-gateway, PublishingService): a zip with
+// all CSCAs and DSCs of the gateway, and next to it a signature over its bytes.
+type euArchive struct {
+	mirrors []euArchiveMirror
+	anchors anchors
+}
+
+// euArchiveMirror is one place to ask. Both documents must come from the same, because they are replaced one after the other.
+type euArchiveMirror struct {
+	url                string
+	archive, signature *client
+}
+
+// Next to the archive.
+const (
+	euArchiveSignature    = ".sig.txt"     // appended to its name
+	maxEUArchiveSignature = 2 * maxCMSSize // bytes; base64 with line ends
+)
+
+// newEUArchive makes the source of the EU's archive. A URL is that of dcc_trustlist.zip. An anchor is a certificate: the publisher's,
+// or that of an authority above it, which then vouches for everybody to whom it gives certificates.
+func newEUArchive(c SourceConfig) (Source, error) {
+	a, err := parseAnchors(c.Anchors)
+	switch {
+	case err != nil:
+		return nil, err
+	case len(a.certs) != len(a.keys):
+		return nil, errors.New("an anchor that is a bare key: a CMS is signed by a certificate; name that, or its authority's")
+	case len(c.CSCAs) > 0:
+		return nil, errors.New("CSCAs: the archive brings its own, signed with the rest; leave them out")
+	case len(c.URLs) == 0:
+		return nil, errors.New("no URL: give that of dcc_trustlist.zip")
+	}
+	s := &euArchive{anchors: a}
+	for _, url := range c.URLs {
+		if strings.Contains(url, "?") || !strings.HasSuffix(url, ".zip") { // else the signature might be looked for on another host
+			return nil, fmt.Errorf("URL %s: give that of dcc_trustlist.zip, without a query; the signature's is made by appending %s",
+				quote(withoutQuery(url)), euArchiveSignature)
+		}
+		m := euArchiveMirror{url: url}
+		if m.archive, err = newClient([]string{url}, c.Transport, true); err != nil {
+			return nil, err
+		}
+		if m.signature, err = newClient([]string{url + euArchiveSignature}, c.Transport, true); err != nil {
+			return nil, err
+		}
+		s.mirrors = append(s.mirrors, m)
+	}
+	return s, nil
+}
+
+// Traits implements Source.
+func (s *euArchive) Traits() Traits {
+	return Traits{
+		Kind:  kindEUArchive,
+		Signs: "the archive, with a certificate that is pinned or that a pinned authority gave; each DSC, by a CSCA of its country in there",
+		Age:   AgeSigned, Rollback: true, Absence: "no longer published",
+	}
+}
+
+// Fetch implements Source.
+func (s *euArchive) Fetch(ctx context.Context, now Moment) (*Holding, Report, error) {
+	var failed mirrorErrors
+	for _, m := range s.mirrors {
+		holding, report, err := s.fetch(ctx, m, now)
+		if errors.Is(err, ErrNotAuthentic) && ctx.Err() == nil { // perhaps one was replaced while we were between them
+			holding, report, err = s.fetch(ctx, m, now)
+		}
+		if err == nil || errors.Is(err, errUnchanged) || ctx.Err() != nil {
+			return holding, report, err
+		}
+		failed = append(failed, err)
+	}
+	return nil, Report{}, failed
+}
+
+// fetch asks one mirror for both documents. Only the archive is asked for under a condition: if it is the same, nothing is new.
+func (s *euArchive) fetch(ctx context.Context, m euArchiveMirror, now Moment) (*Holding, Report, error) {
+	var archive, signature, tag []byte
+	r := request{limit: maxListSize, header: map[string]string{}}
+	if last := lastETag(now.Last); last != "" {
+		r.header["If-None-Match"] = last
+	}
+	err := m.archive.get(ctx, now, r, func(got *response) error {
+		if got.status == http.StatusNotModified {
+			return errUnchanged
+		}
+		archive, tag = got.body, eTagOf(got.header)
+		return onlyOK(got)
+	})
+	if err != nil {
+		return nil, Report{}, err
+	}
+	err = m.signature.get(ctx, now, request{limit: maxEUArchiveSignature}, func(got *response) error {
+		signature = got.body
+		return onlyOK(got)
+	})
+	if err != nil {
+		return nil, Report{}, err
+	}
+	holding, report, err := s.read(archive, signature, now)
+	if err != nil {
+		return nil, Report{}, fmt.Errorf("%s: %w", m.url, err)
+	}
+	holding.Cursor = tag
+	return holding, report, nil
+}
+
+// read authenticates an archive before it reads it.
+func (s *euArchive) read(archive, signature []byte, now Moment) (*Holding, Report, error) {
+	signed, err := openEUArchive(archive, signature, s.anchors, now.Time)
+	if err != nil {
+		return nil, Report{}, err
+	}
+	if err := checkWindow(now, signed, time.Time{}, 0); err != nil {
+		return nil, Report{}, err
+	}
+	signers, report, err := parseEUArchive(archive)
+	if err != nil {
+		return nil, Report{}, err
+	}
+	return &Holding{Signers: signers, Signed: signed}, report, nil
+}
+
+// openEUArchive checks the signature of an archive, a detached CMS in base64, and returns its signing time, which must be
+// signed too: the archive's age is counted from there. Version.txt in the archive has a time of its own, which is not read.
+func openEUArchive(archive, signature []byte, a anchors, at time.Time) (signed time.Time, err error) {
+	if len(archive) > maxListSize {
+		return time.Time{}, fmt.Errorf("%w: %d bytes", ErrTooLarge, len(archive))
+	}
+	if len(signature) > maxEUArchiveSignature {
+		return time.Time{}, fmt.Errorf("%w: signature of %d bytes", ErrTooLarge, len(signature))
+	}
+	blob, err := base64.StdEncoding.Strict().DecodeString(strings.Trim(string(signature), jsonSpace))
+	if err != nil {
+		return time.Time{}, fmt.Errorf("%w: signature: %w", ErrMalformed, err)
+	}
+	var signer *x509.Certificate
+	signer, signed, err = verifyCMS(blob, archive, a, at, cmsForm{chained: true, several: true})
+	switch {
+	case err != nil:
+		return time.Time{}, err
+	case signed.IsZero():
+		return time.Time{}, fmt.Errorf("%w: no signing time by %.80q", ErrMalformed, signer.Subject)
+	}
+	return signed, nil
+}

@@ -1,0 +1,200 @@
+package trustsync
+
+import (
+	"archive/zip"
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+)
+
+// Bounds of an archive. In March 2024 the gateway had 832 DSCs, which makes about 900 files of 1 to 2 KB.
+const (
+	maxArchiveEntries = maxCertificates + 4096 // with CSCAs, folders and texts
+	maxArchiveFile    = 2 * maxCertificateSize // bytes of PEM, for the largest certificate in base64
+	maxArchiveTotal   = 2 * maxListSize        // bytes of all certificates, unpacked
+	maxArchiveRatio   = 16                     // unpacked to packed; base64 gets to 1.4, a bomb to 1000
+)
+
+// zipDirectoryHeader begins each entry of the central directory (APPNOTE 6.3.10 §4.3.12).
+const zipDirectoryHeader = "PK\x01\x02"
+
+// archived is a certificate in an archive, by its name DSC/DCC/<country>/<SHA-256>.pem, or CSCA/....
+type archived struct {
+	*zip.File
+	csca    bool
+	country string
+	hash    [sha256.Size]byte
+}
+
+// parseEUArchive reads the DSCs of an archive whose signature was checked, or that somebody vouches for. A DSC counts if it is signed
+// by a CSCA in the folder of the same country. Of dates none is judged (authorities).
+//
+// Names are compared and never used: nothing is written. Files that are not certificates are not unpacked.
+func parseEUArchive(data []byte) ([]Signer, Report, error) {
+	e := newEntries()
+	dscs, cscas, err := openArchive(data, e)
+	if err != nil {
+		return nil, Report{}, err
+	}
+	known := map[string]authorities{}
+	for _, file := range cscas {
+		der, err := file.certificate()
+		if err == nil {
+			if known[file.country] == nil {
+				known[file.country] = authorities{}
+			}
+			err = known[file.country].add(der)
+		}
+		if err != nil {
+			e.skipFile(file.Name, err)
+		}
+	}
+	for _, file := range dscs {
+		if err := e.more(); err != nil {
+			return nil, Report{}, err
+		}
+		der, signer, err := file.signer(known[file.country])
+		if err != nil {
+			e.skipFile(file.Name, err)
+			continue
+		}
+		e.add(der, signer)
+	}
+	signers, report := e.done()
+	return signers, report, nil
+}
+
+// openArchive lists the certificates of an archive. What else is in there is named in the report, but for what belongs there.
+func openArchive(data []byte, e *entries) (dscs, cscas []archived, err error) {
+	if len(data) > maxListSize {
+		return nil, nil, fmt.Errorf("%w: %d bytes", ErrTooLarge, len(data))
+	}
+	// The count at the archive's end has 16 bits, and the zip reader goes by them modulo that: so count what it will read.
+	if n := bytes.Count(data, []byte(zipDirectoryHeader)); n > maxArchiveEntries {
+		return nil, nil, fmt.Errorf("%w: %d files (%d are allowed)", ErrTooLarge, n, maxArchiveEntries)
+	}
+	r, err := zip.NewReader(bytes.NewReader(data), int64(len(data)))
+	if err != nil && !errors.Is(err, zip.ErrInsecurePath) { // which is told by the name, below
+		return nil, nil, fmt.Errorf("%w: %w", ErrMalformed, err)
+	}
+	total := uint64(0)
+	for _, file := range r.File {
+		one, err := readArchiveName(file)
+		switch {
+		case err != nil:
+			e.skipFile(file.Name, err)
+			continue
+		case one.country == "":
+			continue
+		case file.UncompressedSize64 > maxArchiveFile:
+			e.skipFile(file.Name, fmt.Errorf("%w: %d bytes", ErrTooLarge, file.UncompressedSize64))
+			continue
+		case file.UncompressedSize64/maxArchiveRatio > file.CompressedSize64:
+			e.skipFile(file.Name, fmt.Errorf("%w: %d bytes packed into %d", ErrTooLarge, file.UncompressedSize64, file.CompressedSize64))
+			continue
+		}
+		if total += file.UncompressedSize64; total > maxArchiveTotal {
+			return nil, nil, fmt.Errorf("%w: certificates of more than %d MiB", ErrTooLarge, maxArchiveTotal>>20)
+		}
+		if one.csca {
+			cscas = append(cscas, one)
+		} else {
+			dscs = append(dscs, one)
+		}
+	}
+	return dscs, cscas, nil
+}
+
+// errArchiveName says that a file does not belong into an archive.
+var errArchiveName = errors.New("neither <DSC or CSCA>/DCC/<country>/<SHA-256>.pem nor one of the texts")
+
+// readArchiveName reads a name. One that belongs there and is no certificate has no country.
+func readArchiveName(file *zip.File) (archived, error) {
+	switch file.Name {
+	case "Readme.txt", "License.txt", "Version.txt":
+		return archived{}, nil
+	}
+	const kind, domain, country, name, levels = 0, 1, 2, 3, 4
+	parts := strings.Split(file.Name, "/")
+	isFolder := parts[len(parts)-1] == ""
+	one := archived{File: file, csca: parts[kind] == "CSCA"}
+	folders := parts[:len(parts)-1]
+	switch {
+	case len(folders) == 0, len(parts) > levels, !isFolder && len(parts) < levels,
+		folders[kind] != "DSC" && !one.csca,
+		len(folders) > domain && folders[domain] != "DCC",
+		len(folders) > country && (folders[country] == "" || countryCode(folders[country]) != folders[country]):
+		return archived{}, errArchiveName
+	case isFolder:
+		return archived{}, nil
+	}
+	digits, ok := strings.CutSuffix(parts[name], ".pem")
+	if !ok || len(digits) != hex.EncodedLen(len(one.hash)) || strings.ToLower(digits) != digits {
+		return archived{}, errArchiveName
+	}
+	if _, err := hex.Decode(one.hash[:], []byte(digits)); err != nil {
+		return archived{}, errArchiveName
+	}
+	one.country = parts[country]
+	return one, nil
+}
+
+// certificate unpacks the one certificate of a file, which must be the one that its name says.
+func (a archived) certificate() ([]byte, error) {
+	r, err := a.Open()
+	if err != nil {
+		return nil, err
+	}
+	defer r.Close()
+	data, err := io.ReadAll(io.LimitReader(r, maxArchiveFile+1)) // its size is what the archive says, until it is unpacked
+	switch {
+	case err != nil:
+		return nil, err
+	case len(data) > maxArchiveFile:
+		return nil, fmt.Errorf("%w: more than %d bytes", ErrTooLarge, maxArchiveFile)
+	}
+	blocks, err := certificateBlocks(data)
+	switch {
+	case err != nil:
+		return nil, err
+	case len(blocks) != 1:
+		return nil, fmt.Errorf("%d PEM blocks, not one", len(blocks))
+	case blocks[0].err != nil:
+		return nil, blocks[0].err
+	case sha256.Sum256(blocks[0].der) != a.hash:
+		return nil, errors.New("not the certificate whose SHA-256 is its name")
+	}
+	return blocks[0].der, nil
+}
+
+// signer is the DSC of a file, if one of the CSCAs signed it.
+func (a archived) signer(cscas authorities) (der []byte, signer Signer, err error) {
+	if der, err = a.certificate(); err != nil {
+		return nil, Signer{}, err
+	}
+	kid := kidOf(der)
+	if signer, err = certificateOf(der, kid[:], a.country); err != nil {
+		return nil, Signer{}, err
+	}
+	if signer.Country != a.country {
+		return nil, Signer{}, fmt.Errorf("a certificate of country %q", signer.Country)
+	}
+	if err := cscas.signed(der); err != nil {
+		return nil, Signer{}, err
+	}
+	return der, signer, nil
+}
+
+// skipFile names a file that cannot be used.
+func (e *entries) skipFile(name string, err error) {
+	e.report.Skipped = append(e.report.Skipped, Skipped{fmt.Sprintf("%.120s", name), err})
+}
+
+// looksLikeEUArchive says whether data is a zip with a folder of DSCs.
+func looksLikeEUArchive(data []byte) bool {
+	return bytes.HasPrefix(data, []byte("PK\x03\x04")) && bytes.Contains(data, []byte("DSC/DCC/"))
+}
