@@ -52,6 +52,7 @@ var listForms = []listForm{
 		return parseNetherlands(payload)
 	}},
 	{kindAustria, looksLikeAustria, parseAustria},
+	{kindEUArchive, looksLikeEUArchive, parseEUArchive},
 	{"key list", looksLikeKeyList, parseKeyList},
 }
 

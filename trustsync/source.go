@@ -124,6 +124,8 @@ type SourceConfig struct {
 	Anchors []byte   // PEM: the public keys or certificates that what is fetched must be signed by
 	CSCAs   []byte   // PEM: the authorities that DSCs must chain to, for sources that do not bring their own
 
+	SignerName string // the common name that the signer must have, for kind netherlands under an authority; empty for any
+
 	Interval time.Duration // between attempts; DefaultInterval if zero
 	MaxAge   time.Duration // how old a holding may become; DefaultMaxAge if zero; never too old if negative
 
@@ -173,7 +175,7 @@ func (c *SourceConfig) identity() (id [sha256.Size]byte) {
 		h.Write(length[:])
 		h.Write(b)
 	}
-	for _, s := range []string{c.Kind, c.Path, c.Domain, c.Usage, strings.Join(c.Participants, ",")} {
+	for _, s := range []string{c.Kind, c.Path, c.SignerName, c.Domain, c.Usage, strings.Join(c.Participants, ",")} {
 		part([]byte(s))
 	}
 	part(c.Anchors)

@@ -14,8 +14,8 @@ const kindNetherlands = "netherlands"
 // newNetherlands makes the source of the Dutch list. A URL is that of the document itself. An anchor is a certificate: the
 // publisher's, or that of an authority above it.
 //
-// An authority that is an anchor vouches for everybody to whom it gives certificates: under the government's root those are many, so the
-// nearer to the publisher the better. No name in the certificate is asked for.
+// An authority that is an anchor vouches for everybody to whom it gives certificates: under the government's root those are many.
+// SignerName says whom of them is meant; it must be the common name, exactly.
 func newNetherlands(c SourceConfig) (Source, error) {
 	a, err := parseAnchors(c.Anchors)
 	if err != nil {
@@ -35,7 +35,7 @@ func newNetherlands(c SourceConfig) (Source, error) {
 			Age: AgeSigned, Rollback: true, Absence: "no longer listed",
 		},
 		open: func(body []byte, now Moment) (payload []byte, signed, expires time.Time, err error) {
-			payload, signed, err = openNetherlands(body, a, now.Time)
+			payload, signed, err = openNetherlands(body, a, c.SignerName, now.Time)
 			return payload, signed, time.Time{}, err
 		},
 		parse: parseNetherlands,
@@ -81,8 +81,9 @@ func splitNetherlands(body []byte) (payload, signature []byte, err error) {
 	return payload, signature, nil
 }
 
-// openNetherlands returns the list and its signing time, which must be signed too: its age is counted from there.
-func openNetherlands(body []byte, a anchors, at time.Time) (payload []byte, signed time.Time, err error) {
+// openNetherlands returns the list and its signing time, which must be signed too: its age is counted from there. The
+// signer must have the common name, if that is not empty.
+func openNetherlands(body []byte, a anchors, name string, at time.Time) (payload []byte, signed time.Time, err error) {
 	payload, signature, err := splitNetherlands(body)
 	if err != nil {
 		return nil, time.Time{}, err
@@ -90,9 +91,12 @@ func openNetherlands(body []byte, a anchors, at time.Time) (payload []byte, sign
 	if len(signature) == 0 {
 		return nil, time.Time{}, fmt.Errorf("%w: no signature", ErrNotAuthentic)
 	}
-	_, signed, err = verifyCMS(signature, payload, a, at, cmsForm{chained: true, several: true})
+	signer, signed, err := verifyCMS(signature, payload, a, at, cmsForm{chained: true, several: true})
 	if err != nil {
 		return nil, time.Time{}, err
+	}
+	if name != "" && signer.Subject.CommonName != name {
+		return nil, time.Time{}, fmt.Errorf("%w: signed by %.80q, who is not %.80q", ErrNotAuthentic, signer.Subject.CommonName, name)
 	}
 	if signed.IsZero() {
 		return nil, time.Time{}, fmt.Errorf("%w: no signing time", ErrMalformed)

@@ -123,7 +123,7 @@ func TestNetherlandsEnvelope(t *testing.T) {
 		"signature of nothing": {`{"payload":"e30=","signature":"AAAA"}`, ErrMalformed},
 		"something follows":    {string(good) + "{}", ErrMalformed},
 	} {
-		got, signed, err := openNetherlands([]byte(test.body), a, listNow)
+		got, signed, err := openNetherlands([]byte(test.body), a, "", listNow)
 		if !errors.Is(err, test.want) || (err == nil) != (test.want == nil) {
 			t.Errorf("%s: %v, want %v", name, err, test.want)
 		}
@@ -131,8 +131,17 @@ func TestNetherlandsEnvelope(t *testing.T) {
 			t.Errorf("%s: %d bytes, signed %v", name, len(got), signed)
 		}
 	}
-	if _, _, err := openNetherlands(good, a, time.Time{}); err != nil {
+	if _, _, err := openNetherlands(good, a, "", time.Time{}); err != nil {
 		t.Errorf("the dates of a pinned certificate are judged: %v", err)
+	}
+	name := d.Signer.Cert.Subject.CommonName
+	if _, _, err := openNetherlands(good, a, name, listNow); err != nil {
+		t.Errorf("the signer who is meant: %v", err)
+	}
+	for _, other := range []string{name + " ", name[1:], strings.ToUpper(name)} {
+		if _, _, err := openNetherlands(good, a, other, listNow); !errors.Is(err, ErrNotAuthentic) {
+			t.Errorf("the signer is not %q: %v", other, err)
+		}
 	}
 }
 
@@ -148,7 +157,7 @@ func FuzzNetherlands(f *testing.F) {
 	f.Fuzz(func(t *testing.T, body []byte) {
 		looksLikeNetherlands(body)
 		looksLikeKeyList(body)
-		if _, _, err := openNetherlands(body, other, listNow); err == nil {
+		if _, _, err := openNetherlands(body, other, "", listNow); err == nil {
 			t.Fatal("authentic")
 		}
 		for _, parse := range []func([]byte) ([]Signer, Report, error){parseNetherlands, parseKeyList} {

@@ -34,6 +34,7 @@ type sourceConfig struct {
 	Path         string   `toml:"path"`
 	Anchors      string   `toml:"anchors"`
 	CSCAs        string   `toml:"cscas"`
+	Signer       string   `toml:"signer"`
 	Interval     duration `toml:"interval"`
 	MaxAge       duration `toml:"max_age"`
 	Domain       string   `toml:"domain"`
@@ -126,7 +127,7 @@ func (s *sourceConfig) build(c *trustConfig, key, dir string) (_ trustsync.Named
 	within("max_age", s.MaxAge, shortestAge, longestAge)
 	within("timeout", s.Timeout, time.Second, longestTimeout)
 	sc := trustsync.SourceConfig{
-		Name: s.Name, Kind: s.Kind, URLs: s.URLs, Anchors: read("anchors", s.Anchors), CSCAs: read("cscas", s.CSCAs),
+		Name: s.Name, Kind: s.Kind, URLs: s.URLs, Anchors: read("anchors", s.Anchors), CSCAs: read("cscas", s.CSCAs), SignerName: s.Signer,
 		Interval: time.Duration(s.Interval), MaxAge: time.Duration(s.MaxAge),
 		Domain: s.Domain, Usage: s.Usage, Participants: s.Participants,
 		Transport: trustsync.Transport{CA: read("ca", s.CA), Proxy: s.Proxy, Timeout: time.Duration(s.Timeout)},
