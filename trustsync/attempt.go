@@ -76,7 +76,10 @@ func (s *Syncer) begin(source Named) Moment {
 	defer s.mu.Unlock()
 	k := s.kept[source.Name]
 	k.state.Active, k.state.NextAttempt, k.state.Done, k.state.Total = true, time.Time{}, 0, 0
-	m := Moment{Time: now, Synced: synced, Progress: func(done, total int) { s.progress(source.Name, done, total) }}
+	m := Moment{
+		Time: now, Synced: synced, Date: s.clock.Hint,
+		Progress: func(done, total int) { s.progress(source.Name, done, total) },
+	}
 	if k.has {
 		last := k.Holding
 		m.Last = &last

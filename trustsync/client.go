@@ -126,6 +126,7 @@ func (c *client) get(ctx context.Context, now Moment, r request, accept func(*re
 		}
 		answer, err := c.ask(ctx, now, m, target, r)
 		if err == nil {
+			now.date(answer.header)
 			err = accept(answer)
 		}
 		if err == nil {

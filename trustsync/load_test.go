@@ -33,7 +33,7 @@ func TestLoadLists(t *testing.T) {
 		return data
 	}
 	austria, _, err := lists.Austria(d, now, now.Add(48*time.Hour))
-	archive, _, archiveErr := lists.EUArchive(now, d)
+	archive, _, archiveErr := lists.EUArchive(d, now)
 	for form, data := range map[string][]byte{
 		kindWHO:         made(lists.WHO(d, now)),
 		kindGermany:     made(lists.Germany(d)),

@@ -83,6 +83,7 @@ type fixed time.Time
 
 func (f fixed) Moment() (time.Time, bool) { return time.Time(f), true }
 func (f fixed) Raise(time.Time)           {}
+func (f fixed) Hint(time.Time)            {}
 
 // A key that is gone from its list is refused at the next scan.
 func TestWithdrawalIsImmediate(t *testing.T) {

@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"net/http"
 	"strings"
 	"time"
 
@@ -31,12 +32,20 @@ type Moment struct {
 	Synced   bool                  // the wall clock is known to be right
 	Last     *Holding              // what the source gave last, nil if nothing; not to be changed
 	Progress func(done, total int) // of a long fetch; total is 0 if it is not known. May be nil
+	Date     func(time.Time)       // told what a server says that the time is, which proves nothing. May be nil
 }
 
 // progress tells how far a long fetch has come.
 func (m Moment) progress(done, total int) {
 	if m.Progress != nil {
 		m.Progress(done, total)
+	}
+}
+
+// date passes on what a server says that the time is (RFC 9110 §6.6.1).
+func (m Moment) date(header http.Header) {
+	if date, err := http.ParseTime(header.Get("Date")); err == nil && m.Date != nil {
+		m.Date(date)
 	}
 }
 

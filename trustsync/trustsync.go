@@ -85,6 +85,7 @@ type Barred struct {
 type Clock interface {
 	Moment() (t time.Time, synced bool) // the later of wall clock and floor
 	Raise(signed time.Time)             // something authentic was signed then, so it is not earlier now
+	Hint(date time.Time)                // a server says that it is so late, which proves nothing
 }
 
 // keeper is where holdings survive a restart. A *Store is one.

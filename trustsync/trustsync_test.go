@@ -63,6 +63,8 @@ type wall struct {
 
 func (w *wall) Moment() (time.Time, bool) { return time.Now(), !w.unsynced }
 
+func (w *wall) Hint(time.Time) {}
+
 func (w *wall) Raise(signed time.Time) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
