@@ -65,7 +65,7 @@ func newBoardGate(t *testing.T, outputs, linkerFlags string, o drivertest.Option
 		t.Fatalf("%v\n%s", err, out)
 	}
 	config := filepath.Join(dir, "gatescan.toml")
-	text := fmt.Sprintf("[reader]\ndevice = %q\nbaud = 115200\n[trust]\nlab = true\ndirectory = \"/etc/dsc\"\n[clock]\nrequire = \"floor_only\"\nfile = \"\"\n[turnstile]\npulse = %q\nshow = \"500ms\"\n%s",
+	text := fmt.Sprintf("[reader]\ndevice = %q\nbaud = 115200\n[trust]\nlab = true\ndirectory = \"/etc/dsc\"\n[clock]\nrequire = \"rtc\"\nfile = \"\"\n[turnstile]\npulse = %q\nshow = \"500ms\"\n%s",
 		drivertest.SerialPath, boardPulse, outputs)
 	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
@@ -338,20 +338,32 @@ func TestBoardPlainLine(t *testing.T) {
 	})
 }
 
-// A board whose battery is empty wakes up in the past. It must not let through what was good then.
+// A board whose battery is empty wakes up in the past. It must not let through what was good then; and once somebody has
+// set its clock, not before a technician says that it is right.
 func TestBoardWrongClock(t *testing.T) {
 	const relay = drivertest.LEDLine
 	flags := fmt.Sprintf("-X main.builtAt=%d", time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC).Unix())
 	g := newBoardGate(t, "[outputs]\nrelay = \"oneshot gate:relay\"\n", flags, drivertest.Options{Clock: time.Date(2023, 1, 1, 0, 0, 0, 0, time.UTC)})
 	good := g.pass()
 	g.start()
+	shell := func(command, says string, works bool) {
+		t.Helper()
+		out, err := g.Shell(command, soon)
+		if (err == nil) != works || !strings.Contains(out, says) {
+			t.Fatalf("%s: %v: %s", command, err, out)
+		}
+	}
+	const vouch = "/bin/gatescan sync -config /etc/gatescan.toml -vouch 2>&1"
+	shell(vouch, "this program was built on 2026-01-01", false)
 	from := g.Mark()
 	g.present(good)
 	time.Sleep(never)
 	g.quiet(from, relay, "in the past")
-	if _, err := g.Shell("date -s 2027-01-01", soon); err != nil {
-		t.Fatal(err)
-	}
+	shell("date -s 2027-01-01", "", true)
+	g.present(good)
+	time.Sleep(never)
+	g.quiet(from, relay, "after nobody knows who set the clock")
+	shell(vouch, "the daemon believes the clock", true)
 	g.present(good)
 	g.change(from, relay, true)
 	g.change(from, relay, false)
