@@ -151,3 +151,89 @@ func TestSignedNegativeSerial(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// RSASSA-PSS is taken in the form that is checked, and in no other.
+func TestPSSAlgorithm(t *testing.T) {
+	sha1, sha256, sha512 := asn1.ObjectIdentifier{1, 3, 14, 3, 2, 26}, asn1.ObjectIdentifier{2, 16, 840, 1, 101, 3, 4, 2, 1}, asn1.ObjectIdentifier{2, 16, 840, 1, 101, 3, 4, 2, 3}
+	mgf1 := asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 1, 8}
+	tests := []struct {
+		name               string
+		hash, mask, inMask asn1.ObjectIdentifier // left out if nil
+		salt, trailer      int
+		want               x509.SignatureAlgorithm
+		err                error // nil: any, if want is 0
+	}{
+		{"PS256", sha256, mgf1, sha256, 32, 1, x509.SHA256WithRSAPSS, nil},
+		{"PS512", sha512, mgf1, sha512, 64, 1, x509.SHA512WithRSAPSS, nil},
+		{"no hash", nil, mgf1, sha256, 32, 1, 0, errSHA1},
+		{"SHA-1", sha1, mgf1, sha256, 32, 1, 0, errSHA1},
+		{"no mask", sha256, nil, nil, 32, 1, 0, nil},
+		{"another mask", sha256, sha256, sha256, 32, 1, 0, nil},
+		{"mask with SHA-1", sha256, mgf1, sha1, 32, 1, 0, nil},
+		{"mask with SHA-512", sha256, mgf1, sha512, 32, 1, 0, nil},
+		{"shorter salt", sha256, mgf1, sha256, 20, 1, 0, nil},
+		{"longer salt", sha256, mgf1, sha256, 64, 1, 0, nil},
+		{"another trailer", sha256, mgf1, sha256, 32, 2, 0, nil},
+	}
+	marshal := func(v any) []byte {
+		der, err := asn1.Marshal(v)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return der
+	}
+	for _, tt := range tests {
+		var body []byte
+		tagged := func(tag int, der []byte) {
+			body = append(body, marshal(asn1.RawValue{Class: asn1.ClassContextSpecific, Tag: tag, IsCompound: true, Bytes: der})...)
+		}
+		if tt.hash != nil {
+			tagged(0, marshal(pkix.AlgorithmIdentifier{Algorithm: tt.hash}))
+		}
+		if tt.mask != nil {
+			inMask := marshal(pkix.AlgorithmIdentifier{Algorithm: tt.inMask})
+			tagged(1, marshal(pkix.AlgorithmIdentifier{Algorithm: tt.mask, Parameters: asn1.RawValue{FullBytes: inMask}}))
+		}
+		tagged(2, marshal(tt.salt))
+		tagged(3, marshal(tt.trailer))
+		got, err := pssAlgorithm(chainSequence(t, body))
+		if got != tt.want || (err == nil) != (tt.want != 0) || tt.err != nil && !errors.Is(err, tt.err) {
+			t.Errorf("%s: %v, %v, want %v, %v", tt.name, got, err, tt.want, tt.err)
+		}
+	}
+}
+
+func TestIssuedAlgorithm(t *testing.T) {
+	pss := chainOID(t, asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 1, 10})
+	if _, err := (&issued{method: chainSequence(t, pss)}).algorithm(); !errors.Is(err, errSHA1) {
+		t.Errorf("RSASSA-PSS without parameters: %v", err)
+	}
+	for name, method := range map[string][]byte{
+		"MD5":               chainSequence(t, chainOID(t, asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 1, 4}), asn1.NullBytes),
+		"no identifier":     chainSequence(t, asn1.NullBytes),
+		"empty":             chainSequence(t),
+		"ECDSA with a name": chainSequence(t, chainOID(t, asn1.ObjectIdentifier{1, 2, 840, 10045, 4, 3, 2}), pss),
+	} {
+		if got, err := (&issued{method: method}).algorithm(); err == nil {
+			t.Errorf("%s: taken for %v", name, got)
+		}
+	}
+
+	// The algorithm that is signed must be the one that is used.
+	key := chainECKey(t, elliptic.P256())
+	leaf := chainCert(t, nil, key.Public(), chainName, key)
+	used := bytes.LastIndex(leaf, []byte{0x2a, 0x86, 0x48, 0xce, 0x3d, 4, 3, 2})
+	leaf[used+7] = 3 // SHA-384
+	if _, err := readIssued(leaf); err == nil {
+		t.Error("a certificate with two signature algorithms is read")
+	}
+}
+
+func chainOID(t testing.TB, oid asn1.ObjectIdentifier) []byte {
+	t.Helper()
+	der, err := asn1.Marshal(oid)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return der
+}

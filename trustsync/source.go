@@ -133,7 +133,7 @@ type SourceConfig struct {
 	Anchors []byte   // PEM: the public keys or certificates that what is fetched must be signed by
 	CSCAs   []byte   // PEM: the authorities that DSCs must chain to, for sources that do not bring their own
 
-	SignerName string // the common name that the signer must have, for kind netherlands under an authority; empty for any
+	SignerName string // the common name that the signer must have, for kinds netherlands and eu_archive under an authority; empty for any
 
 	Interval time.Duration // between attempts; DefaultInterval if zero
 	MaxAge   time.Duration // how old a holding may become; DefaultMaxAge if zero; never too old if negative
@@ -141,7 +141,8 @@ type SourceConfig struct {
 	Transport // how the URLs are reached
 
 	Domain, Usage string   // of the WHO network, by default DCC and DSC
-	Participants  []string // ISO 3166-1 alpha-3 of the WHO network; empty for all
+	Participants  []string // ISO 3166-1 alpha-3 of the WHO network; empty for all that are real
+	Lab           bool     // also participants of the WHO network that exist for tests
 }
 
 // kinds has what makes a source of each kind.

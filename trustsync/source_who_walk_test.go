@@ -233,3 +233,30 @@ func TestParseDID(t *testing.T) {
 func whoCertificatePEM(s *httptest.Server) []byte {
 	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: s.Certificate().Raw})
 }
+
+// All documents together are bounded, too.
+func TestWHOWalkBytes(t *testing.T) {
+	d, a := whoDomain(t, 2)
+	server := whoTree(t, d)
+	s, ok := whoSource(t, d, nil, server.url(lists.WHORefRoot)).(*who)
+	if !ok {
+		t.Fatal("not a *who")
+	}
+	raw := server.docs[whoPath(lists.WHORefRoot)]
+	all := 0
+	for _, doc := range server.docs {
+		all += len(doc)
+	}
+	for room, want := range map[int]error{all: nil, all - 1: ErrTooLarge, len(raw): ErrTooLarge} {
+		root, err := openDID(raw, a)
+		if err != nil {
+			t.Fatal(err)
+		}
+		w := newWHOWalk(s, root)
+		w.room = int64(room)
+		if err := w.run(context.Background(), whoNow, root, raw); !errors.Is(err, want) {
+			t.Errorf("room for %d of %d bytes: %v, want %v", room, all, err, want)
+		}
+		w.close()
+	}
+}

@@ -129,7 +129,7 @@ func (s *sourceConfig) build(c *trustConfig, key, dir string) (_ trustsync.Named
 	sc := trustsync.SourceConfig{
 		Name: s.Name, Kind: s.Kind, URLs: s.URLs, Anchors: read("anchors", s.Anchors), CSCAs: read("cscas", s.CSCAs), SignerName: s.Signer,
 		Interval: time.Duration(s.Interval), MaxAge: time.Duration(s.MaxAge),
-		Domain: s.Domain, Usage: s.Usage, Participants: s.Participants,
+		Domain: s.Domain, Usage: s.Usage, Participants: s.Participants, Lab: c.Lab,
 		Transport: trustsync.Transport{CA: read("ca", s.CA), Proxy: s.Proxy, Timeout: time.Duration(s.Timeout)},
 	}
 	if s.Path != "" {
