@@ -35,6 +35,9 @@ func (s *Syncer) publishLocked() {
 		barred = append(barred, k.Holding.Withdrawn...)
 		for i := range k.Holding.Signers {
 			signer := &k.Holding.Signers[i]
+			if signer.Lab && !s.config.Lab { // of a time when the configuration wanted it
+				continue
+			}
 			key := signer.Hash()
 			id := identity{signer.KID, key, signer.NotBefore.Unix(), signer.NotAfter.Unix(), signer.Country, signer.Usage}
 			if at, known := index[id]; known {

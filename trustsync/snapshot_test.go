@@ -115,5 +115,10 @@ func TestLab(t *testing.T) {
 		if st := y.State().Sources[0]; y.Current().Len() != want || st.Signers != want || st.Skipped != 2-want {
 			t.Errorf("lab %v: %d DSCs, %+v", lab, y.Current().Len(), st)
 		}
+		c.Lab = false
+		y.Configure(c)
+		if y.Current().Len() != 1 {
+			t.Errorf("%d DSCs once the configuration does not want a lab's any more", y.Current().Len())
+		}
 	}
 }
