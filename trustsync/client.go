@@ -44,6 +44,7 @@ type mirror struct {
 	url     string
 	strict  *http.Client
 	lenient *http.Client // passes over certificate dates; only for what is signed itself, and used only without a clock
+	file    bool         // none of these: it is a place in the file system
 }
 
 // request is what every mirror is asked alike.
@@ -93,7 +94,7 @@ func newPatientClient(urls []string, t Transport, signed bool, p patience) (*cli
 		if err != nil {
 			return nil, err
 		}
-		m := mirror{url: raw}
+		m := mirror{url: raw, file: u.Scheme == "file"}
 		m.strict = c.newHTTP(proxy, c.tls.strict(c.time))
 		if signed {
 			m.lenient = c.newHTTP(proxy, c.tls.lenient(c.time, u.Hostname()))
@@ -155,6 +156,9 @@ func (c *client) closeIdle() {
 
 // ask sends one request to one mirror, for target, and reads the answer.
 func (c *client) ask(ctx context.Context, now Moment, m mirror, target string, r request) (*response, error) {
+	if m.file {
+		return readFileMirror(target, r.limit)
+	}
 	ctx, cancel := context.WithTimeoutCause(ctx, c.timeout, fmt.Errorf("no answer within %v", c.timeout))
 	defer cancel()
 	ctx, stop := context.WithCancelCause(ctx)

@@ -19,14 +19,19 @@ func parseMirror(raw string, signed bool) (*url.URL, error) {
 		return nil, fmt.Errorf("URL %s: cannot be read; write it as https://host/path", quote(withoutQuery(raw)))
 	case u.User != nil: // not shown: it is a secret
 		return nil, fmt.Errorf("URL of %s with a user name: give it as an Authorization header", quote(u.Host))
+	case u.Fragment != "" || strings.HasSuffix(raw, "#"):
+		return nil, fmt.Errorf("URL %s: leave out the part from # on", quote(withoutQuery(raw)))
+	case u.Scheme == "file":
+		if err := checkFileMirror(u, signed); err != nil {
+			return nil, fmt.Errorf("URL %s: %w", quote(withoutQuery(raw)), err)
+		}
+		return u, nil
 	case u.Scheme == "http" && !signed:
 		return nil, fmt.Errorf("URL %s: what comes from there is not signed, and only TLS protects it; write https://", quote(withoutQuery(raw)))
 	case u.Scheme != "https" && u.Scheme != "http":
 		return nil, fmt.Errorf("URL %s: write it as https://host/path", quote(withoutQuery(raw)))
 	case u.Hostname() == "":
 		return nil, fmt.Errorf("URL %s: names no host", quote(withoutQuery(raw)))
-	case u.Fragment != "" || strings.HasSuffix(raw, "#"):
-		return nil, fmt.Errorf("URL %s: leave out the part from # on", quote(withoutQuery(raw)))
 	}
 	return u, nil
 }

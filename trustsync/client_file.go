@@ -1,0 +1,53 @@
+package trustsync
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"os"
+	"syscall"
+)
+
+// checkFileMirror judges a mirror that is a place in the file system, such as file:///media/stick/did.json: a stick that a
+// technician brings. What lies there is judged as what comes from the network, so it must be signed itself.
+func checkFileMirror(u *url.URL, signed bool) error {
+	switch {
+	case !signed:
+		return errors.New("what lies there is not signed; a source of this kind needs https://")
+	case u.Host != "" && u.Host != "localhost", u.Path == "" || u.Path[0] != '/':
+		return errors.New("write it with the whole path, as in file:///media/stick/list")
+	case u.RawQuery != "" || u.ForceQuery:
+		return errors.New("a file has no query")
+	}
+	return nil
+}
+
+// readFileMirror answers with a regular file. There is no header, and so no condition that could hold.
+func readFileMirror(target string, limit int64) (*response, error) {
+	u, err := url.Parse(target)
+	if err != nil {
+		return nil, brief(err)
+	}
+	info, err := os.Stat(u.Path)
+	if err != nil {
+		return nil, withoutPath(err)
+	}
+	if err := checkRegular(info); err != nil {
+		return nil, err
+	}
+	file, err := os.OpenFile(u.Path, os.O_RDONLY|syscall.O_NONBLOCK, 0) // the file may be a pipe by now
+	if err != nil {
+		return nil, withoutPath(err)
+	}
+	defer file.Close()
+	data, err := io.ReadAll(io.LimitReader(file, limit+1))
+	if err != nil {
+		return nil, withoutPath(err)
+	}
+	if int64(len(data)) > limit {
+		return nil, fmt.Errorf("%w: more than %d bytes", ErrTooLarge, limit)
+	}
+	return &response{http.StatusOK, http.Header{}, data, target}, nil
+}
