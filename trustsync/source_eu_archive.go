@@ -18,6 +18,7 @@ const kindEUArchive = "eu_archive"
 type euArchive struct {
 	mirrors []euArchiveMirror
 	anchors anchors
+	name    string // of the signer, empty for any
 }
 
 // euArchiveMirror is one place to ask. Both documents must come from the same, because they are replaced one after the other.
@@ -33,7 +34,7 @@ const (
 )
 
 // newEUArchive makes the source of the EU's archive. A URL is that of dcc_trustlist.zip. An anchor is a certificate: the publisher's,
-// or that of an authority above it, which then vouches for everybody to whom it gives certificates.
+// or that of an authority above it, which vouches for everybody to whom it gives certificates; SignerName says whom of them is meant.
 func newEUArchive(c SourceConfig) (Source, error) {
 	a, err := parseAnchors(c.Anchors)
 	switch {
@@ -46,7 +47,7 @@ func newEUArchive(c SourceConfig) (Source, error) {
 	case len(c.URLs) == 0:
 		return nil, errors.New("no URL: give that of dcc_trustlist.zip")
 	}
-	s := &euArchive{anchors: a}
+	s := &euArchive{anchors: a, name: c.SignerName}
 	for _, url := range c.URLs {
 		if strings.Contains(url, "?") || !strings.HasSuffix(url, ".zip") { // else the signature might be looked for on another host
 			return nil, fmt.Errorf("URL %s: give that of dcc_trustlist.zip, without a query; the signature's is made by appending %s",
@@ -123,7 +124,7 @@ func (s *euArchive) fetch(ctx context.Context, m euArchiveMirror, now Moment) (*
 
 // read authenticates an archive before it reads it.
 func (s *euArchive) read(archive, signature []byte, now Moment) (*Holding, Report, error) {
-	signed, err := openEUArchive(archive, signature, s.anchors, now.Time)
+	signed, err := openEUArchive(archive, signature, s.anchors, s.name, now.Time)
 	if err != nil {
 		return nil, Report{}, err
 	}
@@ -138,8 +139,9 @@ func (s *euArchive) read(archive, signature []byte, now Moment) (*Holding, Repor
 }
 
 // openEUArchive checks the signature of an archive, a detached CMS in base64, and returns its signing time, which must be
-// signed too: the archive's age is counted from there. Version.txt in the archive has a time of its own, which is not read.
-func openEUArchive(archive, signature []byte, a anchors, at time.Time) (signed time.Time, err error) {
+// signed too: the archive's age is counted from there. Version.txt in the archive has a time of its own, which is not read. The
+// signer must have the common name, if that is not empty.
+func openEUArchive(archive, signature []byte, a anchors, name string, at time.Time) (signed time.Time, err error) {
 	if len(archive) > maxListSize {
 		return time.Time{}, fmt.Errorf("%w: %d bytes", ErrTooLarge, len(archive))
 	}
@@ -155,6 +157,8 @@ func openEUArchive(archive, signature []byte, a anchors, at time.Time) (signed t
 	switch {
 	case err != nil:
 		return time.Time{}, err
+	case name != "" && signer.Subject.CommonName != name:
+		return time.Time{}, fmt.Errorf("%w: signed by %.80q, who is not %.80q", ErrNotAuthentic, signer.Subject.CommonName, name)
 	case signed.IsZero():
 		return time.Time{}, fmt.Errorf("%w: no signing time by %.80q", ErrMalformed, signer.Subject)
 	}

@@ -28,7 +28,7 @@ func archiveDomain(t testing.TB, country string, n int) *lists.Domain {
 
 func archiveBuilt(t testing.TB, signed time.Time, domains ...*lists.Domain) (archive, signature []byte) {
 	t.Helper()
-	archive, signature, err := lists.EUArchive(signed, domains...)
+	archive, signature, err := lists.EUArchive(domains[0], signed, domains[1:]...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -181,6 +181,13 @@ func TestEUArchiveRefused(t *testing.T) {
 	} {
 		if _, _, err := archiveSource(t, test.anchor).read(archive, test.signature, test.now); !errors.Is(err, test.want) {
 			t.Errorf("%s: %v, want %v", name, err, test.want)
+		}
+	}
+	for name, want := range map[string]error{d.Signer.Cert.Subject.CommonName: nil, "gatelab": ErrNotAuthentic} {
+		named := archiveSource(t, d.Signer.PEM())
+		named.name = name
+		if _, _, err := named.read(archive, signature, good); !errors.Is(err, want) || (err == nil) != (want == nil) {
+			t.Errorf("a signer named %q: %v", name, err)
 		}
 	}
 	if _, _, err := archiveSource(t, d.Signer.PEM()).read(make([]byte, maxListSize+1), signature, good); !errors.Is(err, ErrTooLarge) {

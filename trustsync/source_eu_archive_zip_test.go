@@ -262,25 +262,22 @@ func archiveOfMany(t testing.TB, n int) []byte {
 	return archivePacked(t, files...)
 }
 
-// As many as are allowed, and how long it takes to hold each against its CSCA. That many do not fit into an answer of a server.
+// How long it takes to hold each against its CSCA. The last is as many as fit into an answer of a server; 100,000 do not.
 func BenchmarkParseEUArchive(b *testing.B) {
-	for _, n := range []int{1000, 10_000, 100_000} {
+	for _, n := range []int{1000, 10_000, 80_000} {
 		if n > 1000 && testing.Short() {
 			continue
 		}
 		b.Run(fmt.Sprint(n), func(b *testing.B) {
 			data := archiveOfMany(b, n)
 			b.ReportAllocs()
-			b.ReportMetric(float64(len(data))/1e6, "MB-in")
 			for b.Loop() {
 				signers, report, err := parseEUArchive(data)
-				if len(data) > maxListSize && errors.Is(err, ErrTooLarge) {
-					continue
-				}
 				if err != nil || len(signers) != n {
-					b.Fatalf("%d signers, %d skipped, %v", len(signers), len(report.Skipped), err)
+					b.Fatalf("archive of %d bytes: %d signers, %d skipped, %v", len(data), len(signers), len(report.Skipped), err)
 				}
 			}
+			b.ReportMetric(float64(len(data))/1e6, "MB-in")
 		})
 	}
 }
@@ -296,7 +293,7 @@ func FuzzEUArchive(f *testing.F) {
 	key := cmsAnchors(f, archiveDomain(f, "XX", 0).Signer.PEM())
 	f.Fuzz(func(t *testing.T, archive, signature []byte) {
 		looksLikeEUArchive(archive)
-		if _, err := openEUArchive(archive, signature, key, listNow); err == nil {
+		if _, err := openEUArchive(archive, signature, key, "", listNow); err == nil {
 			t.Fatal("authentic")
 		}
 		signers, report, err := parseEUArchive(archive)

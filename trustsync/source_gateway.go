@@ -155,7 +155,7 @@ func (s *gateway) fetch(ctx context.Context, m gatewayMirror, now Moment) (*Hold
 		return nil, Report{}, err
 	}
 	if e.count == 0 && now.Last != nil && len(now.Last.Signers) > 0 {
-		return nil, Report{}, fmt.Errorf("%s: %w: not one DSC, and there were %d", m.url, ErrImplausible, len(now.Last.Signers))
+		return nil, Report{}, fmt.Errorf("%s: %w: not one certificate of a DSC, and there were %d", m.url, ErrImplausible, len(now.Last.Signers))
 	}
 	signers, report := e.done()
 	holding := &Holding{Signers: signers, Withdrawn: stillWithdrawn(now.Last, deleted, signers), Cursor: cursor}

@@ -17,12 +17,14 @@ SYNOPSIS
     gatelab demo [-gatescan FILE] [-dir DIR] [-once]
     gatelab init [-country CC] [-usage LETTERS] [-rsa-bits N] DIR
     gatelab mint -lab DIR [-alg ALG] [-iss CC] [-iat TIME] [-exp TIME] [-png DIR] [FILE|-]
+    gatelab serve -lab DIR [-addr HOST:PORT] [-fault SOURCE=FAULT]... [-config FILE] [-json]
     gatelab help [COMMAND]
 
 DESCRIPTION
     demo    shows a gate at work: a simulated barcode module, turnstile and lamps
     init    makes a lab: a country signing CA, document signers under it, and their keys
     mint    turns DCC payloads (JSON, one a line) into signed QR texts and QR images
+    serve   offers every kind of trust source on loopback, with faults on demand
 
     A lab proves nothing about anybody. Its certificates say so in their names; never
     install them on a gate that guards a door.
@@ -49,6 +51,7 @@ var commands = []command{
 	{"demo", demoUsage, runDemo},
 	{"init", initUsage, runInit},
 	{"mint", mintUsage, runMint},
+	{"serve", serveUsage, runServe},
 }
 
 // usageError is a mistake on the command line, as against one that shows while working.

@@ -17,13 +17,13 @@ type ArchiveFile struct {
 	Data []byte
 }
 
-// EUArchive is dcc_trustlist.zip with its signature, dcc_trustlist.zip.sig.txt, of all domains, signed by the first one's signer
-// (dgc-gateway, PublishingService).
-func EUArchive(signed time.Time, domains ...*Domain) (archive, signature []byte, err error) {
-	if archive, err = PackEUArchive(EUArchiveFiles(signed, domains...)); err != nil {
+// EUArchive is dcc_trustlist.zip with its signature, dcc_trustlist.zip.sig.txt, of a domain and perhaps others, signed by the first
+// one's signer (dgc-gateway, PublishingService).
+func EUArchive(d *Domain, signed time.Time, others ...*Domain) (archive, signature []byte, err error) {
+	if archive, err = PackEUArchive(EUArchiveFiles(signed, append([]*Domain{d}, others...)...)); err != nil {
 		return nil, nil, err
 	}
-	signature, err = SignEUArchive(domains[0].Signer, archive, CMS{Time: signed, BER: true})
+	signature, err = SignEUArchive(d.Signer, archive, CMS{Time: signed, BER: true})
 	return archive, signature, err
 }
 

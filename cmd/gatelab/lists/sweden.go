@@ -2,10 +2,12 @@ package lists
 
 import (
 	"crypto/ecdsa"
+	"crypto/rsa"
 	"crypto/sha256"
 	"crypto/x509"
 	"encoding/base64"
-	"errors"
+	"fmt"
+	"math/big"
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
@@ -16,29 +18,37 @@ func Sweden(d *Domain, issued, expires time.Time) ([]byte, error) {
 	type jwk struct {
 		Type  string   `json:"kty"`
 		Hash  string   `json:"x5t#S256"`
-		Curve string   `json:"crv"`
+		Curve string   `json:"crv,omitempty"`
 		KID   string   `json:"kid"`
 		X5C   []string `json:"x5c"`
-		X     string   `json:"x"`
-		Y     string   `json:"y"`
+		X     string   `json:"x,omitempty"`
+		Y     string   `json:"y,omitempty"`
+		N     string   `json:"n,omitempty"`
+		E     string   `json:"e,omitempty"`
 	}
 	keys, eku := []jwk{}, map[string][]string{}
 	for _, dsc := range d.DSCs {
-		key, ok := dsc.PublicKey.(*ecdsa.PublicKey)
-		if !ok {
-			return nil, errors.New("the lab's Swedish list has only EC keys")
-		}
-		point, err := key.Bytes()
-		if err != nil {
-			return nil, err
-		}
 		sum := sha256.Sum256(dsc.Raw)
 		kid := base64.StdEncoding.EncodeToString(sum[:8])
-		keys = append(keys, jwk{
-			Type: "EC", Hash: base64.RawURLEncoding.EncodeToString(sum[:]), Curve: "P-256", KID: kid,
+		one := jwk{
+			Hash: base64.RawURLEncoding.EncodeToString(sum[:]), KID: kid,
 			X5C: []string{base64.StdEncoding.EncodeToString(dsc.Raw)},
-			X:   base64.RawURLEncoding.EncodeToString(point[1:33]), Y: base64.RawURLEncoding.EncodeToString(point[33:]),
-		})
+		}
+		switch key := dsc.PublicKey.(type) {
+		case *ecdsa.PublicKey:
+			point, err := key.Bytes()
+			if err != nil {
+				return nil, err
+			}
+			one.Type, one.Curve = "EC", "P-256"
+			one.X, one.Y = base64.RawURLEncoding.EncodeToString(point[1:33]), base64.RawURLEncoding.EncodeToString(point[33:])
+		case *rsa.PublicKey:
+			one.Type, one.N = "RSA", base64.RawURLEncoding.EncodeToString(key.N.Bytes())
+			one.E = base64.RawURLEncoding.EncodeToString(big.NewInt(int64(key.E)).Bytes())
+		default:
+			return nil, fmt.Errorf("no JWK for a %T", key)
+		}
+		keys = append(keys, one)
 		for _, oid := range dsc.UnknownExtKeyUsage {
 			eku[kid] = append(eku[kid], oid.String())
 		}
