@@ -3,7 +3,8 @@
 # make check   formatting, vet, staticcheck, all tests with the race detector
 # make fuzz    every fuzz target for FUZZTIME
 # make bench   speed and allocations, peers in the same run
-# make soak    the daemon for GATESCAN_SOAK (an hour), with unplugs, SIGHUPs and steps of its clock: it must not grow
+# make soak    the daemon for GATESCAN_SOAK (an hour), with unplugs, SIGHUPs and steps of its clock, then all sources for
+#              GATESCAN_SYNC_SOAK (ten minutes) with faults switched at random: neither may grow
 # make dist    static binaries for every platform, with their hashes
 # make test-arm, make test-dist: what make check cannot: other processors, reproducible builds
 # make test-board          the gate on an emulated ARM board: real kernel, GPIO, LED class and USB serial (needs QEMU)
@@ -12,6 +13,7 @@
 GO       ?= go
 FUZZTIME ?= 60s
 GATESCAN_SOAK ?= 1h
+GATESCAN_SYNC_SOAK ?= 10m
 
 GOFUMPT     = $(GO) run mvdan.cc/gofumpt@v0.12.0
 STATICCHECK = $(GO) run honnef.co/go/tools/cmd/staticcheck@v0.8.2
@@ -42,10 +44,10 @@ check:
 	@unformatted=$$($(GOFUMPT) -l .); test -z "$$unformatted" || { echo "not formatted with gofumpt:"; echo "$$unformatted"; exit 1; }
 	$(GO) vet ./...
 	$(GO) vet -tags board ./cmd/gatescan ./driver/drivertest/...
-	$(GO) vet -tags soak ./cmd/gatescan
+	$(GO) vet -tags soak ./cmd/gatescan ./trustsync
 	$(STATICCHECK) ./...
 	$(STATICCHECK) -tags board ./cmd/gatescan ./driver/drivertest/...
-	$(STATICCHECK) -tags soak ./cmd/gatescan
+	$(STATICCHECK) -tags soak ./cmd/gatescan ./trustsync
 	$(GO) test -race ./...
 
 # go test fuzzes one target of one package at a time. Minimising is kept short: it would eat the time.
@@ -67,6 +69,7 @@ bench:
 # It watches its own time-outs, whatever GATESCAN_SOAK is.
 soak:
 	GATESCAN_SOAK=$(GATESCAN_SOAK) $(GO) test -count=1 -timeout 0 -tags soak -run '^TestSoak$$' -v ./cmd/gatescan
+	GATESCAN_SYNC_SOAK=$(GATESCAN_SYNC_SOAK) $(GO) test -race -count=1 -timeout 0 -tags soak -run '^TestSyncSoak$$' -v ./trustsync
 
 dist: $(DIST)
 	@cd dist && sha256sum gatescan-* | tee SHA256SUMS

@@ -23,7 +23,12 @@ const (
 
 // attempt asks a source once. If that fails, what it said before stays: nothing is given up before something better is
 // there.
-func (s *Syncer) attempt(ctx context.Context, source Named) error {
+func (s *Syncer) attempt(ctx context.Context, source Named) (err error) {
+	quietly(func() { err = s.attempt1(ctx, source) })
+	return err
+}
+
+func (s *Syncer) attempt1(ctx context.Context, source Named) error {
 	moment := s.begin(source)
 	got, report, err := source.Fetch(ctx, moment)
 	if ctx.Err() != nil {

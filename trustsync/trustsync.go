@@ -21,6 +21,7 @@
 //
 //	trustsync.go          the loop: attempt, publish, wait or back off
 //	attempt.go            what is checked of an answer, whatever its source: never backwards, never from the future
+//	quiet.go              on a thread that gives way to all others
 //	snapshot.go           all holdings -> one verify.Trust
 //	state.go              what is known about the attempts
 //	say.go                what the log says of them
