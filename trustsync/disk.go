@@ -66,7 +66,31 @@ func (d dirDisk) open(name string) (io.ReadCloser, int64, error) {
 }
 
 func (d dirDisk) create(name string) (diskFile, error) {
-	return os.OpenFile(d.path(name), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	file, err := os.OpenFile(d.path(name), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	if err := ownedLike(file, string(d)); err != nil {
+		return nil, errors.Join(err, file.Close(), os.Remove(d.path(name)))
+	}
+	return file, nil
+}
+
+// ownedLike gives what root has made to the owner of a directory: a technician's sudo must not lock the daemon out of its own
+// store.
+func ownedLike(made *os.File, dir string) error {
+	if os.Geteuid() != 0 {
+		return nil
+	}
+	info, err := os.Stat(dir)
+	if err != nil {
+		return err
+	}
+	owner, ok := info.Sys().(*syscall.Stat_t)
+	if !ok || owner.Uid == 0 {
+		return nil
+	}
+	return made.Chown(int(owner.Uid), int(owner.Gid))
 }
 
 func (d dirDisk) rename(from, to string) error { return os.Rename(d.path(from), d.path(to)) }
@@ -118,6 +142,11 @@ func prepareDirectory(dir string) error {
 		return fmt.Errorf("trust store: %w; make the directory that it stands in, or make it yourself, owned by uid %d and with mode 0700",
 			err, os.Geteuid())
 	}
+	if made {
+		if err := adopt(dir); err != nil {
+			return fmt.Errorf("trust store %s: %w", dir, err)
+		}
+	}
 	// A former process may have been killed just after it made the directory.
 	if err := dirDisk(filepath.Dir(filepath.Clean(dir))).sync(); err != nil && made {
 		return fmt.Errorf("trust store %s: its parent cannot be made lasting: %w", dir, err)
@@ -141,6 +170,16 @@ func prepareDirectory(dir string) error {
 			dir, err, owner, info.Mode().Perm(), os.Geteuid())
 	}
 	return nil
+}
+
+// adopt gives a directory that root has just made to the owner of the one that it stands in.
+func adopt(dir string) error {
+	made, err := os.OpenFile(dir, os.O_RDONLY|syscall.O_DIRECTORY|syscall.O_NOFOLLOW, 0)
+	if err != nil {
+		return err
+	}
+	defer made.Close()
+	return ownedLike(made, filepath.Dir(filepath.Clean(dir)))
 }
 
 // contents are the names in the directory that mean something.
