@@ -1,4 +1,5 @@
-// Package counters counts what became of each frame. It keeps no time, no text and nothing of a holder.
+// Package counters counts what became of each frame and of each passage: live in memory, and by the hour of the venue on
+// flash. It holds no text, no time finer than its buckets, and nothing of a holder.
 package counters
 
 import (
@@ -7,10 +8,11 @@ import (
 	"gatescan/verify"
 )
 
-// Counters counts frames since the process began. Its zero value is ready; any goroutine may add and read.
+// Counters counts since the process began. Its zero value is ready; any goroutine may add and read.
 type Counters struct {
 	n         [verify.NumKinds][verify.NumReasons]atomic.Uint64
 	tolerated [8]atomic.Uint64 // by the bit of the tolerance
+	turnstile [numTurnstile]atomic.Uint64
 }
 
 // Add counts one frame of that kind, for that reason.
@@ -33,6 +35,16 @@ func (c *Counters) AddTolerated(set verify.Tolerance) {
 	}
 }
 
+// Passages takes over how often the turnstile was opened, and what became of that, in all since the process began. Who
+// polls the turnstile may do so from several goroutines: of two values the higher one stands.
+func (c *Counters) Passages(granted, passages, notEntered, unexpected, back uint64) {
+	for i, n := range [numTurnstile]uint64{granted, passages, notEntered, unexpected, back} {
+		for old := c.turnstile[i].Load(); n > old && !c.turnstile[i].CompareAndSwap(old, n); {
+			old = c.turnstile[i].Load()
+		}
+	}
+}
+
 // Tolerated is in how many frames a deviation was tolerated; of several in a set, the sum.
 func (c *Counters) Tolerated(set verify.Tolerance) (n uint64) {
 	for bit := range c.tolerated {
@@ -48,14 +60,19 @@ func (c *Counters) Of(k verify.Kind, r verify.Reason) uint64 { return c.n[k][r].
 
 // Totals is how many frames were accepted and how many were refused.
 func (c *Counters) Totals() (accepted, refused uint64) {
+	t := c.tally()
+	return t.Accepted(), t.Refused()
+}
+
+// tally reads every counter once.
+func (c *Counters) tally() (t Tally) {
 	for k := range c.n {
 		for r := range c.n[k] {
-			if n := c.n[k][r].Load(); verify.Reason(r) == verify.Accepted {
-				accepted += n
-			} else {
-				refused += n
-			}
+			t.Frames[k][r] = c.n[k][r].Load()
 		}
 	}
-	return accepted, refused
+	for i, n := range t.turnstile() {
+		*n = c.turnstile[i].Load()
+	}
+	return t
 }
