@@ -25,11 +25,17 @@
 //	snapshot.go           all holdings -> one verify.Trust
 //	state.go              what is known about the attempts
 //	say.go                what the log says of them
-//	store.go              generations on disk; generation.go their format; disk.go the operations they need
+//	store*.go disk.go     generations on disk, their floors, and the operations they need; generation.go the format
+//	load.go               what somebody names by a path: a directory, a store, a list
+//
 //	source.go             what a source is; source_*.go one kind each
-//	client.go             bounded HTTP; transport.go what it can be told
-//	anchors.go chain.go cms.go  who signed it
-//	signer.go certificate.go certificate_asn1.go spki.go pem.go  one certificate -> DSC
+//	document.go           sources that are one signed document; entries.go json_walk.go what lists have in common
+//	did.go jcs.go         the WHO network's documents and what of them is signed
+//	client*.go            bounded HTTP, and files on a stick; transport.go what it can be told
+//	anchors*.go chain*.go who signed it: pinned keys and authorities; CSCAs
+//	cms*.go ber.go        who signed it: CMS, also in BER
+//
+//	signer.go certificate*.go spki.go pem.go  one certificate -> DSC
 package trustsync
 
 import (
