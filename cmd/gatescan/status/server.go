@@ -105,12 +105,13 @@ func (s *Server) Run(ctx context.Context) {
 // serve answers until ctx ends or the listener fails.
 func (s *Server) serve(ctx context.Context) error {
 	c := s.config.Load()
-	listener, err := listen(ctx, c)
+	opened, err := listen(ctx, c)
 	if err != nil {
 		return err
 	}
-	s.listener.Store(&listener)
+	s.listener.Store(&opened)
 	defer s.listener.Store(nil)
+	listener := opened
 	s.log.Info("status: listening", "address", listener.Addr().String(), "tls", c.Certificate != nil, "tokens", len(c.Tokens))
 	if c.Certificate != nil {
 		listener = tls.NewListener(listener, &tls.Config{
