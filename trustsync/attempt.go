@@ -60,6 +60,7 @@ func (s *Syncer) attempt1(ctx context.Context, source Named) error {
 	now := time.Now()
 	s.finishLocked(k, got, report, unchanged, now, err)
 	if err != nil {
+		s.say(k, report, err)
 		return err
 	}
 	k.Holding, k.Confirmed, k.has = *got, moment.Time, true
@@ -68,6 +69,7 @@ func (s *Syncer) attempt1(ctx context.Context, source Named) error {
 		s.clock.Raise(got.Signed)
 	}
 	s.publishLocked()
+	s.say(k, report, nil) // not before it is so
 	if !unchanged || moment.Time.Sub(s.saved) >= confirmInterval {
 		s.saveLocked(moment.Time)
 	}

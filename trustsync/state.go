@@ -107,5 +107,4 @@ func (s *Syncer) finishLocked(k *kept, got *Holding, report Report, unchanged bo
 			st.Added, st.Removed = diff(before, got.Signers)
 		}
 	}
-	s.say(k, report, err)
 }

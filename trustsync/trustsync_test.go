@@ -591,3 +591,24 @@ func TestConfigure(t *testing.T) {
 		}
 	})
 }
+
+// What the log says to be loaded is in force: a test, or a technician, acts on it.
+func TestLoadedIsSaidOnceItIsSo(t *testing.T) {
+	var y *Syncer
+	inForce := -1
+	log := slog.New(slog.NewTextHandler(writerFunc(func(p []byte) (int, error) {
+		if strings.Contains(string(p), "trust data loaded") {
+			inForce = y.Current().Len()
+		}
+		return len(p), nil
+	}), nil))
+	y = New(one(&script{traits: byHand, answers: []answer{holding(someSigners(t, 2)...)}}, 0), &wall{}, nil, log)
+	y.Once(t.Context())
+	if inForce != 2 {
+		t.Errorf("%d DSCs are in force when the log says that they are loaded", inForce)
+	}
+}
+
+type writerFunc func(p []byte) (int, error)
+
+func (f writerFunc) Write(p []byte) (int, error) { return f(p) }
