@@ -8,6 +8,8 @@
 # make dist    static binaries for every platform, with their hashes
 # make test-arm, make test-dist: what make check cannot: other processors, reproducible builds
 # make test-board          the gate on an emulated ARM board: real kernel, GPIO, LED class and USB serial (needs QEMU)
+# make test-guest          the service unit under systemd on that board (needs systemd's tools, too)
+# make check-image         the Buildroot tree, if BUILDROOT_TREE names a Buildroot
 # make test-board-full     the same, with the daemon killed and frozen at 200 random moments of a pulse each
 
 GO       ?= go
@@ -27,7 +29,7 @@ BUILD = CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=false \
 
 DIST = dist/gatescan-linux-armv6 dist/gatescan-linux-armv7 dist/gatescan-linux-arm64 dist/gatescan-linux-amd64
 
-.PHONY: all run test check fuzz bench soak dist test-arm test-dist test-board test-board-full clean FORCE
+.PHONY: all run test check fuzz bench soak dist test-arm test-dist test-board test-board-full test-guest check-image clean FORCE
 
 all: bin/gatescan bin/gatelab
 
@@ -48,6 +50,8 @@ check:
 	$(STATICCHECK) ./...
 	$(STATICCHECK) -tags board ./cmd/gatescan ./driver/drivertest/...
 	$(STATICCHECK) -tags soak ./cmd/gatescan ./trustsync
+	$(GO) vet -tags guest ./systemd
+	$(STATICCHECK) -tags guest ./systemd
 	$(GO) test -race ./...
 
 # go test fuzzes one target of one package at a time. Minimising is kept short: it would eat the time.
@@ -117,6 +121,14 @@ test-board:
 
 test-board-full:
 	GATESCAN_BOARD_MOMENTS=200 $(GO) test -count=1 -timeout 60m -tags board -run '^TestBoard' -v ./driver/drivertest ./cmd/gatescan
+
+# The unit and the init script in a small systemd guest, and what systemd-analyze says of the unit (needs QEMU and systemd).
+test-guest:
+	$(GO) test -count=1 -timeout 15m -tags guest -v ./systemd
+
+# The Buildroot tree by Buildroot's own tools, if BUILDROOT_TREE names one; it says so if not.
+check-image:
+	buildroot/check.sh
 
 clean:
 	rm -rf bin dist
