@@ -3,11 +3,8 @@ package trustsync
 import (
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"net/url"
-	"os"
-	"syscall"
 )
 
 // checkFileMirror judges a mirror that is a place in the file system, such as file:///media/stick/did.json: a stick that a
@@ -30,21 +27,9 @@ func readFileMirror(target string, limit int64) (*response, error) {
 	if err != nil {
 		return nil, brief(err)
 	}
-	info, err := os.Stat(u.Path)
+	data, err := readRegular(u.Path, limit)
 	if err != nil {
-		return nil, withoutPath(err)
-	}
-	if err := checkRegular(info); err != nil {
 		return nil, err
-	}
-	file, err := os.OpenFile(u.Path, os.O_RDONLY|syscall.O_NONBLOCK, 0) // the file may be a pipe by now
-	if err != nil {
-		return nil, withoutPath(err)
-	}
-	defer file.Close()
-	data, err := io.ReadAll(io.LimitReader(file, limit+1))
-	if err != nil {
-		return nil, withoutPath(err)
 	}
 	if int64(len(data)) > limit {
 		return nil, fmt.Errorf("%w: more than %d bytes", ErrTooLarge, limit)

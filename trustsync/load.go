@@ -1,12 +1,9 @@
 package trustsync
 
 import (
-	"bytes"
 	"context"
 	"fmt"
-	"io"
 	"os"
-	"syscall"
 	"time"
 
 	"gatescan/verify"
@@ -76,7 +73,10 @@ func Load(path string, at time.Time) (Loaded, error) {
 		return l, nil
 	}
 	if !info.IsDir() {
-		data, err := readList(path)
+		data, err := readRegular(path, maxListSize)
+		if err == nil && len(data) > maxListSize {
+			err = fmt.Errorf("%w: more than %d MiB", ErrTooLarge, maxListSize>>20)
+		}
 		if err != nil {
 			return Loaded{}, fmt.Errorf("%s: %w", path, err)
 		}
@@ -146,28 +146,4 @@ func (s storedSource) Traits() Traits {
 		t.Age = AgeSigned
 	}
 	return t
-}
-
-// readList reads a regular file that may be as large as a list.
-func readList(path string) ([]byte, error) {
-	info, err := os.Stat(path)
-	if err != nil {
-		return nil, withoutPath(err)
-	}
-	if err := checkRegular(info); err != nil {
-		return nil, err
-	}
-	file, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0) // the file may be a pipe by now
-	if err != nil {
-		return nil, withoutPath(err)
-	}
-	defer file.Close()
-	var data bytes.Buffer
-	if _, err := io.Copy(&data, io.LimitReader(file, maxListSize+1)); err != nil {
-		return nil, withoutPath(err)
-	}
-	if data.Len() > maxListSize {
-		return nil, fmt.Errorf("%w: more than %d MiB", ErrTooLarge, maxListSize>>20)
-	}
-	return data.Bytes(), nil
 }

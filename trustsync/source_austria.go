@@ -62,18 +62,13 @@ func (s *austria) Traits() Traits {
 
 // Fetch implements Source.
 func (s *austria) Fetch(ctx context.Context, now Moment) (*Holding, Report, error) {
-	var failed mirrorErrors
-	for _, mirror := range s.mirrors {
-		holding, report, err := s.fetch(ctx, mirror, now)
+	return firstMirror(ctx, s.mirrors, func(m *client) (*Holding, Report, error) {
+		holding, report, err := s.fetch(ctx, m, now)
 		if errors.Is(err, errListsDiffer) { // perhaps one was replaced while we were between them
-			holding, report, err = s.fetch(ctx, mirror, now)
+			return s.fetch(ctx, m, now)
 		}
-		if err == nil || errors.Is(err, errUnchanged) || ctx.Err() != nil {
-			return holding, report, err
-		}
-		failed = append(failed, err)
-	}
-	return nil, Report{}, failed
+		return holding, report, err
+	})
 }
 
 var errListsDiffer = fmt.Errorf("%w: the list is not the one that was signed", ErrNotAuthentic)

@@ -140,9 +140,12 @@ func (r *directoryReader) skip(name string, err error) {
 
 // file reads one file. What is wrong in a part of it goes to the report; the error is about all of it.
 func (r *directoryReader) file(name, path string) error {
-	data, err := readRegular(path)
+	data, err := readRegular(path, maxFileSize)
 	if err != nil {
 		return err
+	}
+	if len(data) > maxFileSize {
+		return fmt.Errorf("larger than %d KiB", maxFileSize>>10)
 	}
 	blocks, err := certificateBlocks(data)
 	if err != nil {
@@ -189,8 +192,9 @@ func (r *directoryReader) certificate(b block) error {
 }
 
 // readRegular reads a regular file, or what a symbolic link to one leads to, and opens nothing else: to open a device may
-// have effects, to open a pipe may block.
-func readRegular(path string) ([]byte, error) {
+// have effects, to open a pipe may block. Of a file larger than limit it returns one byte more than that, for the caller to
+// refuse.
+func readRegular(path string, limit int64) ([]byte, error) {
 	info, err := os.Stat(path)
 	if err != nil {
 		return nil, withoutPath(err)
@@ -209,12 +213,9 @@ func readRegular(path string) ([]byte, error) {
 	if err := checkRegular(info); err != nil {
 		return nil, err
 	}
-	data, err := io.ReadAll(io.LimitReader(file, maxFileSize+1))
+	data, err := io.ReadAll(io.LimitReader(file, limit+1))
 	if err != nil {
 		return nil, withoutPath(err)
-	}
-	if len(data) > maxFileSize {
-		return nil, fmt.Errorf("larger than %d KiB", maxFileSize>>10)
 	}
 	return data, nil
 }

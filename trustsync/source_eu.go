@@ -116,19 +116,10 @@ func (s *euService) Traits() Traits {
 func (s *euService) Fetch(ctx context.Context, now Moment) (*Holding, Report, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, maxWalkTime, fmt.Errorf("not through after %v", maxWalkTime))
 	defer cancel()
-	var failed mirrorErrors
-	for _, m := range s.mirrors {
-		holding, report, err := s.fetch(ctx, now, m)
-		m.client.closeIdle()
-		if err == nil || errors.Is(err, errUnchanged) {
-			return holding, report, err
-		}
-		failed = append(failed, err)
-		if ctx.Err() != nil {
-			break
-		}
-	}
-	return nil, Report{}, failed
+	return firstMirror(ctx, s.mirrors, func(m *euMirror) (*Holding, Report, error) {
+		defer m.client.closeIdle()
+		return s.fetch(ctx, now, m)
+	})
 }
 
 // fetch asks one mirror.

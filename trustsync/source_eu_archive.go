@@ -76,18 +76,13 @@ func (s *euArchive) Traits() Traits {
 
 // Fetch implements Source.
 func (s *euArchive) Fetch(ctx context.Context, now Moment) (*Holding, Report, error) {
-	var failed mirrorErrors
-	for _, m := range s.mirrors {
+	return firstMirror(ctx, s.mirrors, func(m euArchiveMirror) (*Holding, Report, error) {
 		holding, report, err := s.fetch(ctx, m, now)
 		if errors.Is(err, ErrNotAuthentic) && ctx.Err() == nil { // perhaps one was replaced while we were between them
-			holding, report, err = s.fetch(ctx, m, now)
+			return s.fetch(ctx, m, now)
 		}
-		if err == nil || errors.Is(err, errUnchanged) || ctx.Err() != nil {
-			return holding, report, err
-		}
-		failed = append(failed, err)
-	}
-	return nil, Report{}, failed
+		return holding, report, err
+	})
 }
 
 // fetch asks one mirror for both documents. Only the archive is asked for under a condition: if it is the same, nothing is new.

@@ -97,19 +97,10 @@ func (s *gateway) Traits() Traits {
 func (s *gateway) Fetch(ctx context.Context, now Moment) (*Holding, Report, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, maxWalkTime, fmt.Errorf("not through after %v", maxWalkTime))
 	defer cancel()
-	var failed mirrorErrors
-	for _, m := range s.mirrors {
-		holding, report, err := s.fetch(ctx, m, now)
-		m.client.closeIdle()
-		if err == nil || errors.Is(err, errUnchanged) {
-			return holding, report, err
-		}
-		failed = append(failed, err)
-		if ctx.Err() != nil {
-			break
-		}
-	}
-	return nil, Report{}, failed
+	return firstMirror(ctx, s.mirrors, func(m gatewayMirror) (*Holding, Report, error) {
+		defer m.client.closeIdle()
+		return s.fetch(ctx, m, now)
+	})
 }
 
 // fetch asks one mirror, for deletions before keys: what it lists has the last word.

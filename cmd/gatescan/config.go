@@ -58,14 +58,6 @@ type clockSection struct {
 	File       string     `toml:"file"`
 }
 
-type policyConfig struct {
-	Kinds         []string `toml:"kinds"`
-	Tolerate      []string `toml:"tolerate"`
-	RepeatWindow  duration `toml:"repeat_window"`
-	IssuerMatches bool     `toml:"issuer_matches"`
-	Issuers       []string `toml:"issuers"`
-}
-
 type turnstileConfig struct {
 	Mode      string   `toml:"mode"`
 	Direction string   `toml:"direction"`
@@ -128,19 +120,6 @@ const (
 	maxRepeatWindow = time.Hour
 	maxDebounce     = time.Second
 )
-
-// tolerances are the words for what a policy may tolerate.
-var tolerances = map[string]verify.Tolerance{
-	"alg_unprotected": verify.AlgUnprotected,
-	"no_prefix":       verify.NoPrefix,
-	"not_compressed":  verify.NotCompressed,
-}
-
-var usages = map[string]verify.Usage{
-	verify.Vaccination.String(): verify.SignsVaccination,
-	verify.Test.String():        verify.SignsTest,
-	verify.Recovery.String():    verify.SignsRecovery,
-}
 
 func defaultConfig() config {
 	return config{
@@ -364,17 +343,6 @@ func readerKey(err error) string {
 	return "reader"
 }
 
-// toleranceNames lists the words for a set of tolerances.
-func toleranceNames(set verify.Tolerance) (words []string) {
-	for word, tolerance := range tolerances {
-		if set&tolerance != 0 {
-			words = append(words, word)
-		}
-	}
-	slices.Sort(words)
-	return words
-}
-
 func (c *config) scanner() scanner.Config {
 	return scanner.Config{
 		Device: c.Reader.Device, Baud: c.Reader.Baud, DataBits: c.Reader.DataBits, Parity: scanner.Parity(c.Reader.Parity),
@@ -395,27 +363,4 @@ func (c *config) clock() clockConfig {
 		require: c.Clock.Require, hold: time.Duration(c.Clock.Hold), maxForward: time.Duration(c.Clock.MaxForward),
 		file: c.Clock.File, build: buildTime(),
 	}
-}
-
-func (c *config) policy() (p verify.Policy) {
-	for _, kind := range c.Policy.Kinds {
-		p.Kinds |= usages[kind]
-	}
-	for _, word := range c.Policy.Tolerate {
-		p.Tolerate |= tolerances[word]
-	}
-	p.IssuerMatches = c.Policy.IssuerMatches
-	for _, pair := range c.Policy.Issuers {
-		under, _ := issuedUnder(pair)
-		p.Issuers = append(p.Issuers, under)
-	}
-	return p
-}
-
-// issuedUnder reads an exception like "GG=GB".
-func issuedUnder(pair string) (under verify.IssuedUnder, ok bool) {
-	if len(pair) != len("GG=GB") || pair[2] != '=' || strings.Trim(pair[:2]+pair[3:], "ABCDEFGHIJKLMNOPQRSTUVWXYZ") != "" {
-		return under, false
-	}
-	return verify.IssuedUnder{Issuer: [2]byte([]byte(pair[:2])), Country: [2]byte([]byte(pair[3:]))}, true
 }
