@@ -12,6 +12,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"gatescan/cmd/gatescan/counters"
 	"gatescan/driver/scanner"
 	"gatescan/driver/turnstile"
 	"gatescan/trustsync"
@@ -75,7 +76,7 @@ func (g *testGate) signal() turnstile.Signal { return g.last.Load().Signal }
 
 func newTestGate(t testing.TB, trust *verify.Trust, c turnstile.Config) *testGate {
 	t.Helper()
-	g := &testGate{gate: &gate{verifier: verify.New(verify.Policy{}), trust: func() *verify.Trust { return trust }}}
+	g := &testGate{gate: &gate{verifier: verify.New(verify.Policy{}), trust: func() *verify.Trust { return trust }, counts: &counters.Counters{}}}
 	g.clock = clockFrom(time.Time{})
 	g.policy.Store(&verify.Policy{})
 	g.observe = func(_ verify.Verdict, became verify.Reason, _ time.Duration) { g.became = append(g.became, became) }
@@ -209,21 +210,25 @@ func TestResting(t *testing.T) {
 		now      int64
 		mode     mode
 		released bool
+		fault    bool
 		want     turnstile.Signal
 	}{
-		{trust, true, 1000, modeOpen, false, turnstile.Idle},
-		{trust, false, 1000, modeOpen, false, turnstile.Fault},
-		{nil, true, 1000, modeOpen, false, turnstile.Closed},
-		{trust, true, 999, modeOpen, false, turnstile.Closed},
-		{nil, false, 999, modeOpen, false, turnstile.Fault},
-		{trust, true, 1000, modeClosed, false, turnstile.Closed},
-		{trust, true, 1000, modeMaintenance, false, turnstile.Fault},
-		{trust, true, 1000, modeOpen, true, turnstile.Closed},
+		{trust, true, 1000, modeOpen, false, false, turnstile.Idle},
+		{trust, false, 1000, modeOpen, false, false, turnstile.Fault},
+		{nil, true, 1000, modeOpen, false, false, turnstile.Closed},
+		{trust, true, 999, modeOpen, false, false, turnstile.Closed},
+		{nil, false, 999, modeOpen, false, false, turnstile.Fault},
+		{trust, true, 1000, modeClosed, false, false, turnstile.Closed},
+		{trust, true, 1000, modeMaintenance, false, false, turnstile.Fault},
+		{trust, true, 1000, modeOpen, true, false, turnstile.Closed},
+		{trust, true, 1000, modeOpen, false, true, turnstile.Fault},
+		{trust, true, 1000, modeClosed, false, true, turnstile.Closed}, // that nobody passes matters more
+		{nil, true, 1000, modeOpen, false, true, turnstile.Closed},
 	} {
 		g := gate{trust: func() *verify.Trust { return tc.trust }, clock: clockFrom(floor)}
 		g.mode.Store(int32(tc.mode))
 		g.released.Store(tc.released)
-		if got := g.resting(tc.up, time.Unix(tc.now, 0)); got != tc.want {
+		if got := g.resting(tc.up, tc.fault, time.Unix(tc.now, 0)); got != tc.want {
 			t.Errorf("%+v: %v", tc, got)
 		}
 	}
