@@ -17,8 +17,6 @@ import (
 	"gatescan/driver/turnstile"
 	"gatescan/trustsync"
 	"gatescan/verify"
-
-	"github.com/creack/pty"
 )
 
 // realPass is a published test pass with the moment at which it is good.
@@ -295,82 +293,4 @@ func TestHandleAllocatesNothing(t *testing.T) {
 		t.Errorf("%v allocations", n)
 	}
 	g.turnstile.Close()
-}
-
-// BenchmarkFrameToLine measures from the last byte of a frame, a terminator written to a real terminal line, to the change
-// of the simulated relay. Each passage ends its pulse at once, so that the next pass need not wait for it.
-// Run it with -benchtime 10000x, which takes about two minutes.
-func BenchmarkFrameToLine(b *testing.B) {
-	passes, trust := realPasses(b, 200)
-	master, slave, err := pty.Open()
-	if err != nil {
-		b.Fatal(err)
-	}
-	defer master.Close()
-	defer slave.Close()
-
-	changed := make(chan time.Time, 1)
-	held := turnstile.Config{Hold: true, Entry: 5 * time.Second}
-	g := newTestGate(b, trust, held)
-	g.observe = nil
-	energised := false
-	sim := turnstile.NewSimulated(func(e turnstile.Event) {
-		if e.Relay && !energised {
-			changed <- e.At
-		}
-		energised = e.Relay
-	})
-	g.turnstile = turnstile.New(held, sim.Relay(), sim, slog.New(slog.DiscardHandler))
-
-	// The reader takes nothing until the line was silent after a decision: one read that ends without a byte.
-	silent := make(chan bool, 1)
-	turns := -1 // since a decision; one more before the first, for the opening; of the reader's goroutine
-	reader := scanner.NewReader(scanner.Config{
-		Device: slave.Name(), IdleGap: 10 * time.Millisecond,
-		OnTurn: func() {
-			if turns++; turns == 2 {
-				silent <- true
-			}
-		},
-	}, slog.New(slog.DiscardHandler))
-	now := make(chan time.Time, 1)
-	ended := make(chan error)
-	go func() {
-		ended <- reader.Run(b.Context(), func(f scanner.Frame) { g.handle(f, <-now); turns = 0 })
-	}()
-
-	var took []time.Duration
-	lost := 0
-	for i := 0; b.Loop(); i++ {
-		<-silent
-		p := passes[i%len(passes)]
-		if _, err := master.Write([]byte(p.text)); err != nil {
-			b.Fatal(err)
-		}
-		time.Sleep(time.Millisecond) // the module is still sending
-		now <- p.now
-		begin := time.Now()
-		if _, err := master.Write([]byte{'\r'}); err != nil {
-			b.Fatal(err)
-		}
-		select {
-		case at := <-changed:
-			took = append(took, at.Sub(begin))
-			g.turnstile.Passed()
-		case <-time.After(time.Second): // on a loaded machine that millisecond may be an idle gap, which ends the frame
-			if lost++; lost > 1+i/1000 {
-				b.Fatalf("%s did not open", p.id)
-			}
-			select { // whatever became of it, the line is silent by now
-			case <-silent:
-			default:
-			}
-			silent <- true
-		}
-	}
-	slices.Sort(took)
-	b.ReportMetric(float64(took[len(took)/2].Microseconds()), "p50-us")
-	b.ReportMetric(float64(took[len(took)*99/100].Microseconds()), "p99-us")
-	b.ReportMetric(float64(took[len(took)-1].Microseconds()), "max-us")
-	b.ReportMetric(float64(lost), "lost")
 }
