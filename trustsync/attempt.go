@@ -52,10 +52,7 @@ func (s *Syncer) attempt1(ctx context.Context, source Named) error {
 		err = k.judge(got, moment)
 	}
 	if !unchanged && err == nil {
-		got, report = s.withoutLab(got, report)
-		if len(got.Signers) == 0 {
-			err = errNoSigner(report)
-		}
+		got, report, err = s.usable(source, got, report)
 	}
 	now := time.Now()
 	s.finishLocked(k, got, report, unchanged, now, err)
@@ -114,6 +111,25 @@ func (k *kept) judge(got *Holding, now Moment) error {
 }
 
 func utc(t time.Time) string { return t.UTC().Format(time.RFC3339) }
+
+// usable is what there is to use of an answer. Nothing is an error.
+func (s *Syncer) usable(source Named, got *Holding, report Report) (*Holding, Report, error) {
+	if source.Traits().Rules {
+		allowed := rulesLeft
+		if err := allowed.take(got.Rules, got.ValueSets); err != nil {
+			return nil, report, err
+		}
+		if len(got.Rules) == 0 && len(got.ValueSets) == 0 {
+			return nil, report, fmt.Errorf("%w: not one rule", ErrImplausible)
+		}
+		return got, report, nil
+	}
+	got, report = s.withoutLab(got, report)
+	if len(got.Signers) == 0 {
+		return nil, report, errNoSigner(report)
+	}
+	return got, report, nil
+}
 
 // withoutLab leaves out what says of itself that it is for a lab, unless the configuration wants it.
 func (s *Syncer) withoutLab(got *Holding, report Report) (*Holding, Report) {

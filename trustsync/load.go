@@ -35,7 +35,7 @@ var listForms = []listForm{
 		return parseGermany(payload)
 	}},
 	{kindSweden, looksLikeSweden, func(data []byte) ([]Signer, Report, error) {
-		j, err := splitSweden(data)
+		j, err := splitJWS(data)
 		if err != nil {
 			return nil, Report{}, err
 		}

@@ -197,7 +197,7 @@ func (s *Syncer) setLocked(c Config) {
 			// What others signed is not vouched for any more. The floor stays: a new key is no reason to go backwards.
 			*k = kept{Stored: Stored{Kind: source.Traits().Kind, Identity: source.Identity, Floor: k.Floor}}
 		}
-		k.has = len(k.Holding.Signers) > 0
+		k.has = !k.Holding.empty()
 		k.state.Name, k.state.Kind = source.Name, k.Kind
 	}
 	if s.restart != nil {
