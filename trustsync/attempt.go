@@ -35,6 +35,10 @@ func (s *Syncer) attempt1(ctx context.Context, source Named) error {
 		s.abandon(source.Name)
 		return ctx.Err()
 	}
+	var changed ruleChanges
+	if err == nil && got != nil && source.Traits().Rules {
+		changed = changesOfRules(moment.Last, got)
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	k := s.kept[source.Name]
@@ -56,6 +60,9 @@ func (s *Syncer) attempt1(ctx context.Context, source Named) error {
 	}
 	now := time.Now()
 	s.finishLocked(k, got, report, unchanged, now, err)
+	if err == nil && !unchanged {
+		k.state.noteRules(changed)
+	}
 	if err != nil {
 		s.say(k, report, err)
 		return err
@@ -119,7 +126,7 @@ func (s *Syncer) usable(source Named, got *Holding, report Report) (*Holding, Re
 		if err := allowed.take(got.Rules, got.ValueSets); err != nil {
 			return nil, report, err
 		}
-		if len(got.Rules) == 0 && len(got.ValueSets) == 0 {
+		if !got.serves(source.Traits()) {
 			return nil, report, fmt.Errorf("%w: not one rule", ErrImplausible)
 		}
 		return got, report, nil

@@ -4,7 +4,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"unicode/utf8"
+
+	"gatescan/verify"
 )
 
 // Bounds of rules and value sets, of all sources together. In 2023 the 271 rules of 24 countries had 260 kB, the largest 3 kB; the
@@ -12,18 +15,18 @@ import (
 const (
 	maxRules        = 10_000
 	maxValueSets    = 1_000
-	maxRuleSize     = 128 << 10 // bytes of a body
-	maxValueSetSize = 1 << 20
+	maxRuleSize     = verify.MaxRule // bytes of a body
+	maxValueSetSize = verify.MaxValueSet
 	maxRuleBytes    = 16 << 20 // of all bodies together
-	maxValueSetID   = 255      // bytes
+	maxValueSetID   = 100      // bytes
 	maxRuleDepth    = 100      // of JSON
 )
 
 // ValueSet is a value set in JSON, as it was authenticated: an array of its codes, or an object with a member valueSetValues whose
 // names they are (eu-dcc-valuesets).
 type ValueSet struct {
-	ID   string // by which rules ask for it; at most 255 bytes of UTF-8
-	JSON []byte // at most 1 MiB
+	ID   string // by which rules ask for it; at most 100 bytes of UTF-8
+	JSON []byte // at most 4 MiB
 }
 
 // ruleHead is what is read of a rule before it is compiled.
@@ -49,16 +52,8 @@ func (r *Report) skipUnused(h ruleHead) {
 	r.Skipped = append(r.Skipped, Skipped{h.name(), fmt.Errorf("a %.40q: %w", h.Type, errRuleType)})
 }
 
-// ruleMembers are the members of a rule that its head is made of, as they are written at the gateway, and in Switzerland.
-var ruleMembers = map[string]func(*ruleHead) *string{
-	"Identifier": func(h *ruleHead) *string { return &h.Identifier }, "identifier": func(h *ruleHead) *string { return &h.Identifier },
-	"Version": func(h *ruleHead) *string { return &h.Version }, "version": func(h *ruleHead) *string { return &h.Version },
-	"Country": func(h *ruleHead) *string { return &h.Country }, "country": func(h *ruleHead) *string { return &h.Country },
-	"Type": func(h *ruleHead) *string { return &h.Type }, "type": func(h *ruleHead) *string { return &h.Type },
-}
-
 // readRuleHead reads a body far enough to know which rule it is. What is not the JSON of a rule is ErrMalformed: no name twice
-// anywhere, identifier, version, country, type and logic there.
+// anywhere, identifier, version, country, type and logic there. Switzerland writes the names in small letters.
 func readRuleHead(body []byte) (h ruleHead, err error) {
 	if len(body) > maxRuleSize {
 		return h, fmt.Errorf("%w: a rule of %d bytes (%d are allowed)", ErrTooLarge, len(body), maxRuleSize)
@@ -66,31 +61,43 @@ func readRuleHead(body []byte) (h ruleHead, err error) {
 	if err := checkJSON(body); err != nil {
 		return h, fmt.Errorf("%w: not a rule: %w", ErrMalformed, err)
 	}
-	w, logic := walkJSON(body), false
-	err = w.object(func(key string) error {
-		member := ruleMembers[key]
-		if member == nil {
-			logic = logic || key == "Logic" || key == "logic"
-			return w.skip()
-		}
-		into := member(&h)
-		if *into != "" {
-			return fmt.Errorf("two of %.20q", key)
-		}
-		wrong, err := w.value(into)
-		return errors.Join(wrong, err)
-	})
-	switch {
+	logic := false
+	h, err = walkRule(body, func(name string) { logic = logic || name == "logic" })
+	switch read, _ := verify.ParseRule(body); {
 	case err != nil:
-	case h.Identifier == "" || h.Version == "" || h.Country == "" || h.Type == "":
-		err = errors.New("no identifier, version, country or type")
+	case h.Version == "" || h.Type == "":
+		err = errors.New("no version or type")
+	case read.Identifier == "" || read.Country == "":
+		err = fmt.Errorf("identifier %.60q, country %.20q", h.Identifier, h.Country)
 	case !logic:
 		err = errors.New("no logic")
+	default:
+		h.Country = read.Country
 	}
 	if err != nil {
 		return ruleHead{}, fmt.Errorf("%w: not a rule: %w", ErrMalformed, err)
 	}
 	return h, nil
+}
+
+// walkRule reads the head of a rule, whose other members each is told. No name may be there twice, whatever its case.
+func walkRule(body []byte, each func(name string)) (h ruleHead, err error) {
+	w, seen := walkJSON(body), map[string]bool{}
+	members := map[string]*string{"identifier": &h.Identifier, "version": &h.Version, "country": &h.Country, "type": &h.Type}
+	err = w.object(func(key string) error {
+		name := strings.ToLower(key)
+		if seen[name] {
+			return fmt.Errorf("two of %.20q", key)
+		}
+		seen[name] = true
+		if into := members[name]; into != nil {
+			wrong, err := w.value(into)
+			return errors.Join(wrong, err)
+		}
+		each(name)
+		return w.skip()
+	})
+	return h, err
 }
 
 // checkValueSet says whether a body is the JSON of a value set, and if it names itself, that it does so by this id.

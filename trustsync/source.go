@@ -67,6 +67,14 @@ func (h *Holding) empty() bool {
 	return len(h.Signers) == 0 && len(h.Rules) == 0 && len(h.ValueSets) == 0
 }
 
+// serves says whether a holding has what a source of this kind gives.
+func (h *Holding) serves(t Traits) bool {
+	if t.Rules {
+		return len(h.Rules) > 0 || len(h.ValueSets) > 0
+	}
+	return len(h.Signers) > 0
+}
+
 // maxListSize bounds an answer of a source, in bytes. The largest published so far, all participants of the WHO network, has 2 MB.
 const maxListSize = 64 << 20
 

@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 	"sync"
+
+	"gatescan/verify"
 )
 
 const (
@@ -60,8 +62,8 @@ func newRulesService(c SourceConfig, kind string) (Source, error) {
 		}
 	}
 	for _, text := range c.Countries {
-		country := greece(countryCode(text))
-		if country == "" {
+		country, ok := verify.ParseCountry(text)
+		if !ok {
 			return nil, fmt.Errorf("country %.20q: write two letters, such as FR", text)
 		}
 		s.countries = append(s.countries, country)
@@ -144,7 +146,7 @@ func (s *rulesService) fetch(ctx context.Context, now Moment, m *rulesMirror) (*
 		seen[one.hash] = true
 		body := bodies[one.hash]
 		head, err := readRuleHead(body)
-		if err == nil && (head.Identifier != one.name || greece(countryCode(head.Country)) != one.country || head.Version != one.version) {
+		if err == nil && (head.Identifier != one.name || head.Country != one.country || head.Version != one.version) {
 			err = fmt.Errorf("%w: it calls itself %.60s %.20s of %.20s", ErrMalformed, head.Identifier, head.Version, head.Country)
 		}
 		if err != nil {

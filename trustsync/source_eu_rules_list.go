@@ -9,6 +9,8 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+
+	"gatescan/verify"
 )
 
 // maxRulesList bounds a list of rules or value sets, in bytes. One of 271 rules has 45 kB.
@@ -112,7 +114,7 @@ func parseRuleEntry(w jsonWalk) (b listedBody, err error) {
 	if err != nil {
 		return b, err
 	}
-	b.country = greece(countryCode(b.asked))
+	b.country, _ = verify.ParseCountry(b.asked) // EL as GR
 	if b.name == "" || b.version == "" || b.country == "" {
 		return b, fmt.Errorf("identifier %.40q, version %.20q, country %.20q", b.name, b.version, b.asked)
 	}
@@ -152,12 +154,4 @@ func decodeBodyHash(text string) (hash bodyHash, err error) {
 		return hash, fmt.Errorf("hash %.80q: not the hexadecimal digits of a SHA-256", text)
 	}
 	return bodyHash(raw), nil
-}
-
-// greece is an ISO 3166-1 code, for which the Union writes EL where it means GR.
-func greece(country string) string {
-	if country == "EL" {
-		return "GR"
-	}
-	return country
 }
