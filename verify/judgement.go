@@ -33,7 +33,7 @@ type judgement struct {
 func (v *Verifier) judgeRules(rules *Rules, d *DSC, m *sign1, cl *claims, kind Kind, now time.Time) (refused Reason, rule string) {
 	q, ok := v.policy.question()
 	switch {
-	case !ok:
+	case !ok, v.policy.RulesRequire && rules.Stale(now):
 		return RulesUnavailable, ""
 	case rules.Len() == 0 && v.policy.Rules.Len() == 0:
 		if v.policy.RulesRequire {

@@ -8,6 +8,7 @@ import (
 	"math"
 	"slices"
 	"strings"
+	"time"
 
 	"gatescan/verify/certlogic"
 )
@@ -18,6 +19,8 @@ type Rules struct {
 	countries map[country]*countryRules
 	valueSets *certlogic.ValueSets
 	count     int
+
+	freshUntil time.Time
 }
 
 // countryRules are the rules of a country by the kind of pass they are for, so that a scan looks at no others. Of an
@@ -207,6 +210,22 @@ func (r *Rules) String() string {
 		return "no rules"
 	}
 	return fmt.Sprintf("%d rules of %d countries, %d value sets", r.count, len(r.countries), len(r.valueSets.IDs()))
+}
+
+// Until returns the rules with the last instant at which somebody who is not too old vouches for all of them; the zero time
+// is for ever. After it they are unavailable if rules are required, and judged by all the same if not. Nil stays nil.
+func (r *Rules) Until(t time.Time) *Rules {
+	if r == nil {
+		return nil
+	}
+	until := *r
+	until.freshUntil = t
+	return &until
+}
+
+// Stale says whether the rules are too old at a moment.
+func (r *Rules) Stale(now time.Time) bool {
+	return r != nil && !r.freshUntil.IsZero() && now.After(r.freshUntil)
 }
 
 // WithRules returns the snapshot with other rules, so that keys and rules change together. The snapshot itself stays
