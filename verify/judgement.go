@@ -29,17 +29,17 @@ type judgement struct {
 }
 
 // judgeRules judges a pass by the rules of the snapshot and of the policy. rule is the Identifier of the one that
-// refuses: the first that failed, else the first that is open.
-func (v *Verifier) judgeRules(rules *Rules, d *DSC, m *sign1, cl *claims, kind Kind, now time.Time) (refused Reason, rule string) {
+// refuses: the first that failed, else the first that is open. met is which parts of the policy the pass meets, as bits.
+func (v *Verifier) judgeRules(rules *Rules, d *DSC, m *sign1, cl *claims, kind Kind, now time.Time) (refused Reason, rule string, met uint8) {
 	q, ok := v.policy.question()
 	switch {
-	case !ok, v.policy.RulesRequire && rules.Stale(now):
-		return RulesUnavailable, ""
-	case rules.Len() == 0 && v.policy.Rules.Len() == 0:
+	case !ok, len(v.policy.Parts) > MaxParts, v.policy.RulesRequire && rules.Stale(now):
+		return RulesUnavailable, "", 0
+	case rules.Len() == 0 && v.policy.Rules.Len() == 0 && len(v.policy.Parts) == 0:
 		if v.policy.RulesRequire {
-			return RulesUnavailable, ""
+			return RulesUnavailable, "", 0
 		}
-		return noObjection, ""
+		return noObjection, "", 0
 	}
 	j := &v.rules
 	defer v.wipeRules()
@@ -55,10 +55,36 @@ func (v *Verifier) judgeRules(rules *Rules, d *DSC, m *sign1, cl *claims, kind K
 		v.judgeCountry(source.of(j.arrival), Acceptance)
 		v.judgeCountry(source.of(j.issue), Invalidation)
 	}
-	if refused, rule = j.conclusion(v.policy.RulesRequire); j.explain != nil {
+	if refused, rule = j.conclusion(v.policy.RulesRequire); refused == noObjection {
+		refused, rule, met = v.judgeParts()
+	}
+	if j.explain != nil {
 		j.explain.finished(refused)
 	}
-	return refused, rule
+	return refused, rule, met
+}
+
+// judgeParts finds out which parts of the policy the pass meets. If it meets none, the first says why.
+func (v *Verifier) judgeParts() (refused Reason, rule string, met uint8) {
+	j := &v.rules
+	for i, part := range v.policy.Parts {
+		j.arrived, j.failed, j.open = false, "", ""
+		v.unload()
+		if part != nil {
+			j.data.ValueSets = part.valueSets
+			v.judgeCountry(part.of(j.arrival), Acceptance)
+		}
+		r, by := j.conclusion(true)
+		if r == noObjection {
+			met |= 1 << i
+		} else if i == 0 {
+			refused, rule = r, by
+		}
+	}
+	if met != 0 {
+		return noObjection, "", met
+	}
+	return refused, rule, 0
 }
 
 // conclusion is what all rules together come to. A rule that failed outweighs one that is open.

@@ -67,7 +67,7 @@ func TestRulesAllocateNothing(t *testing.T) {
 	for _, p := range passes {
 		trust := NewTrust([]DSC{p.dsc}).WithRules(rules)
 		for _, code := range arrivals(rules) {
-			v.SetPolicy(Policy{Arrival: code, RulesRequire: true, Holder: true, Rules: rules})
+			v.SetPolicy(Policy{Arrival: code, RulesRequire: true, Holder: true, Rules: rules, Parts: []*Rules{rules, rules}})
 			if n := testing.AllocsPerRun(3, func() { sink = v.Verify(p.text, trust, p.now) }); n != 0 {
 				t.Errorf("%s in %s: %v allocations", p.id, code, n)
 			}

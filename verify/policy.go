@@ -24,9 +24,17 @@ type Policy struct {
 	// are built in. They bring value sets of their own. May be nil.
 	Rules *Rules
 
+	// Parts is what the passes of one person must meet, each of them by one pass: a pass meets a part if acceptance rules
+	// of it apply, and none fails or is open. One that meets no part is refused as its first part has it. One that meets
+	// some is accepted, and Verdict.Parts says which: it is for the caller to wait for the others. MaxParts at the most.
+	Parts []*Rules
+
 	// Holder asks for Verdict.Holder, so that two passes can be told to be of the same person.
 	Holder bool
 }
+
+// MaxParts bounds Policy.Parts. A policy with more refuses everybody.
+const MaxParts = 8
 
 // IssuedUnder says that passes which name Issuer are signed by DSCs of Country. Both are two capital letters.
 type IssuedUnder struct{ Issuer, Country [2]byte }

@@ -136,7 +136,7 @@ func TestNationalRulesEndToEnd(t *testing.T) {
 		} else {
 			fromSelection++
 			cl := claims{expires: l.expires, dcc: cursor.NewCursor(mustCBOR(t, test.Payload), &v.join)}
-			reason, by = v.judgeRules(rules, &l.es, &sign1{}, &cl, kind, clock)
+			reason, by, _ = v.judgeRules(rules, &l.es, &sign1{}, &cl, kind, clock)
 		}
 		switch {
 		case !test.Expected && (reason != RuleFailed || by != rule.Identifier), test.Expected && entries != 1 && reason != noObjection,

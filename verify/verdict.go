@@ -13,6 +13,8 @@ type Verdict struct {
 	tag       Tag
 	issuer    [maxIssuer]byte
 
+	met, parts uint8 // of Policy.Parts, as bits
+
 	rule      string // of the rules' memory
 	holder    Tag
 	hasHolder bool
@@ -73,6 +75,9 @@ func (v *Verdict) Tag() (t Tag, ok bool) { return v.tag, v.reason == Accepted }
 // Rule is the Identifier of the rule that refused, with RuleFailed or RuleOpen; else empty. It is at most 40 bytes of
 // letters, digits and "-._", and not a copy.
 func (v *Verdict) Rule() string { return v.rule }
+
+// Parts says which parts of the policy the pass meets, as bits, and which there are. It counts for a pass that was accepted.
+func (v *Verdict) Parts() (met, of uint8) { return v.met, v.parts }
 
 // Holder tells the passes of one person from those of others within this process: a keyed hash of transliterated name
 // and date of birth. ok is false unless the policy asked for it, the pass was accepted, and it has both.

@@ -176,9 +176,11 @@ func (v *Verifier) judge(d *DSC, m *sign1, trust *Trust, digest *[sha256.Size]by
 	case !d.Usage.allows(kind):
 		return verdict.Refuse(KeyUsage)
 	}
-	if refused, rule := v.judgeRules(trust.rules, d, m, &cl, kind, now); refused != noObjection {
+	refused, rule, met := v.judgeRules(trust.rules, d, m, &cl, kind, now)
+	if refused != noObjection {
 		return verdict.refuseBy(refused, rule)
 	}
+	verdict.met, verdict.parts = met, 1<<len(v.policy.Parts)-1
 
 	if v.policy.Holder {
 		verdict.holder, verdict.hasHolder = v.holder(&cl)

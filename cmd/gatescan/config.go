@@ -35,6 +35,7 @@ type config struct {
 	Trust     trustConfig     `toml:"trust"`
 	Clock     clockSection    `toml:"clock"`
 	Policy    policyConfig    `toml:"policy"`
+	Rules     rulesConfig     `toml:"rules"`
 	Turnstile turnstileConfig `toml:"turnstile"`
 	Outputs   outputsConfig   `toml:"outputs"`
 	Inputs    inputsConfig    `toml:"inputs"`
@@ -137,6 +138,7 @@ func defaultConfig() config {
 		},
 		Clock:  clockSection{Require: defaultRequire, Hold: duration(defaultHold), File: "/var/lib/gatescan/clock"},
 		Policy: policyConfig{Kinds: []string{"v", "t", "r"}, Tolerate: []string{}, Issuers: []string{}},
+		Rules:  rulesConfig{Window: duration(defaultSecondPass)},
 		Turnstile: turnstileConfig{
 			Mode: "open", Direction: directionA, Pulse: duration(turnstile.DefaultPulse), Show: duration(turnstile.DefaultShow), Entry: duration(5 * time.Second),
 		},
@@ -314,6 +316,7 @@ func (c *config) check() (mistakes []mistake) {
 	}
 	within("inputs.debounce", c.Inputs.Debounce, 0, maxDebounce)
 	mistakes = append(mistakes, c.Outputs.check(relay.key)...)
+	c.Rules.check(c.Policy.Kinds, bad)
 	c.Counters.check(bad)
 	if !filepath.IsAbs(c.Daemon.Runtime) {
 		bad("daemon.runtime", "%q: give the full path of a directory, such as %s", c.Daemon.Runtime, defaultRuntime)

@@ -295,6 +295,7 @@ func (d *daemon) tend(ctx context.Context) {
 		d.takePassages()
 		d.turnstile.Rest(d.gate.resting(d.reader.Load().up, len(d.faults()) > 0, now))
 		d.gate.repeats.expire(now)
+		d.gate.waiting.expire(now)
 		d.lamps.beat()
 	}
 }

@@ -19,6 +19,7 @@ type gate struct {
 	trust     func() *verify.Trust
 	clock     *clock
 	repeats   repeats
+	waiting   secondPasses
 	turnstile *turnstile.Turnstile
 	counts    *counters.Counters
 	working   *heartbeat // of a verdict in progress
@@ -78,9 +79,11 @@ func (g *gate) handle(f scanner.Frame, now time.Time) {
 	became := g.admit(v)
 	if became == verify.Accepted {
 		g.repeats.remember(v, now)
+		g.waiting.passed(v)
 	}
 	g.counts.Add(v.Kind(), became)
 	g.counts.AddTolerated(v.Tolerated())
+	g.counts.AddRule(v.Rule())
 	if g.observe != nil {
 		g.observe(v, became, time.Since(now))
 	}
@@ -97,6 +100,9 @@ func (g *gate) doubt(v verify.Verdict, now time.Time) verify.Verdict {
 	if g.repeats.seen(v, now) {
 		return v.Refuse(verify.Repeated)
 	}
+	if v.Accepted() && !g.waiting.complete(v, now) {
+		return v.Refuse(verify.SecondPass)
+	}
 	return v
 }
 
@@ -112,10 +118,11 @@ func (g *gate) admit(v verify.Verdict) verify.Reason {
 	return verify.Accepted
 }
 
-// refuse shows one of three refusals. Those who wait behind do not learn more.
+// refuse shows one of three refusals. Those who wait behind do not learn more. Who has to show a second pass is asked
+// for another try.
 func (g *gate) refuse(r verify.Reason) {
 	switch r {
-	case verify.NotHCERT, verify.TooLarge, verify.BadBase45, verify.BadDeflate, verify.BadCBOR:
+	case verify.NotHCERT, verify.TooLarge, verify.BadBase45, verify.BadDeflate, verify.BadCBOR, verify.SecondPass:
 		g.turnstile.TryAgain()
 	case verify.Internal, verify.NoTrust, verify.TrustStale, verify.RevocationUnavailable, verify.RulesUnavailable,
 		verify.ClockUntrusted, verify.GateClosed:

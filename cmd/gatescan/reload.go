@@ -49,6 +49,7 @@ func (d *daemon) apply(c config) {
 		d.log.Warn(warning.text, "key", warning.key)
 	}
 	d.gate.repeats.setWindow(time.Duration(c.Policy.RepeatWindow))
+	d.gate.waiting.setWindow(time.Duration(c.Rules.Window))
 	d.turnstile.Configure(c.turnstile())
 	d.gate.clock.reconfigure(c.Clock.Require, time.Duration(c.Clock.Hold), time.Duration(c.Clock.MaxForward))
 }

@@ -142,13 +142,7 @@ func (r *rig) config(text string) {
 
 func (r *rig) run(binary, stdin string, args ...string) string {
 	r.t.Helper()
-	cmd := exec.Command(binary, args...)
-	cmd.Stdin = strings.NewReader(stdin)
-	out, err := cmd.Output()
-	if err != nil {
-		r.t.Fatalf("%s %v: %v", binary, args, err)
-	}
-	return strings.TrimSpace(string(out))
+	return runTool(r.t, binary, stdin, args...)
 }
 
 func (r *rig) mint(payload string, args ...string) string {

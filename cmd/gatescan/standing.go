@@ -35,6 +35,11 @@ func (d *daemon) snapshot() status.Snapshot {
 		Tolerated: d.gate.counts.Tolerated(verify.TolerateAll),
 		Faults:    d.faults(),
 	}
+	byRule, others := d.gate.counts.Rules()
+	for _, c := range byRule {
+		s.ByRule = append(s.ByRule, status.ByRule(c))
+	}
+	s.ByRule = append(s.ByRule, status.ByRule{N: others})
 	if trouble := d.turnstile.Trouble(); trouble != "" && s.Gate.Open {
 		s.Gate.Open, s.Gate.Why = false, trouble
 	}

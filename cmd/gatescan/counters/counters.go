@@ -13,6 +13,7 @@ type Counters struct {
 	n         [verify.NumKinds][verify.NumReasons]atomic.Uint64
 	tolerated [8]atomic.Uint64 // by the bit of the tolerance
 	turnstile [numTurnstile]atomic.Uint64
+	rules     rules
 }
 
 // Add counts one frame of that kind, for that reason.
