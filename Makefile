@@ -2,7 +2,7 @@
 # make test    all tests
 # make check   formatting, vet, staticcheck, all tests with the race detector
 # make fuzz    every fuzz target for FUZZTIME
-# make bench   speed and allocations, peers in the same run
+# make bench   speed and allocations, peers in the same run (certlogic-js if GATESCAN_CERTLOGIC_JS names its npm folder)
 # make soak    the daemon for GATESCAN_SOAK (an hour), with unplugs, SIGHUPs and steps of its clock, then all sources for
 #              GATESCAN_SYNC_SOAK (ten minutes) with faults switched at random: neither may grow
 # make dist    static binaries for every platform, with their hashes

@@ -153,9 +153,13 @@ func (e *explainer) show(path string, value []byte) json.RawMessage {
 }
 
 func (e *explainer) shown(at []string, v any) any {
-	switch v := v.(type) {
-	case nil:
+	if v == nil {
 		return nil
+	}
+	if !e.how.Holder && tellsHolder(at, v) {
+		return hidden
+	}
+	switch v := v.(type) {
 	case []any:
 		if len(at) == 3 && at[0] == "external" && at[1] == "valueSets" {
 			return fmt.Sprintf("%d codes", len(v))
@@ -170,22 +174,29 @@ func (e *explainer) shown(at []string, v any) any {
 		}
 		return v
 	}
-	if e.how.Holder || !tellsHolder(at) {
-		return v
-	}
-	return hidden
+	return v
 }
 
 // tellsHolder reports whether a value can tell who the holder is: everything in the payload that is not known to be
-// the same for many.
-func tellsHolder(at []string) bool {
-	switch {
-	case len(at) > 0 && at[0] == "external", len(at) == 2 && at[0] == "payload" && at[1] == "ver":
-		return false
-	case len(at) == 4 && at[0] == "payload" && kindOf([]byte(at[1])) != NoKind:
-		return !slices.Contains(sharedFields, at[3])
+// the same for many. What holds values is looked into where the schema says what they are.
+func tellsHolder(at []string, v any) bool {
+	if len(at) == 0 || at[0] != "payload" {
+		return false // the whole data, and external
 	}
-	return true
+	isEntry := len(at) > 1 && kindOf([]byte(at[1])) != NoKind
+	_, isArray := v.([]any)
+	_, isObject := v.(map[string]any)
+	switch {
+	case len(at) == 1, len(at) == 3 && isEntry:
+		return !isObject
+	case len(at) == 2 && isEntry:
+		return !isArray
+	case isArray || isObject:
+		return true
+	case len(at) == 2:
+		return at[1] != "ver"
+	}
+	return len(at) != 4 || !isEntry || !slices.Contains(sharedFields, at[3])
 }
 
 // sharedFields are the fields of entries that are no more than what was given or found, when, where and by whom. The

@@ -31,17 +31,6 @@ func allRules(t testing.TB) *Rules {
 	return rules
 }
 
-// arrivals are the countries that have acceptance rules.
-func arrivals(r *Rules) (codes []string) {
-	for home, rules := range r.countries {
-		if len(rules.ofType(Acceptance)) > 0 {
-			codes = append(codes, string(home.text()))
-		}
-	}
-	slices.Sort(codes)
-	return codes
-}
-
 // Genuine passes are judged by the rules of every country, those with the most rules among them, without an
 // allocation, whatever comes of it.
 func TestRulesAllocateNothing(t *testing.T) {
@@ -66,7 +55,7 @@ func TestRulesAllocateNothing(t *testing.T) {
 	v := New(Policy{})
 	for _, p := range passes {
 		trust := NewTrust([]DSC{p.dsc}).WithRules(rules)
-		for _, code := range arrivals(rules) {
+		for _, code := range rules.Countries(Acceptance) {
 			v.SetPolicy(Policy{Arrival: code, RulesRequire: true, Holder: true, Rules: rules, Parts: []*Rules{rules, rules}})
 			if n := testing.AllocsPerRun(3, func() { sink = v.Verify(p.text, trust, p.now) }); n != 0 {
 				t.Errorf("%s in %s: %v allocations", p.id, code, n)
@@ -80,7 +69,7 @@ func TestRulesAllocateNothing(t *testing.T) {
 			t.Errorf("nothing came to %v", r)
 		}
 	}
-	t.Logf("%d passes in %d countries: %v, by %d rules", len(passes), len(arrivals(rules)), found, len(by)-1)
+	t.Logf("%d passes in %d countries: %v, by %d rules", len(passes), len(rules.Countries(Acceptance)), found, len(by)-1)
 }
 
 // manyRules are n acceptance rules of one country. Beyond those that there are, they are the same with other numbers.

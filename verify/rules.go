@@ -196,6 +196,32 @@ func (r *Rules) Count(t RuleType, code string) int {
 	return 0
 }
 
+// Countries are those that have rules of a type, sorted.
+func (r *Rules) Countries(t RuleType) (codes []string) {
+	if r == nil {
+		return nil
+	}
+	for home, rules := range r.countries {
+		if len(rules.ofType(t)) > 0 {
+			codes = append(codes, string(home.text()))
+		}
+	}
+	slices.Sort(codes)
+	return codes
+}
+
+// Regions are those for which a country has acceptance rules, sorted; the empty one stands for rules without a region.
+func (r *Rules) Regions(code string) (regions []string) {
+	home, _ := countryOf(code)
+	if rules := r.of(home); rules != nil {
+		for _, rule := range rules.ofType(Acceptance) {
+			regions = append(regions, rule.Region)
+		}
+	}
+	slices.Sort(regions)
+	return slices.Compact(regions)
+}
+
 // of is the rules of a country, or nil.
 func (r *Rules) of(c country) *countryRules {
 	if r == nil {
