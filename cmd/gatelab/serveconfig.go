@@ -134,6 +134,7 @@ func (s served) writeConfig(name string) error {
 	fmt.Fprintf(&b, "%s\n[daemon]\nruntime = %s\n\n", configMark, runtime)
 	fmt.Fprint(&b, "[trust]\ndirectory = \"\"\nstore = \"\"\nlab = true\ninterval = \"10s\"\n")
 	fmt.Fprint(&b, "\n[clock]\nrequire = \"floor_only\" # a bench may have neither time server nor battery\nfile = \"\"\n")
+	fmt.Fprint(&b, "\n[counters]\ndirectory = \"\"\n")
 	for _, one := range s.Sources {
 		b.WriteString("\n" + one.toml())
 	}

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"gatescan/cmd/gatescan/counters"
+	"gatescan/cmd/gatescan/status"
 	"gatescan/driver/scanner"
 	"gatescan/driver/turnstile"
 	"gatescan/verify"
@@ -19,13 +20,13 @@ type gate struct {
 	clock     *clock
 	repeats   repeats
 	turnstile *turnstile.Turnstile
-	counts    counters.Counters
+	counts    *counters.Counters
 	working   *heartbeat // of a verdict in progress
 
 	mode     atomic.Int32 // a mode
 	released atomic.Bool  // somebody released the outputs; nobody is let through until the daemon is started again
 
-	// observe is told of every frame if the gate is simulated, and nil otherwise.
+	// observe is told of every frame; it may be nil.
 	observe func(v verify.Verdict, became verify.Reason, took time.Duration)
 }
 
@@ -40,8 +41,32 @@ const (
 
 var modes = map[string]mode{"open": modeOpen, "closed": modeClosed, "maintenance": modeMaintenance}
 
+func (m mode) String() string {
+	for word, is := range modes {
+		if is == m {
+			return word
+		}
+	}
+	return ""
+}
+
 // closed says whether nobody is let through, whatever the pass.
 func (g *gate) closed() bool { return g.released.Load() || mode(g.mode.Load()) != modeOpen }
+
+// standing says in words whether anybody is let through.
+func (g *gate) standing() (s status.Gate) {
+	m := mode(g.mode.Load())
+	s.Mode, s.Open = m.String(), !g.closed()
+	switch {
+	case g.released.Load():
+		s.Why = "the outputs were released; start the daemon again to open the gate"
+	case m == modeMaintenance:
+		s.Why = "the gate is under maintenance (turnstile.mode)"
+	case m == modeClosed:
+		s.Why = "the gate is closed (turnstile.mode)"
+	}
+	return s
+}
 
 // handle is the whole life of one frame. It allocates nothing.
 func (g *gate) handle(f scanner.Frame, now time.Time) {
@@ -100,8 +125,9 @@ func (g *gate) refuse(r verify.Reason) {
 	}
 }
 
-// resting is what the turnstile shows between passes.
-func (g *gate) resting(readerUp bool, now time.Time) turnstile.Signal {
+// resting is what the turnstile shows between passes. A fault that does not keep the gate from judging is shown while
+// passes are read all the same.
+func (g *gate) resting(readerUp, fault bool, now time.Time) turnstile.Signal {
 	switch {
 	case !readerUp:
 		return turnstile.Fault
@@ -109,6 +135,8 @@ func (g *gate) resting(readerUp bool, now time.Time) turnstile.Signal {
 		return turnstile.Fault
 	case g.closed() || g.trust() == nil || !g.clock.believed(now):
 		return turnstile.Closed
+	case fault:
+		return turnstile.Fault
 	}
 	return turnstile.Idle
 }

@@ -45,7 +45,7 @@ var families = []family{
 		}),
 
 	newFamily(prometheus.GaugeValue, "clock_state", "1 for the state that the clock is in.", []string{"state"}, func(s *Snapshot, give give) {
-		for _, state := range clockStates {
+		for _, state := range ClockStates {
 			give(yesno(s.Clock.State == state), state)
 		}
 	}),

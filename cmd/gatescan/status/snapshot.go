@@ -67,8 +67,8 @@ type Clock struct {
 	Explanation string    `json:"explanation"` // and what to do
 }
 
-// clockStates are those that a Clock may be in, the best last.
-var clockStates = [...]string{"invalid", "floor_only", "rtc", "held", "synced"}
+// ClockStates are those that a Clock may be in, the best last.
+var ClockStates = [...]string{"invalid", "floor_only", "rtc", "held", "synced"}
 
 // Trust is the trust data in force and where it comes from.
 type Trust struct {
