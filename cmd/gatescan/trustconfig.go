@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -101,6 +102,9 @@ func (c *trustConfig) build(dir string) (t trustsync.Config, mistakes []mistake)
 		source, wrong := s.build(c, key, dir)
 		mistakes = append(mistakes, wrong...)
 		t.Sources = append(t.Sources, source)
+	}
+	if len(mistakes) == 0 && !slices.ContainsFunc(t.Sources, func(s trustsync.Named) bool { return !s.Traits().Rules }) {
+		bad("trust.directory", "is empty, and every [[trust.source]] gives rules, which vouch for no key; name a directory of DSCs, or add a source of keys")
 	}
 	var wrong []mistake
 	t.Barred, wrong = c.barred(dir)
