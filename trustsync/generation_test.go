@@ -311,6 +311,9 @@ func FuzzGeneration(f *testing.F) {
 	data := storeEncode(f, g)
 	f.Add(data[:len(data)-sha256.Size], true)
 	f.Add(data, false)
+	g.Sources["a"] = Stored{Holding: Holding{Signers: storeSigners(f, 1)}}
+	data = storeEncode(f, g)
+	f.Add(data[:len(data)-sha256.Size], true) // format 1
 	known := floors{9, map[string]floor{"a": {storeTime(1), 2, 1}}}
 	file, err := known.encode()
 	if err != nil {

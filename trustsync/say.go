@@ -45,7 +45,10 @@ func (s *Syncer) say(k *kept, report Report, err error) {
 	k.said.outcome = outcome
 	switch {
 	case err == nil:
-		log.Info("trust data loaded", "loaded", report.Loaded, "added", k.state.Added, "removed", k.state.Removed, "changed", k.state.Changed,
+		if k.rules {
+			log = log.With("changed", k.state.Changed)
+		}
+		log.Info("trust data loaded", "loaded", report.Loaded, "added", k.state.Added, "removed", k.state.Removed,
 			"skipped", len(report.Skipped), "duplicates", report.Duplicates)
 	case k.has:
 		log.Warn("trust data not refreshed, the last good ones stay in force", "err", err)
