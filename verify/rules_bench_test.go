@@ -38,7 +38,7 @@ func BenchmarkRules(b *testing.B) {
 			cl := claims{issuer: []byte("DE"), expires: l.expires, dcc: cbor.NewCursor(mustCBOR(b, dcc), &v.join)}
 			m := sign1{header: header{kid: l.es.KID[:]}}
 			for b.Loop() {
-				if refused, rule := v.judgeRules(bench.rules, &l.es, &m, &cl, Vaccination, now); refused != noObjection && refused != RuleOpen {
+				if refused, rule, _ := v.judgeRules(bench.rules, &l.es, &m, &cl, Vaccination, now); refused != noObjection && refused != RuleOpen {
 					b.Fatal(refused, rule)
 				}
 			}
