@@ -9,6 +9,7 @@ package scanner
 type accessis struct {
 	*Framer
 	place  accessPlace
+	ended  bool // the text has: a line break came in it
 	spoilt bool
 	lost   uint64
 }
@@ -44,17 +45,22 @@ func (a *accessis) add(c byte) Frame {
 		a.spoilt = true
 	case a.place == outside:
 		a.lost++
-	case a.place == symbology && c != cr && c != etx:
-		a.place = inText
-	case a.place == inText && c == cr:
-		a.place = behindCR
-	case a.place == behindCR && c == etx && !a.spoilt:
-		a.place = outside
+	case c == etx && a.place == behindCR && !a.spoilt:
+		a.place, a.ended = outside, false
 		return a.end()
-	case a.place == inText && c != etx:
-		a.Framer.add(c)
-	default:
+	case c == etx:
 		a.tear()
+	case a.place == symbology:
+		a.place = inText
+	case c == cr:
+		a.ended = a.ended || a.place == behindCR && a.n > 0
+		a.place = behindCR
+	default:
+		a.ended = a.ended || (a.place == behindCR || c == lf || c == tab) && a.n > 0
+		a.place = inText
+		if !a.ended && c != lf && c != tab {
+			a.Framer.add(c)
+		}
 	}
 	return nil
 }
@@ -76,7 +82,7 @@ func (a *accessis) Gap() Frame {
 
 func (a *accessis) Reset() {
 	a.Framer.Reset()
-	a.place, a.spoilt = outside, false
+	a.place, a.ended, a.spoilt = outside, false, false
 }
 
 func (a *accessis) drop([]byte) {}

@@ -26,7 +26,8 @@ type ssiDecoder struct {
 	parts    int  // packets of the message under way
 	code     byte // the symbology that they begin with
 	ended    bool // a terminator came in its text
-	doomed   bool // part of it was dropped
+	doomed   bool // part of it was dropped, or may be missing
+	spoilt   bool // a packet may have been lost since the last one
 	dropping bool
 	quiet    int  // idle gaps since the last packet
 	wanted   bool // we asked for a packet to be sent again
@@ -87,6 +88,7 @@ func (d *ssiDecoder) sift(silent bool) Frame {
 			}
 		default:
 			d.damaged()
+			d.spoilt = true
 			d.unknown++
 			d.shift(1)
 		}
@@ -152,8 +154,8 @@ func (d *ssiDecoder) take(p []byte) Frame {
 			return nil
 		}
 	}
-	d.seen, d.last, d.wanted = true, id, false
-	d.doomed = d.doomed || d.dropping
+	d.doomed = d.doomed || d.dropping || d.spoilt && !again
+	d.seen, d.last, d.wanted, d.spoilt = true, id, false, false
 	d.collect(p[ssiHeader : len(p)-2])
 	if p[3]&ssiContinued != 0 {
 		return nil
@@ -204,6 +206,9 @@ func (d *ssiDecoder) Gap() Frame {
 		d.inLine = false
 		return d.text.Gap()
 	}
+	if d.parts == 0 && !d.wanted { // what comes next begins a message
+		d.spoilt = false
+	}
 	if d.quiet++; d.quiet == d.patience {
 		if d.parts > 0 {
 			d.text.torn++
@@ -218,7 +223,7 @@ func (d *ssiDecoder) Reset() {
 	d.text.Reset()
 	clear(d.held[:d.n])
 	d.n, d.parts, d.quiet = 0, 0, 0
-	d.inLine, d.ended, d.doomed, d.wanted = false, false, false, false
+	d.inLine, d.ended, d.doomed, d.wanted, d.spoilt = false, false, false, false, false
 }
 
 // drop acknowledges packets, or the module would send them again, later. A message of which one was dropped makes no frame.
