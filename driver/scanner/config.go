@@ -82,6 +82,9 @@ func (c Config) Validate() error {
 	if c.Baud != 0 && (c.Baud < minBaud || c.Baud > maxBaud) {
 		bad("baud %d: must be %d to %d, as the module is set up; 115200 is recommended", c.Baud, minBaud, maxBaud)
 	}
+	if familyOf(c.Module) != nil && c.Baud != 0 && !slices.Contains(moduleBauds, c.Baud) {
+		bad("baud %d: a module %q can be set to 9600, 19200, 38400, 57600 or 115200", c.Baud, c.Module)
+	}
 	if c.DataBits != 0 && c.DataBits != 7 && c.DataBits != 8 {
 		bad("data bits %d: must be 7 or 8", c.DataBits)
 	}
@@ -107,6 +110,9 @@ func (c Config) Validate() error {
 	}
 	return errors.Join(errs...)
 }
+
+// moduleBauds are the speeds that every family which can be set up knows.
+var moduleBauds = []int{9600, 19200, 38400, 57600, 115200}
 
 func quoted(modules []Module) string {
 	var words []string
