@@ -13,7 +13,6 @@ import (
 
 	"gatescan/cmd/gatescan/status"
 	"gatescan/driver/gpio"
-	"gatescan/driver/scanner"
 	"gatescan/driver/turnstile"
 	"gatescan/trustsync"
 	"gatescan/verify"
@@ -45,15 +44,6 @@ type config struct {
 
 	trust  trustsync.Config // what Trust says, with its files read
 	status status.Config    // what Status says, with its files read
-}
-
-type readerConfig struct {
-	Device   string   `toml:"device"`
-	Baud     int      `toml:"baud"`
-	DataBits int      `toml:"data_bits"`
-	Parity   string   `toml:"parity"`
-	StopBits int      `toml:"stop_bits"`
-	IdleGap  duration `toml:"idle_gap"`
 }
 
 type clockSection struct {
@@ -128,10 +118,7 @@ const (
 
 func defaultConfig() config {
 	return config{
-		Reader: readerConfig{
-			Device: "/dev/ttyACM0", Baud: 115200, DataBits: 8, Parity: string(scanner.ParityNone), StopBits: 1,
-			IdleGap: duration(40 * time.Millisecond),
-		},
+		Reader: defaultReader(),
 		Trust: trustConfig{
 			Directory: "/etc/gatescan/dsc", Interval: duration(trustsync.DefaultInterval), MaxAge: duration(trustsync.DefaultMaxAge),
 			Store: "/var/lib/gatescan/trust", Barred: []string{},
@@ -265,10 +252,7 @@ func (c *config) check() (mistakes []mistake) {
 			bad(key, "%v is out of range; it must be %v to %v", d, duration(least), duration(most))
 		}
 	}
-	// The reader knows best what it can do; its message says all.
-	for _, err := range unjoin(c.scanner().Validate()) {
-		bad(readerKey(err), "%v", err)
-	}
+	mistakes = append(mistakes, c.Reader.check()...)
 	within("trust.interval", c.Trust.Interval, time.Second, 24*time.Hour)
 	within("trust.max_age", c.Trust.MaxAge, shortestAge, longestAge)
 	if c.Trust.Store != "" && !filepath.IsAbs(c.Trust.Store) {
@@ -344,23 +328,6 @@ func unjoin(err error) []error {
 		return []error{err}
 	}
 	return nil
-}
-
-// readerKey finds the key that a mistake of the reader is about: its message begins with the words of the key.
-func readerKey(err error) string {
-	for _, key := range []string{"device", "baud", "data_bits", "parity", "stop_bits", "idle_gap"} {
-		if strings.HasPrefix(err.Error(), strings.ReplaceAll(key, "_", " ")+" ") {
-			return "reader." + key
-		}
-	}
-	return "reader"
-}
-
-func (c *config) scanner() scanner.Config {
-	return scanner.Config{
-		Device: c.Reader.Device, Baud: c.Reader.Baud, DataBits: c.Reader.DataBits, Parity: scanner.Parity(c.Reader.Parity),
-		StopBits: c.Reader.StopBits, IdleGap: time.Duration(c.Reader.IdleGap),
-	}
 }
 
 func (c *config) turnstile() turnstile.Config {

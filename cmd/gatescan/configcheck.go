@@ -52,6 +52,7 @@ func runConfig(args []string, _ io.Reader, stdout, stderr io.Writer) (int, error
 	if err != nil {
 		return 0, err
 	}
+	c.Reader = c.Reader.effective()
 	effective, err := toml.Marshal(c)
 	if err != nil {
 		return 0, err

@@ -252,7 +252,7 @@ func (d *daemon) vouch(context.Context, request) (any, error) {
 
 // startReader begins to read the barcode module. What it returns ends that, and waits for it.
 func (d *daemon) startReader(ctx context.Context) (end func()) {
-	c := d.config.scanner()
+	c := d.config.Reader.scanner()
 	c.OnTurn = d.reading.beat
 	c.OnState = func(up bool) {
 		d.reader.Store(&readerStanding{up, wallAt(time.Now())})

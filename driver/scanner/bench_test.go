@@ -29,9 +29,35 @@ type fakePort struct {
 	err    error
 	flush  error
 	closed int
+
+	timeout time.Duration
+	baud    int
+	reply   func(baud int, command []byte) []byte // what a module answers; nil never answers
+	sent    [][]byte                              // what was written
 }
 
-func newFakePort() *fakePort { return &fakePort{wake: make(chan struct{}, 1)} }
+func newFakePort() *fakePort { return &fakePort{wake: make(chan struct{}, 1), timeout: testGap} }
+
+func (p *fakePort) Write(b []byte) (int, error) {
+	fakes.Lock()
+	defer fakes.Unlock()
+	p.sent = append(p.sent, bytes.Clone(b))
+	if p.reply != nil {
+		p.queue = append(p.queue, p.reply(p.baud, b)...)
+		p.signal()
+	}
+	return len(b), p.err
+}
+
+func (p *fakePort) SetBaud(baud int) error {
+	p.baud = baud
+	return nil
+}
+
+func (p *fakePort) SetReadTimeout(d time.Duration) error {
+	p.timeout = d
+	return nil
+}
 
 func (p *fakePort) send(s string) {
 	fakes.Lock()
@@ -55,7 +81,7 @@ func (p *fakePort) signal() {
 }
 
 func (p *fakePort) Read(b []byte) (int, error) {
-	timeout := time.After(testGap)
+	timeout := time.After(p.timeout)
 	for {
 		fakes.Lock()
 		stop := p.stop
@@ -111,12 +137,18 @@ type bench struct {
 // run runs test beside a Reader and ends it afterwards. Everything before Run's first Read has happened when test starts.
 func run(t *testing.T, first *fakePort, test func(b *bench)) {
 	t.Helper()
+	runModule(t, ModuleLine, first, test)
+}
+
+// runModule is run with a module of a family.
+func runModule(t *testing.T, m Module, first *fakePort, test func(b *bench)) {
+	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		if first != nil {
 			first.wake = make(chan struct{}, 1) // of this bubble
 		}
 		b := &bench{port: first, start: time.Now()}
-		c := Config{Device: "/dev/fake", IdleGap: testGap, OnState: func(up bool) { b.states = append(b.states, up) }}
+		c := Config{Device: "/dev/fake", Module: m, IdleGap: testGap, OnState: func(up bool) { b.states = append(b.states, up) }}
 		b.Reader = NewReader(c, slog.New(slog.NewTextHandler(&b.log, nil)))
 		b.open = func(got Config) (port, error) {
 			fakes.Lock()
@@ -125,6 +157,7 @@ func run(t *testing.T, first *fakePort, test func(b *bench)) {
 			if b.port == nil {
 				return nil, errors.New("no such device")
 			}
+			b.port.baud, b.port.timeout = got.Baud, got.IdleGap
 			return b.port, nil
 		}
 		ctx, cancel := context.WithCancel(t.Context())

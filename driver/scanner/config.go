@@ -3,7 +3,8 @@ package scanner
 import (
 	"errors"
 	"fmt"
-	"path/filepath"
+	"slices"
+	"strings"
 	"time"
 )
 
@@ -18,9 +19,10 @@ const (
 )
 
 const (
-	defaultBaud = 115200 // at the factory setting of 9600 the wire alone costs 0.7 s per certificate
-	minBaud     = 1200
-	maxBaud     = 4_000_000
+	defaultBaud  = 115200 // at the factory setting of 9600 the wire alone costs 0.7 s per certificate
+	accessISBaud = 9600
+	minBaud      = 1200
+	maxBaud      = 4_000_000
 
 	// minGap is both the default gap at the usual speeds and a compromise: a USB module sends in bursts with pauses of some
 	// milliseconds, and a text without terminator waits for the whole gap.
@@ -35,11 +37,23 @@ const (
 // Config says where the barcode module is and how it sends. A zero field, Device apart, stands for its default.
 // There is no flow control.
 type Config struct {
-	Device   string // absolute path of the tty; a symbolic link is followed at every opening
-	Baud     int    // bits per second, 1200 to 4000000; default 115200; a USB (CDC-ACM) module ignores it
-	DataBits int    // 7 or 8; default 8
-	Parity   Parity // default none
+	// Device is the absolute path of the tty, a symbolic link being followed at every opening, or how its USB module is known:
+	// "usb:VVVV:PPPP" (vendor and product), "usb-serial:SERIAL" or "usb-port:1-1.2" (where it is plugged in).
+	Device string
+	// Module is the family of the module, which says how it is set up after each opening and how it is understood.
+	// Default: ModuleLine, which sends nothing.
+	Module Module
+
+	Baud     int    // bits per second, 1200 to 4000000; default 115200, Access-IS 9600; a USB (CDC-ACM) module ignores it
+	DataBits int    // 7 or 8; default 8, ModuleAccessIS 7
+	Parity   Parity // default none, ModuleAccessIS even
 	StopBits int    // 1 or 2; default 1
+
+	// SameCodeDelay is for how long a module that can be set up does not send the same code again: 100 ms to 12.7 s, default 1 s.
+	SameCodeDelay time.Duration
+
+	// Ports is where USB modules are looked for. The zero value is this machine.
+	Ports Ports
 
 	// IdleGap is the silence that ends a frame and, after a decision, lets the next one begin: 5 ms to 1 s and at least three
 	// characters. Default: 30 characters, at least 40 ms. It is also how long Run may take to return.
@@ -58,14 +72,27 @@ type Config struct {
 func (c Config) Validate() error {
 	var errs []error
 	bad := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
-	if !filepath.IsAbs(c.Device) {
-		bad("device %q: give the full path of the serial port, such as /dev/ttyACM0", c.Device)
+	if _, err := parseDevice(c.Device); err != nil {
+		bad("device %q: %v", c.Device, err)
+	}
+	if c.Module != "" && !slices.Contains(Modules(), c.Module) {
+		bad("module %q: must be one of %s; if you do not know, %q asks the module, and %q suits all that send lines", c.Module,
+			quoted(Modules()), ModuleAuto, ModuleLine)
 	}
 	if c.Baud != 0 && (c.Baud < minBaud || c.Baud > maxBaud) {
 		bad("baud %d: must be %d to %d, as the module is set up; 115200 is recommended", c.Baud, minBaud, maxBaud)
 	}
+	if familyOf(c.Module) != nil && c.Baud != 0 && !slices.Contains(moduleBauds, c.Baud) {
+		bad("baud %d: a module %q can be set to 9600, 19200, 38400, 57600 or 115200", c.Baud, c.Module)
+	}
 	if c.DataBits != 0 && c.DataBits != 7 && c.DataBits != 8 {
 		bad("data bits %d: must be 7 or 8", c.DataBits)
+	}
+	if c.DataBits == 7 && (c.Module == ModuleGM65 || c.Module == ModuleSSI || c.Module == ModuleAuto) {
+		bad("data bits 7: module %q sends bytes that need 8", c.Module)
+	}
+	if c.SameCodeDelay != 0 && (c.SameCodeDelay < leastSameCode || c.SameCodeDelay > mostSameCode) {
+		bad("same code delay %v: must be %v to %v", c.SameCodeDelay, leastSameCode, mostSameCode)
 	}
 	switch c.Parity {
 	case "", ParityNone, ParityEven, ParityOdd:
@@ -77,17 +104,45 @@ func (c Config) Validate() error {
 	}
 	if c.IdleGap != 0 && (c.IdleGap < leastGap || c.IdleGap > mostGap) {
 		bad("idle gap %v: must be %v to %v", c.IdleGap, leastGap, mostGap)
-	} else if d := c.withDefaults(); len(errs) == 0 && d.IdleGap < d.chars(3) {
+	} else if d := c.WithDefaults(); len(errs) == 0 && d.IdleGap < d.chars(3) {
 		bad("idle gap %v: shorter than three characters at %d baud, it would cut texts; must be at least %v", d.IdleGap, d.Baud,
 			d.chars(3).Round(time.Millisecond))
 	}
 	return errors.Join(errs...)
 }
 
-// withDefaults returns c with every zero field replaced.
-func (c Config) withDefaults() Config {
+// moduleBauds are the speeds that every family which can be set up knows.
+var moduleBauds = []int{9600, 19200, 38400, 57600, 115200}
+
+func quoted(modules []Module) string {
+	var words []string
+	for _, m := range modules {
+		words = append(words, fmt.Sprintf("%q", m))
+	}
+	return strings.Join(words, ", ")
+}
+
+// WithDefaults returns c with every zero field that has a default replaced by it.
+func (c Config) WithDefaults() Config {
+	if c.Module == "" {
+		c.Module = ModuleLine
+	}
+	if c.Module == ModuleAccessIS {
+		if c.DataBits == 0 {
+			c.DataBits = 7
+		}
+		if c.Parity == "" {
+			c.Parity = ParityEven
+		}
+	}
 	if c.Baud == 0 {
 		c.Baud = defaultBaud
+		if c.Module == ModuleAccessIS || c.Module == ModuleAccessISRaw {
+			c.Baud = accessISBaud
+		}
+	}
+	if c.SameCodeDelay == 0 {
+		c.SameCodeDelay = defaultSameCode
 	}
 	if c.DataBits == 0 {
 		c.DataBits = 8

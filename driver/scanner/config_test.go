@@ -48,7 +48,7 @@ func TestConfigValidate(t *testing.T) {
 }
 
 func TestConfigDefaults(t *testing.T) {
-	c := Config{Device: "/dev/t"}.withDefaults()
+	c := Config{Device: "/dev/t"}.WithDefaults()
 	if c.Baud != 115200 || c.DataBits != 8 || c.Parity != ParityNone || c.StopBits != 1 || c.IdleGap != 40*time.Millisecond {
 		t.Errorf("got %+v", c)
 	}
@@ -62,7 +62,7 @@ func TestConfigDefaults(t *testing.T) {
 		{Config{Baud: 1200, DataBits: 7, Parity: ParityEven, StopBits: 2}, 275 * time.Millisecond}, // 11 bits
 		{Config{Baud: 9600, IdleGap: 7 * time.Millisecond}, 7 * time.Millisecond},                  // as given
 	} {
-		if got := tt.config.withDefaults().IdleGap; got != tt.want {
+		if got := tt.config.WithDefaults().IdleGap; got != tt.want {
 			t.Errorf("idle gap of %+v: %v, want %v", tt.config, got, tt.want)
 		}
 	}
@@ -78,7 +78,7 @@ func TestConfigMode(t *testing.T) {
 		{Config{Parity: ParityOdd, StopBits: 2}, serial.Mode{BaudRate: 115200, DataBits: 8, Parity: serial.OddParity, StopBits: serial.TwoStopBits}},
 	}
 	for _, tt := range tests {
-		if got := *tt.config.withDefaults().mode(); got != tt.want {
+		if got := *tt.config.WithDefaults().mode(); got != tt.want {
 			t.Errorf("mode of %+v: %+v, want %+v", tt.config, got, tt.want)
 		}
 	}

@@ -2,6 +2,7 @@ package scanner
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"sync/atomic"
 	"time"
@@ -24,10 +25,14 @@ type Reader struct {
 	log    *slog.Logger
 	open   func(Config) (port, error)
 
-	framer Framer
-	buf    [1024]byte
+	framer  Framer
+	decoder decoder // of this session, on framer
+	buf     [1024]byte
 
 	up       atomic.Bool
+	setup    atomic.Pointer[Setup]
+	said     string // what was last logged of a set-up
+	saves    chan chan<- saveResult
 	reported bool // OnState was called before
 	cause    atomic.Pointer[error]
 	stats    stats
@@ -39,7 +44,9 @@ func NewReader(c Config, log *slog.Logger) *Reader {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
-	return &Reader{config: c, log: log, open: openPort}
+	r := &Reader{config: c, log: log, open: openPort, saves: make(chan chan<- saveResult)}
+	r.decoder = &lines{Framer: &r.framer}
+	return r
 }
 
 // Run opens the port and calls handle for each frame, on its own goroutine and one at a time, until ctx ends; then it returns
@@ -49,7 +56,7 @@ func (r *Reader) Run(ctx context.Context, handle func(Frame)) error {
 	if err := r.config.Validate(); err != nil {
 		return err
 	}
-	r.config = r.config.withDefaults()
+	r.config = r.config.WithDefaults()
 	defer r.up.Store(false)
 	for pause := minBackoff; ; pause = min(2*pause, maxBackoff) {
 		r.turn()
@@ -69,8 +76,8 @@ func (r *Reader) Run(ctx context.Context, handle func(Frame)) error {
 	}
 }
 
-// Up reports whether the port is open and has been silent at least once since, so that frames can be told apart. It may be
-// called from any goroutine.
+// Up reports whether the port is open and has been silent at least once since, so that frames can be told apart, and whether a
+// module that can be asked if it lives has answered or sent a frame. It may be called from any goroutine.
 func (r *Reader) Up() bool { return r.up.Load() }
 
 // Err returns why the port last failed, nil if it is up or was not tried yet. It may be called from any goroutine.
@@ -81,17 +88,36 @@ func (r *Reader) Err() error {
 	return nil
 }
 
-// session opens the port once and reads until it fails or ctx ends. It reports whether the port had worked by then.
+// Setup returns what became of the last set-up of the module. It may be called from any goroutine.
+func (r *Reader) Setup() Setup {
+	if s := r.setup.Load(); s != nil {
+		return *s
+	}
+	return Setup{Module: r.config.Module}
+}
+
+// session opens the port once, sets up the module, and reads until it fails or ctx ends. It reports whether the port had
+// worked by then.
 func (r *Reader) session(ctx context.Context, handle func(Frame)) (worked bool, err error) {
-	p, err := r.open(r.config)
+	c := r.config
+	if c.Device, err = c.Ports.Find(c.Device); err != nil {
+		return false, err
+	}
+	p, err := r.open(c)
 	if err != nil {
 		return false, err
 	}
 	defer func() {
+		r.decoder.Reset()
 		r.framer.Reset()
 		clear(r.buf[:])
-		_ = p.Close() // nothing was written, so nothing can be lost
+		_ = p.Close() // what was written was a question, or an acknowledgement that comes again
 	}()
+	setup, err := setUp(ctx, p, c, false, r.turn)
+	if err != nil {
+		return false, err
+	}
+	life := r.meet(setup, c)
 
 	// A module may hold codes that nobody fetched while the port was closed. They come right after the opening, and are
 	// dropped like those behind a decision: until the line is silent.
@@ -107,28 +133,69 @@ func (r *Reader) session(ctx context.Context, handle func(Frame)) (worked bool, 
 		now := time.Now()
 		if now.Sub(last) > r.config.IdleGap+maxStall {
 			r.stats.stalls.Add(1)
-			r.framer.Reset()
+			r.decoder.Reset()
 			dropping = true
 		}
 		last = now
 
 		frame := r.frame(n, dropping)
+		if answer := r.decoder.answer(); len(answer) > 0 {
+			if _, err := p.Write(answer); err != nil {
+				return worked, err
+			}
+		}
+		if err := life.watch(p, now, frame != nil, r.decoder.heard()); err != nil {
+			return worked, err
+		}
 		if n == 0 && dropping {
 			dropping = false
-			r.ready()
+			if life.proven {
+				r.ready()
+			}
+		}
+		if n == 0 && frame == nil && r.saveIfAsked(ctx, p, c) {
+			dropping, last = true, time.Now()
+			life.alive(last)
 		}
 		if frame == nil || ctx.Err() != nil {
 			continue
 		}
+		r.ready() // whatever the module answered
 		r.stats.frames.Add(1)
 		handle(frame)
-		r.framer.Reset()
+		r.decoder.Reset()
 		if err := p.ResetInputBuffer(); err != nil {
 			return true, err
 		}
 		dropping, worked, last = true, true, time.Now()
+		life.alive(last)
 	}
 	return worked, nil
+}
+
+// meet makes known what became of a set-up, and prepares to read by it. It returns what watches the module.
+func (r *Reader) meet(s Setup, c Config) life {
+	r.setup.Store(&s)
+	r.logSetup(s)
+	now := time.Now()
+	l := life{proven: true, pulse: pulse{heard: now}}
+	switch f := familyOf(s.Module); {
+	case f != nil:
+		r.decoder = f.decoder(&r.framer, c, s.Answered)
+		if l.question = f.heartbeat(); l.question != nil && !s.Answered {
+			l.proven = false
+			err := errors.New(s.Fault)
+			r.cause.Store(&err)
+			if !r.reported {
+				r.report(false)
+			}
+		}
+	case s.Module == ModuleAccessIS:
+		r.decoder = &accessis{Framer: &r.framer}
+	default:
+		r.decoder = &lines{Framer: &r.framer}
+	}
+	return l
 }
 
 func (r *Reader) turn() {
@@ -142,21 +209,26 @@ func (r *Reader) frame(n int, dropping bool) Frame {
 	b := r.buf[:n]
 	defer clear(b)
 	r.stats.bytes.Add(uint64(n))
-	if dropping {
-		r.stats.dropped.Add(uint64(n))
-		return nil
-	}
 	var frame Frame
-	if n == 0 {
-		frame = r.framer.Gap()
-	} else {
+	switch {
+	case dropping && n == 0:
+		for r.decoder.Gap() != nil {
+			continue
+		}
+	case dropping:
+		r.stats.dropped.Add(uint64(n))
+		r.decoder.drop(b)
+	case n == 0:
+		frame = r.decoder.Gap()
+	default:
 		var rest []byte
-		frame, rest = r.framer.Next(b)
+		frame, rest = r.decoder.Next(b)
 		r.stats.dropped.Add(uint64(len(rest)))
 	}
 	r.stats.overlong.Store(r.framer.Overlong())
 	r.stats.torn.Store(r.framer.Torn())
 	r.stats.nuls.Store(r.framer.NULs())
+	r.stats.stray.Store(r.decoder.stray())
 	return frame
 }
 

@@ -13,10 +13,12 @@ type Stats struct {
 	Stalls   uint64 // times that the process was held up for over a second, and what had waited was dropped
 	Opens    uint64 // times that the port became ready, the first included
 	Failures uint64 // times that an attempt to open, or an open port, failed
+	Stray    uint64 // bytes that belonged to no message of the module's protocol
+	SetUps   uint64 // set-ups of which something failed; see Setup
 }
 
 type stats struct {
-	bytes, frames, overlong, torn, nuls, dropped, stalls, opens, failures atomic.Uint64
+	bytes, frames, overlong, torn, nuls, dropped, stalls, opens, failures, stray, setUpFaults atomic.Uint64
 }
 
 // Stats returns the counters. It may be called at any time from any goroutine.
@@ -31,5 +33,7 @@ func (r *Reader) Stats() Stats {
 		Stalls:   r.stats.stalls.Load(),
 		Opens:    r.stats.opens.Load(),
 		Failures: r.stats.failures.Load(),
+		Stray:    r.stats.stray.Load(),
+		SetUps:   r.stats.setUpFaults.Load(),
 	}
 }

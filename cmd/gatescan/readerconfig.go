@@ -1,0 +1,60 @@
+package main
+
+import (
+	"strings"
+	"time"
+
+	"gatescan/driver/scanner"
+)
+
+// readerConfig says where the barcode module is, and of which family. A zero is what that family needs.
+type readerConfig struct {
+	Device        string   `toml:"device"`
+	Module        string   `toml:"module"`
+	Baud          int      `toml:"baud"`
+	DataBits      int      `toml:"data_bits"`
+	Parity        string   `toml:"parity"`
+	StopBits      int      `toml:"stop_bits"`
+	IdleGap       duration `toml:"idle_gap"`
+	SameCodeDelay duration `toml:"same_code_delay"`
+}
+
+func defaultReader() readerConfig {
+	return readerConfig{
+		Device: "/dev/ttyACM0", Module: string(scanner.ModuleLine), StopBits: 1,
+		IdleGap: duration(40 * time.Millisecond), SameCodeDelay: duration(time.Second),
+	}
+}
+
+// check names what is wrong. The reader knows best what it can do; its messages say all.
+func (r readerConfig) check() (mistakes []mistake) {
+	for _, err := range unjoin(r.scanner().Validate()) {
+		mistakes = append(mistakes, mistake{key: readerKey(err), text: err.Error()})
+	}
+	return mistakes
+}
+
+// readerKey finds the key that a mistake of the reader is about: its message begins with the words of the key.
+func readerKey(err error) string {
+	for _, key := range []string{"device", "module", "baud", "data_bits", "parity", "stop_bits", "idle_gap", "same_code_delay"} {
+		if strings.HasPrefix(err.Error(), strings.ReplaceAll(key, "_", " ")+" ") {
+			return "reader." + key
+		}
+	}
+	return "reader"
+}
+
+func (r readerConfig) scanner() scanner.Config {
+	return scanner.Config{
+		Device: r.Device, Module: scanner.Module(r.Module), Baud: r.Baud, DataBits: r.DataBits, Parity: scanner.Parity(r.Parity),
+		StopBits: r.StopBits, IdleGap: time.Duration(r.IdleGap), SameCodeDelay: time.Duration(r.SameCodeDelay),
+	}
+}
+
+// effective is r with what a zero stands for.
+func (r readerConfig) effective() readerConfig {
+	c := r.scanner().WithDefaults()
+	r.Module, r.Baud, r.DataBits, r.Parity, r.StopBits = string(c.Module), c.Baud, c.DataBits, string(c.Parity), c.StopBits
+	r.IdleGap, r.SameCodeDelay = duration(c.IdleGap), duration(c.SameCodeDelay)
+	return r
+}

@@ -1,0 +1,64 @@
+package scanner
+
+// decoder makes frames of what a module sends, as [Framer] does. Beyond that it may want to answer, and it recognises messages that
+// are no texts. It allocates nothing per frame.
+type decoder interface {
+	Next(b []byte) (frame Frame, rest []byte)
+	Gap() Frame
+	Reset()
+
+	// drop consumes b without a frame, and so that nothing of b ends up in a later one.
+	drop(b []byte)
+	// answer returns what is to be sent to the module now, and forgets it; nil if nothing is.
+	answer() []byte
+	// heard reports whether a message came since the last call that only a living module sends.
+	heard() bool
+	// stray returns how many bytes belonged to no message.
+	stray() uint64
+}
+
+// lines reads a module that sends lines, and answers in lines.
+type lines struct {
+	*Framer
+	isAnswer func([]byte) bool // nil: it never answers
+	answered bool
+}
+
+// Next skips answers.
+func (l *lines) Next(b []byte) (Frame, []byte) {
+	for {
+		frame, rest := l.Framer.Next(b)
+		if !l.recognise(frame) {
+			return frame, rest
+		}
+		b = rest
+	}
+}
+
+func (l *lines) Gap() Frame {
+	if frame := l.Framer.Gap(); !l.recognise(frame) {
+		return frame
+	}
+	l.Reset()
+	return nil
+}
+
+func (l *lines) recognise(f Frame) bool {
+	if f == nil || l.isAnswer == nil || !l.isAnswer(f) {
+		return false
+	}
+	l.answered = true
+	return true
+}
+
+func (l *lines) drop([]byte) {}
+
+func (l *lines) answer() []byte { return nil }
+
+func (l *lines) heard() bool {
+	was := l.answered
+	l.answered = false
+	return was
+}
+
+func (l *lines) stray() uint64 { return 0 }
