@@ -1,7 +1,9 @@
 package main
 
 import (
+	"crypto/sha256"
 	_ "embed"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -40,8 +42,11 @@ type config struct {
 	Inputs    inputsConfig    `toml:"inputs"`
 	Counters  countersConfig  `toml:"counters"`
 	Status    statusConfig    `toml:"status"`
+	Selftest  selftestConfig  `toml:"selftest"`
 	Daemon    daemonConfig    `toml:"daemon"`
 
+	file   string           // full path
+	sum    string           // SHA-256 of the file, in hexadecimal digits
 	trust  trustsync.Config // what Trust says, with its files read
 	status status.Config    // what Status says, with its files read
 }
@@ -133,6 +138,7 @@ func defaultConfig() config {
 		Inputs:   inputsConfig{Debounce: duration(30 * time.Millisecond)},
 		Counters: defaultCounters(),
 		Status:   defaultStatus(),
+		Selftest: selftestConfig{Daily: "03:30", File: "/var/lib/gatescan/selftest.json"},
 		Daemon:   daemonConfig{Runtime: defaultRuntime},
 	}
 }
@@ -190,6 +196,8 @@ func readConfig(path string) (config, error) {
 	if err != nil {
 		return config{}, fmt.Errorf("configuration: %w", err)
 	}
+	sum := sha256.Sum256(data)
+	c.file, c.sum = filepath.Join(dir, filepath.Base(path)), hex.EncodeToString(sum[:])
 	c.trust, mistakes = c.Trust.build(dir)
 	var wrong []mistake
 	c.status, wrong = c.Status.build(dir, c.Daemon.Group, c.Counters.Zone.location())
@@ -302,6 +310,7 @@ func (c *config) check() (mistakes []mistake) {
 	mistakes = append(mistakes, c.Outputs.check(relay.key)...)
 	c.Rules.check(c.Policy.Kinds, bad)
 	c.Counters.check(bad)
+	c.Selftest.check(bad)
 	if !filepath.IsAbs(c.Daemon.Runtime) {
 		bad("daemon.runtime", "%q: give the full path of a directory, such as %s", c.Daemon.Runtime, defaultRuntime)
 	}

@@ -93,6 +93,7 @@ func TestConfigMistakes(t *testing.T) {
 		"rules region, mode":  {"[rules]\ncountry = \"DE\"\nregion = \"b y\"\nmode = \"4g\"\n", []string{`c.toml:3: rules.region: "b y" is no region`, `c.toml:4: rules.mode: "4g" is no mode; there are`}},
 		"rules window":        {"[rules]\nwindow = \"1s\"\n", []string{`c.toml:2: rules.window: 1s is out of range`}},
 		"2g+, no tests":       {"[policy]\nkinds = [\"v\"]\n[rules]\ncountry = \"DE\"\nmode = \"2g+\"\n", []string{`c.toml:5: rules.mode: "2g+" wants a test and another pass`}},
+		"selftest":            {"[selftest]\ndaily = \"25:00\"\nfile = \"x\"\n", []string{`c.toml:2: selftest.daily: "25:00" is no time of the day`, `c.toml:3: selftest.file: "x": give the full path`}},
 		"counters relative":   {"[counters]\ndirectory = \"x\"\n", []string{`c.toml:2: counters.directory: "x": give the full path`}},
 		"counters zone":       {"[counters]\nzone = \"Mars/Olympus\"\n", []string{`c.toml:2: counters.zone: "Mars/Olympus" is no time zone; write one like`}},
 		"counters local":      {"[counters]\nzone = \"Local\"\n", []string{`c.toml:2: counters.zone: "Local" depends on the device`}},

@@ -18,6 +18,7 @@ SYNOPSIS
     gatescan check [-json] [-trust PATH] [-at TIME] [-tolerate]
                    [-rules PATH -country CC [-region R] [-explain]] [FILE|-]
     gatescan sync -config FILE [-json] [-forget NAME | -vouch]
+    gatescan selftest -config FILE [-json] [-alone] [-no-pulse] [-save-module] | -codes FILE
     gatescan release [-config FILE] [-runtime DIR] [-json]
     gatescan config -check FILE | -example
     gatescan version
@@ -28,6 +29,7 @@ DESCRIPTION
              turnstile for those that are good; this is the daemon
     check    verifies QR texts from a file or standard input, one a line
     sync     asks the sources of trust data now, and says what changed
+    selftest commissions a gate: module, lamps, turnstile, clock, trust, disk -> a record
     release  puts every output to its inert level, whatever state the daemon is in
     config   says what is wrong with a configuration file, or what is in effect
     version  says what this binary was built from
@@ -54,6 +56,7 @@ func commands() []command {
 		{"run", runUsage, runRun},
 		{"check", checkUsage, runCheck},
 		{"sync", syncUsage, runSync},
+		{"selftest", selftestUsage, runSelftest},
 		{"release", releaseUsage, runRelease},
 		{"config", configUsage, runConfig},
 		{"version", versionUsage, runVersion},
