@@ -248,6 +248,7 @@ func (r *Reader) failed(err error) {
 	r.stats.failures.Add(1)
 	r.cause.Store(&err)
 	if r.Up() || !r.reported {
+		r.said = "" // what is found next may be another module
 		r.log.Warn("barcode module not readable, trying again", "device", r.config.Device, "err", err)
 		r.report(false)
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"log/slog"
 	"maps"
@@ -51,6 +52,9 @@ func newGate(t testing.TB, c scanner.Config) *gate {
 	t.Helper()
 	g := &gate{t: t, frames: make(chan string, 16), states: make(chan bool, 64)}
 	c.OnState = func(up bool) { g.states <- up }
+	if c.IdleGap == 0 {
+		c.IdleGap = 150 * time.Millisecond // far above the pauses that a loaded machine makes within a text
+	}
 	g.Reader = scanner.NewReader(c, slog.New(slog.NewTextHandler(g, nil)))
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
@@ -432,4 +436,13 @@ func TestNoModule(t *testing.T) {
 	if _, err := New(Options{Type: "gm65", Link: file}); err == nil || !strings.Contains(err.Error(), "is no symbolic link") {
 		t.Error(err)
 	}
+}
+
+// These tests wait more than they work.
+func TestMain(m *testing.M) {
+	flag.Parse()
+	if err := flag.Set("test.parallel", "32"); err != nil {
+		panic(err)
+	}
+	os.Exit(m.Run())
 }
