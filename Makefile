@@ -2,12 +2,13 @@
 # make test    all tests
 # make check   formatting, vet, staticcheck, all tests with the race detector
 # make fuzz    every fuzz target for FUZZTIME
-# make bench   speed and allocations, peers in the same run
+# make bench   speed and allocations, peers in the same run (certlogic-js if GATESCAN_CERTLOGIC_JS names its npm folder)
 # make soak    the daemon for GATESCAN_SOAK (an hour), with unplugs, SIGHUPs and steps of its clock, then all sources for
 #              GATESCAN_SYNC_SOAK (ten minutes) with faults switched at random: neither may grow
 # make dist    static binaries for every platform, with their hashes
 # make test-arm, make test-dist: what make check cannot: other processors, reproducible builds
 # make test-board          the gate on an emulated ARM board: real kernel, GPIO, LED class and USB serial (needs QEMU)
+# make test-page           what venues read, in a real browser (needs Chromium); GATESCAN_SCREENSHOTS names where pictures stay
 # make test-guest          the service unit under systemd on that board (needs systemd's tools, too)
 # make check-image         the Buildroot tree, if BUILDROOT_TREE names a Buildroot
 # make test-board-full     the same, with the daemon killed and frozen at 200 random moments of a pulse each
@@ -29,7 +30,7 @@ BUILD = CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=false \
 
 DIST = dist/gatescan-linux-armv6 dist/gatescan-linux-armv7 dist/gatescan-linux-arm64 dist/gatescan-linux-amd64
 
-.PHONY: all run test check fuzz bench soak dist test-arm test-dist test-board test-board-full test-guest check-image clean FORCE
+.PHONY: all run test check fuzz bench soak dist test-arm test-dist test-page test-board test-board-full test-guest check-image clean FORCE
 
 all: bin/gatescan bin/gatelab
 
@@ -51,6 +52,8 @@ check:
 	$(STATICCHECK) -tags board ./cmd/gatescan ./driver/drivertest/...
 	$(STATICCHECK) -tags soak ./cmd/gatescan ./trustsync
 	$(GO) vet -tags guest ./systemd
+	$(GO) vet -tags chromium ./cmd/gatescan/status
+	$(STATICCHECK) -tags chromium ./cmd/gatescan/status
 	$(STATICCHECK) -tags guest ./systemd
 	$(GO) test -race ./...
 
@@ -121,6 +124,9 @@ test-board:
 
 test-board-full:
 	GATESCAN_BOARD_MOMENTS=200 $(GO) test -count=1 -timeout 60m -tags board -run '^TestBoard' -v ./driver/drivertest ./cmd/gatescan
+
+test-page:
+	GATESCAN_SCREENSHOTS=$(GATESCAN_SCREENSHOTS) $(GO) test -count=1 -tags chromium -run Chromium -v ./cmd/gatescan/status
 
 # The unit and the init script in a small systemd guest, and what systemd-analyze says of the unit (needs QEMU and systemd).
 test-guest:

@@ -35,6 +35,10 @@ func (s *Syncer) attempt1(ctx context.Context, source Named) error {
 		s.abandon(source.Name)
 		return ctx.Err()
 	}
+	var changed ruleChanges
+	if err == nil && got != nil && source.Traits().Rules {
+		changed = changesOfRules(moment.Last, got)
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	k := s.kept[source.Name]
@@ -52,13 +56,13 @@ func (s *Syncer) attempt1(ctx context.Context, source Named) error {
 		err = k.judge(got, moment)
 	}
 	if !unchanged && err == nil {
-		got, report = s.withoutLab(got, report)
-		if len(got.Signers) == 0 {
-			err = errNoSigner(report)
-		}
+		got, report, err = s.usable(source, got, report)
 	}
 	now := time.Now()
 	s.finishLocked(k, got, report, unchanged, now, err)
+	if err == nil && !unchanged {
+		k.state.noteRules(changed)
+	}
 	if err != nil {
 		s.say(k, report, err)
 		return err
@@ -114,6 +118,25 @@ func (k *kept) judge(got *Holding, now Moment) error {
 }
 
 func utc(t time.Time) string { return t.UTC().Format(time.RFC3339) }
+
+// usable is what there is to use of an answer. Nothing is an error.
+func (s *Syncer) usable(source Named, got *Holding, report Report) (*Holding, Report, error) {
+	if source.Traits().Rules {
+		allowed := rulesLeft
+		if err := allowed.take(got.Rules, got.ValueSets); err != nil {
+			return nil, report, err
+		}
+		if !got.serves(source.Traits()) {
+			return nil, report, fmt.Errorf("%w: not one rule", ErrImplausible)
+		}
+		return got, report, nil
+	}
+	got, report = s.withoutLab(got, report)
+	if len(got.Signers) == 0 {
+		return nil, report, errNoSigner(report)
+	}
+	return got, report, nil
+}
 
 // withoutLab leaves out what says of itself that it is for a lab, unless the configuration wants it.
 func (s *Syncer) withoutLab(got *Holding, report Report) (*Holding, Report) {

@@ -31,7 +31,9 @@ const (
 const (
 	generationMagic = "gatescan generation\n"
 	floorsMagic     = "gatescan floors\n"
-	storeFormat     = 1
+
+	floorsFormat     = 1
+	generationFormat = 2 // with rules or value sets; without them 1 is written, for a former version to read
 )
 
 // ErrNewer says that a file was written by a newer version of gatescan, in a format that this one cannot read.
@@ -41,7 +43,8 @@ var ErrNewer = errors.New("written by a newer version of gatescan")
 type Generation struct {
 	Number  uint64            // from 1, grows with each that is saved and never goes back; failed attempts leave gaps
 	Written time.Time         // wall clock when it was written, as it was
-	Sources map[string]Stored // by the source's name; at most 64, with 100,000 signers and 100,000 withdrawn kids in all
+	Sources map[string]Stored // by the source's name; at most 64, with 100,000 signers and 100,000 withdrawn kids in all,
+	// and 10,000 rules and 1,000 value sets of 16 MiB together
 
 	// Skipped names stored signers whose key this version of the program does not accept. They are not among the signers.
 	Skipped []Skipped
@@ -56,7 +59,7 @@ type Stored struct {
 	Floor     time.Time // the newest signed time ever accepted from it; survives a holding that was given up
 }
 
-// generationForm is the CBOR of a generation. Every field is always there.
+// generationForm is the CBOR of a generation. Every field is always there, but for those of format 2.
 type generationForm struct {
 	Number  uint64                `cbor:"1,keyasint"`
 	Written stamp                 `cbor:"2,keyasint"`
@@ -73,6 +76,10 @@ type storedForm struct {
 	Cursor    []byte          `cbor:"7,keyasint"`
 	Withdrawn []byte          `cbor:"8,keyasint"` // the kids, one after the other
 	Signers   cbor.RawMessage `cbor:"9,keyasint"` // array of signerForm, kept back until it is counted
+
+	// Format 2, and only where there are any.
+	Rules     cbor.RawMessage `cbor:"10,keyasint,omitempty"` // array of byte strings
+	ValueSets cbor.RawMessage `cbor:"11,keyasint,omitempty"` // array of valueSetForm
 }
 
 type signerForm struct {
@@ -143,9 +150,9 @@ func decodeStored(data []byte, v any, elements int) error {
 }
 
 // seal makes a file of v.
-func seal(magic string, v any) ([]byte, error) {
+func seal(magic string, format uint64, v any) ([]byte, error) {
 	file := bytes.NewBufferString(magic)
-	fmt.Fprintf(file, "format %d\n", storeFormat)
+	fmt.Fprintf(file, "format %d\n", format)
 	if err := storeEncoding.NewEncoder(file).Encode(v); err != nil {
 		return nil, err
 	}
@@ -154,25 +161,25 @@ func seal(magic string, v any) ([]byte, error) {
 	return file.Bytes(), nil
 }
 
-// unseal checks that a file is whole, and returns the CBOR in it.
-func unseal(magic string, file []byte) ([]byte, error) {
+// unseal checks that a file is whole, and returns the CBOR in it and the format of that, which is at most newest.
+func unseal(magic string, newest uint64, file []byte) (payload []byte, format uint64, err error) {
 	if !bytes.HasPrefix(file, []byte(magic)) || len(file) < len(magic)+sha256.Size {
-		return nil, fmt.Errorf("%w: not a file of %s, or cut short", ErrMalformed, strings.TrimSpace(magic))
+		return nil, 0, fmt.Errorf("%w: not a file of %s, or cut short", ErrMalformed, strings.TrimSpace(magic))
 	}
 	body, sum := file[:len(file)-sha256.Size], file[len(file)-sha256.Size:]
 	if sha256.Sum256(body) != [sha256.Size]byte(sum) {
-		return nil, fmt.Errorf("%w: the hash at its end does not fit", ErrMalformed)
+		return nil, 0, fmt.Errorf("%w: the hash at its end does not fit", ErrMalformed)
 	}
 	line, payload, _ := bytes.Cut(body[len(magic):], []byte("\n"))
 	word, isFormat := strings.CutPrefix(string(line[:min(len(line), 16)]), "format ")
-	format, err := strconv.ParseUint(word, 10, 16)
+	format, err = strconv.ParseUint(word, 10, 16)
 	switch {
 	case !isFormat || err != nil || format == 0:
-		return nil, fmt.Errorf("%w: no format version", ErrMalformed)
-	case format > storeFormat:
-		return nil, fmt.Errorf("%w, in format %d (this one reads up to %d)", ErrNewer, format, storeFormat)
+		return nil, 0, fmt.Errorf("%w: no format version", ErrMalformed)
+	case format > newest:
+		return nil, 0, fmt.Errorf("%w, in format %d (this one reads up to %d)", ErrNewer, format, newest)
 	}
-	return payload, nil
+	return payload, format, nil
 }
 
 // looksLikeGeneration says whether a file starts like a generation.
@@ -185,6 +192,7 @@ func encodeGeneration(g *Generation) ([]byte, error) {
 	}
 	form := generationForm{Number: g.Number, Written: stampOf(g.Written), Sources: map[string]storedForm{}}
 	signers, withdrawn, keys := 0, 0, 0
+	format, rules := uint64(1), rulesLeft
 	for name, s := range g.Sources {
 		signers += len(s.Holding.Signers)
 		withdrawn += len(s.Holding.Withdrawn)
@@ -197,7 +205,11 @@ func encodeGeneration(g *Generation) ([]byte, error) {
 		if keys > maxGenerationSize { // before they are copied
 			return nil, fmt.Errorf("%w: %d bytes of public keys (%d are allowed)", ErrTooLarge, keys, maxGenerationSize)
 		}
-		f, err := formOf(s)
+		err := rules.take(s.Holding.Rules, s.Holding.ValueSets)
+		var f storedForm
+		if err == nil {
+			f, err = formOf(s)
+		}
 		if err == nil {
 			err = f.check(name)
 		}
@@ -205,11 +217,12 @@ func encodeGeneration(g *Generation) ([]byte, error) {
 			return nil, fmt.Errorf("source %.40q: %w", name, err)
 		}
 		form.Sources[name] = f
+		format = max(format, f.format())
 	}
 	if !form.Written.valid() || form.Number == 0 {
 		return nil, fmt.Errorf("%w: number %d, written %v", ErrMalformed, g.Number, g.Written)
 	}
-	file, err := seal(generationMagic, form)
+	file, err := seal(generationMagic, format, form)
 	if err == nil && len(file) > maxGenerationSize {
 		err = fmt.Errorf("%w: %d bytes (%d are allowed)", ErrTooLarge, len(file), maxGenerationSize)
 	}
@@ -232,11 +245,15 @@ func formOf(s Stored) (storedForm, error) {
 	for _, kid := range s.Holding.Withdrawn {
 		withdrawn = append(withdrawn, kid[:]...)
 	}
-	return storedForm{
+	if err != nil {
+		return storedForm{}, err
+	}
+	f := storedForm{
 		Kind: s.Kind, Identity: s.Identity[:], Confirmed: stampOf(s.Confirmed), Floor: stampOf(s.Floor),
 		Signed: stampOf(s.Holding.Signed), Expires: stampOf(s.Holding.Expires),
 		Cursor: s.Holding.Cursor, Withdrawn: withdrawn, Signers: raw,
-	}, err
+	}
+	return f, f.setRules(s.Holding)
 }
 
 // check is what both directions demand of one source, so that what is written can be read.
@@ -274,7 +291,7 @@ func (f *signerForm) check() error {
 
 // decodeGeneration reads what encodeGeneration made.
 func decodeGeneration(file []byte) (*Generation, error) {
-	payload, err := unseal(generationMagic, file)
+	payload, format, err := unseal(generationMagic, generationFormat, file)
 	if err != nil {
 		return nil, err
 	}
@@ -286,7 +303,8 @@ func decodeGeneration(file []byte) (*Generation, error) {
 		return nil, fmt.Errorf("%w: number %d, %d sources", ErrMalformed, form.Number, len(form.Sources))
 	}
 	g := &Generation{Number: form.Number, Written: form.Written.time(), Sources: make(map[string]Stored, len(form.Sources))}
-	signers, withdrawn := maxCertificates, maxWithdrawn // still allowed
+	signers, withdrawn, rules := maxCertificates, maxWithdrawn, rulesLeft // still allowed
+	needed := uint64(1)
 	for _, name := range slices.Sorted(maps.Keys(form.Sources)) {
 		f := form.Sources[name]
 		if err := f.check(name); err != nil {
@@ -304,6 +322,10 @@ func decodeGeneration(file []byte) (*Generation, error) {
 			return nil, fmt.Errorf("%w: more than %d signers", ErrTooLarge, maxCertificates)
 		}
 		s := f.stored()
+		if s.Holding.Rules, s.Holding.ValueSets, err = f.rules(&rules); err != nil {
+			return nil, fmt.Errorf("rules of source %.40q: %w", name, err)
+		}
+		needed = max(needed, f.format())
 		s.Holding.Signers = make([]Signer, 0, len(list))
 		for _, one := range list {
 			if err := one.check(); err != nil {
@@ -319,10 +341,13 @@ func decodeGeneration(file []byte) (*Generation, error) {
 		}
 		g.Sources[name] = s
 	}
+	if format != needed {
+		return nil, fmt.Errorf("%w: format %d, and what it holds is written in format %d", ErrMalformed, format, needed)
+	}
 	return g, nil
 }
 
-// stored is all of a source but its signers.
+// stored is all of a source but its signers and rules.
 func (f *storedForm) stored() Stored {
 	h := Holding{Signed: f.Signed.time(), Expires: f.Expires.time()}
 	if len(f.Cursor) > 0 {

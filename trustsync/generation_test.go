@@ -179,8 +179,8 @@ func TestGenerationStrict(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	if _, err := decodeGeneration(storeFile("gatescan generation\nformat 2\n")); !errors.Is(err, ErrNewer) || errors.Is(err, ErrMalformed) {
-		t.Errorf("format 2: %v", err)
+	if _, err := decodeGeneration(storeFile("gatescan generation\nformat 3\n")); !errors.Is(err, ErrNewer) || errors.Is(err, ErrMalformed) {
+		t.Errorf("format 3: %v", err)
 	}
 }
 
@@ -217,7 +217,7 @@ func TestGenerationSourceStrict(t *testing.T) {
 		if stored.Signers == nil {
 			stored.Signers, _ = storeEncoding.Marshal([]signerForm{signer})
 		}
-		file, err := seal(generationMagic, generationForm{Number: 1, Sources: map[string]storedForm{"a": stored}})
+		file, err := seal(generationMagic, 1, generationForm{Number: 1, Sources: map[string]storedForm{"a": stored}})
 		if err != nil {
 			t.Fatal(name, err)
 		}
@@ -273,7 +273,7 @@ func TestGenerationBounds(t *testing.T) {
 	for i := range maxStored {
 		form.Sources[fmt.Sprint(i)] = storedForm{Identity: make([]byte, 32), Signers: nulls}
 	}
-	file, err := seal(generationMagic, form)
+	file, err := seal(generationMagic, 1, form)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -287,7 +287,7 @@ func TestGenerationBounds(t *testing.T) {
 	for _, name := range []string{"a", "b"} {
 		form.Sources[name] = storedForm{Identity: make([]byte, 32), Signers: list}
 	}
-	if file, err = seal(generationMagic, form); err != nil {
+	if file, err = seal(generationMagic, 1, form); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := decodeGeneration(file); !errors.Is(err, ErrMalformed) && !errors.Is(err, ErrTooLarge) {
@@ -311,6 +311,9 @@ func FuzzGeneration(f *testing.F) {
 	data := storeEncode(f, g)
 	f.Add(data[:len(data)-sha256.Size], true)
 	f.Add(data, false)
+	g.Sources["a"] = Stored{Holding: Holding{Signers: storeSigners(f, 1)}}
+	data = storeEncode(f, g)
+	f.Add(data[:len(data)-sha256.Size], true) // format 1
 	known := floors{9, map[string]floor{"a": {storeTime(1), 2, 1}}}
 	file, err := known.encode()
 	if err != nil {

@@ -69,7 +69,7 @@ func listParsers(t testing.TB, d *lists.Domain) map[string]listParser {
 	if built, err = lists.Sweden(d, listSigned, listExpires); err != nil {
 		t.Fatal(err)
 	}
-	sweden, err := splitSweden(built)
+	sweden, err := splitJWS(built)
 	if err != nil {
 		t.Fatal(err)
 	}

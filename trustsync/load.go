@@ -35,7 +35,7 @@ var listForms = []listForm{
 		return parseGermany(payload)
 	}},
 	{kindSweden, looksLikeSweden, func(data []byte) ([]Signer, Report, error) {
-		j, err := splitSweden(data)
+		j, err := splitJWS(data)
 		if err != nil {
 			return nil, Report{}, err
 		}
@@ -114,7 +114,7 @@ func loadGeneration(g *Generation, at time.Time) Loaded {
 	s := &Syncer{kept: map[string]*kept{}}
 	for _, name := range sortedNames(g.Sources) {
 		stored := g.Sources[name]
-		if len(stored.Holding.Signers) == 0 {
+		if len(stored.Holding.Signers) == 0 { // rules have no part in what is authentic
 			continue
 		}
 		source := Named{Name: name, Source: storedSource{stored}}

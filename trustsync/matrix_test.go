@@ -42,7 +42,7 @@ var matrixColumns = []struct {
 	{"wrong key", []string{"wrong-signature"}, "", []string{"not authentic", "not one usable certificate"}},
 	{"future", []string{"future"}, "", []string{"signed in the future"}},
 	{"expired", []string{"expired"}, "", []string{"expired at"}},
-	{"empty", []string{"empty"}, "", []string{"not one certificate", "lists not one key", "not one DSC"}},
+	{"empty", []string{"empty"}, "", []string{"not one certificate", "lists not one key", "not one DSC", "not one rule"}},
 	{"status", []string{"500", "404", "redirect", "downgrade", "gzip"}, "", []string{"status 500", "status 404", "redirected", "encoded as"}},
 	{"304", []string{"304"}, "", []string{"status 304"}},
 	{"impostor", nil, refused, []string{"certificate"}},
@@ -53,21 +53,27 @@ var matrixColumns = []struct {
 var trustMatrix = []struct {
 	source string
 	cscas  bool // held against them
+	bare   bool // no key is pinned, though the source signs
 	cells  [16]outcome
 }{
 	// key gone, good, bit flip, rollback, replay 60d, freeze, truncated, endless, slow, wrong key, future, expired, empty, status, 304, impostor
-	{"who", false, [...]outcome{gone, accepted, keptOld, keptOld, keptOld, stale, keptOld, keptOld, keptOld, keptOld, keptOld, without, keptOld, keptOld, unchanged, refused}},
-	{"who-ref", false, [...]outcome{gone, accepted, keptOld, keptOld, keptOld, stale, keptOld, keptOld, keptOld, keptOld, keptOld, without, keptOld, keptOld, keptOld, refused}},
-	{"eu", false, [...]outcome{barred, accepted, keptOld, accepted, accepted, accepted, keptOld, keptOld, keptOld, accepted, without, without, keptOld, keptOld, keptOld, refused}},
-	{"eu", true, [...]outcome{barred, accepted, keptOld, accepted, accepted, accepted, keptOld, keptOld, keptOld, keptOld, without, without, keptOld, keptOld, keptOld, refused}},
-	{"italy", false, [...]outcome{gone, accepted, keptOld, accepted, accepted, accepted, keptOld, keptOld, keptOld, accepted, without, without, keptOld, keptOld, keptOld, refused}},
-	{"italy", true, [...]outcome{gone, accepted, keptOld, accepted, accepted, accepted, keptOld, keptOld, keptOld, keptOld, without, without, keptOld, keptOld, keptOld, refused}},
-	{"germany", false, [...]outcome{gone, accepted, keptOld, accepted, accepted, accepted, keptOld, keptOld, keptOld, keptOld, without, without, keptOld, keptOld, unchanged, refused}},
-	{"sweden", false, [...]outcome{gone, accepted, keptOld, keptOld, keptOld, stale, keptOld, keptOld, keptOld, keptOld, keptOld, keptOld, keptOld, keptOld, unchanged, refused}},
-	{"austria", false, [...]outcome{gone, accepted, keptOld, keptOld, keptOld, stale, keptOld, keptOld, keptOld, keptOld, keptOld, keptOld, keptOld, keptOld, keptOld, refused}},
-	{"netherlands", false, [...]outcome{gone, accepted, keptOld, keptOld, keptOld, stale, keptOld, keptOld, keptOld, keptOld, keptOld, without, keptOld, keptOld, unchanged, refused}},
-	{"eu-archive", false, [...]outcome{gone, accepted, keptOld, keptOld, keptOld, stale, keptOld, keptOld, keptOld, keptOld, keptOld, without, keptOld, keptOld, unchanged, refused}},
-	{"gateway", false, [...]outcome{barred, accepted, keptOld, accepted, accepted, accepted, keptOld, keptOld, keptOld, keptOld, without, without, keptOld, keptOld, keptOld, refused}},
+	{"who", false, false, [...]outcome{gone, accepted, keptOld, keptOld, keptOld, stale, keptOld, keptOld, keptOld, keptOld, keptOld, without, keptOld, keptOld, unchanged, refused}},
+	{"who-ref", false, false, [...]outcome{gone, accepted, keptOld, keptOld, keptOld, stale, keptOld, keptOld, keptOld, keptOld, keptOld, without, keptOld, keptOld, keptOld, refused}},
+	{"eu", false, false, [...]outcome{barred, accepted, keptOld, accepted, accepted, accepted, keptOld, keptOld, keptOld, accepted, without, without, keptOld, keptOld, keptOld, refused}},
+	{"eu", true, false, [...]outcome{barred, accepted, keptOld, accepted, accepted, accepted, keptOld, keptOld, keptOld, keptOld, without, without, keptOld, keptOld, keptOld, refused}},
+	{"italy", false, false, [...]outcome{gone, accepted, keptOld, accepted, accepted, accepted, keptOld, keptOld, keptOld, accepted, without, without, keptOld, keptOld, keptOld, refused}},
+	{"italy", true, false, [...]outcome{gone, accepted, keptOld, accepted, accepted, accepted, keptOld, keptOld, keptOld, keptOld, without, without, keptOld, keptOld, keptOld, refused}},
+	{"germany", false, false, [...]outcome{gone, accepted, keptOld, accepted, accepted, accepted, keptOld, keptOld, keptOld, keptOld, without, without, keptOld, keptOld, unchanged, refused}},
+	{"sweden", false, false, [...]outcome{gone, accepted, keptOld, keptOld, keptOld, stale, keptOld, keptOld, keptOld, keptOld, keptOld, keptOld, keptOld, keptOld, unchanged, refused}},
+	{"austria", false, false, [...]outcome{gone, accepted, keptOld, keptOld, keptOld, stale, keptOld, keptOld, keptOld, keptOld, keptOld, keptOld, keptOld, keptOld, keptOld, refused}},
+	{"netherlands", false, false, [...]outcome{gone, accepted, keptOld, keptOld, keptOld, stale, keptOld, keptOld, keptOld, keptOld, keptOld, without, keptOld, keptOld, unchanged, refused}},
+	{"eu-archive", false, false, [...]outcome{gone, accepted, keptOld, keptOld, keptOld, stale, keptOld, keptOld, keptOld, keptOld, keptOld, without, keptOld, keptOld, unchanged, refused}},
+	{"gateway", false, false, [...]outcome{barred, accepted, keptOld, accepted, accepted, accepted, keptOld, keptOld, keptOld, keptOld, without, without, keptOld, keptOld, keptOld, refused}},
+	{"eu-rules", false, false, [...]outcome{gone, accepted, keptOld, accepted, accepted, accepted, keptOld, keptOld, keptOld, keptOld, without, without, keptOld, keptOld, keptOld, refused}},
+	{"eu-rules", false, true, [...]outcome{gone, accepted, keptOld, accepted, accepted, accepted, keptOld, keptOld, keptOld, accepted, without, without, keptOld, keptOld, keptOld, refused}},
+	{"germany-rules", false, false, [...]outcome{gone, accepted, keptOld, accepted, accepted, accepted, keptOld, keptOld, keptOld, keptOld, without, without, keptOld, keptOld, keptOld, refused}},
+	{"austria-rules", false, false, [...]outcome{gone, accepted, keptOld, keptOld, keptOld, stale, keptOld, keptOld, keptOld, keptOld, keptOld, keptOld, keptOld, keptOld, keptOld, refused}},
+	{"switzerland-rules", false, false, [...]outcome{gone, accepted, keptOld, keptOld, keptOld, stale, keptOld, keptOld, keptOld, keptOld, keptOld, keptOld, keptOld, keptOld, unchanged, refused}},
 }
 
 // matrixBlind says why a fault cannot be detected.
@@ -95,10 +101,13 @@ func TestTrustMatrix(t *testing.T) {
 			if row.cscas {
 				name += "+cscas"
 			}
+			if row.bare {
+				name += " unpinned"
+			}
 			// All at once, whatever -parallel says: they wait more than they work.
 			rows.Go(func() {
 				t.Run(name, func(t *testing.T) {
-					m := newMatrixRow(t, row.source, row.cscas)
+					m := newMatrixRow(t, row.source, row.cscas, row.bare)
 					line := name
 					for j, column := range matrixColumns {
 						want := row.cells[j]
@@ -149,12 +158,12 @@ func TestTrustMatrix(t *testing.T) {
 
 // Every source that the lab serves is of a kind that there is, and has a row.
 func TestTrustMatrixComplete(t *testing.T) {
-	m := newMatrixRow(t, "who", false)
+	m := newMatrixRow(t, "who", false, false)
 	offers := m.server.Offers()
 	if len(offers) == 0 {
 		t.Fatal("the lab serves nothing")
 	}
-	kinds := map[string]bool{kindDirectory: true} // nobody serves that
+	kinds := map[string]bool{kindDirectory: true, kindRulesDirectory: true} // nobody serves those
 	for _, o := range offers {
 		kinds[o.Kind] = true
 		found := false

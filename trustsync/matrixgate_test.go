@@ -21,22 +21,23 @@ const (
 
 // matrixRow is one source and its server.
 type matrixRow struct {
-	t      *testing.T
-	domain *lists.Domain
-	keys   *lists.TLSKeys
-	server *lists.Server
-	offer  lists.Offer
-	config SourceConfig
-	faulty SourceConfig // the same, for an attempt that must fail
-	source Source
-	kids   []verify.KID // of the domain, of which the first is withdrawn, then of the rival
-	passes [][]byte     // of each kid, signed by nobody
-	judge  *verify.Verifier
-	says   []string // see matrixColumns
+	t         *testing.T
+	domain    *lists.Domain
+	keys      *lists.TLSKeys
+	server    *lists.Server
+	offer     lists.Offer
+	config    SourceConfig
+	faulty    SourceConfig // the same, for an attempt that must fail
+	source    Source
+	names     []string // of the domain's keys or rules, of which the first is withdrawn, then of the rival's
+	passes    [][]byte // of each key, signed by nobody; of a source of rules one that they let through
+	judge     *verify.Verifier
+	keySource []Named  // who vouches for that one pass
+	says      []string // see matrixColumns
 }
 
-func newMatrixRow(t *testing.T, name string, cscas bool) *matrixRow {
-	m := &matrixRow{t: t, judge: verify.New(verify.Policy{})}
+func newMatrixRow(t *testing.T, name string, cscas, bare bool) *matrixRow {
+	m := &matrixRow{t: t, judge: verify.New(verify.Policy{Arrival: "XX", RulesRequire: strings.HasSuffix(name, "-rules")})}
 	var err error
 	if m.domain, err = lists.NewDomain("XX", 3); err != nil {
 		t.Fatal(err)
@@ -60,15 +61,36 @@ func newMatrixRow(t *testing.T, name string, cscas bool) *matrixRow {
 	if m.offer.Name == "" {
 		t.Fatalf("the lab serves no %s", name)
 	}
+	if m.offer.Rules {
+		signer := newPassSigner(t, "XX")
+		m.passes = append(m.passes, signer.pass(t, vaccinated))
+		m.keySource = append(m.keySource, m.named(SourceConfig{Name: "keys", Kind: kindDirectory, Path: signer.directory}))
+	}
 	for _, d := range []*lists.Domain{m.domain, m.server.Rival()} {
-		for _, dsc := range d.DSCs {
-			m.kids = append(m.kids, kidOf(dsc.Raw))
+		for i, dsc := range d.DSCs {
+			if m.offer.Rules { // the first three are selected for that pass
+				m.names = append(m.names, ruleNamed(t, d.Rules[i]))
+				continue
+			}
+			m.names = append(m.names, kidOf(dsc.Raw).String())
 			m.passes = append(m.passes, unsignedPass(t, kidOf(dsc.Raw)))
 		}
 	}
 	m.config = matrixConfig(m.server, m.keys, m.domain, m.offer, cscas)
+	if bare {
+		m.config.Anchors = nil
+	}
 	m.source = m.named(m.config).Source
 	return m
+}
+
+// ruleNamed tells a rule from those of the same identifier in other domains.
+func ruleNamed(t *testing.T, r lists.Rule) string {
+	rule, err := verify.ParseRule(r.JSON)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return rule.Identifier + " " + rule.Describe("en")
 }
 
 // matrixConfig is what an operator writes to use an offer.
@@ -81,6 +103,9 @@ func matrixConfig(s *lists.Server, keys *lists.TLSKeys, d *lists.Domain, o lists
 	if o.Anchor != nil {
 		c.Anchors = o.Anchor(d)
 	}
+	if c.SignerName = o.Signer; o.Token != "" {
+		c.Header = map[string]string{"Authorization": "Bearer " + o.Token}
+	}
 	if cscas {
 		c.CSCAs = d.CSCA.PEM()
 	}
@@ -90,10 +115,10 @@ func matrixConfig(s *lists.Server, keys *lists.TLSKeys, d *lists.Domain, o lists
 	return c
 }
 
-// alone is the configuration of a gate that has one source.
+// alone is the configuration of a gate that has one source, beside one of keys if it is of rules.
 func (m *matrixRow) alone(c SourceConfig) Config {
 	m.t.Helper()
-	return Config{Sources: []Named{m.named(c)}, Lab: true}
+	return Config{Sources: append([]Named{m.named(c)}, m.keySource...), Lab: true}
 }
 
 func (m *matrixRow) named(c SourceConfig) Named {
@@ -152,21 +177,48 @@ func (m *matrixRow) fault(text string) {
 	}
 }
 
-// view is what the verifier thinks of each kid.
-func (g *matrixGate) view() map[verify.KID]verify.Reason {
+// view is what the verifier thinks of each key: BadSignature if a DSC with its kid is in force. Of rules it says the same of those that
+// are in force, and TrustStale of all if there are none that can be judged by.
+func (g *matrixGate) view() map[string]verify.Reason {
 	now, _ := g.clock.Moment()
-	v := map[verify.KID]verify.Reason{}
-	for i, kid := range g.m.kids {
-		v[kid] = g.m.judge.Verify(g.m.passes[i], g.Current(), now).Reason() // BadSignature: a DSC with this kid is in force
+	v := map[string]verify.Reason{}
+	if !g.m.offer.Rules {
+		for i, name := range g.m.names {
+			v[name] = g.m.judge.Verify(g.m.passes[i], g.Current(), now).Reason()
+		}
+		return v
+	}
+	verdict, explained := g.m.judge.Explain(g.m.passes[0], g.Current(), now, verify.Explain{})
+	for _, name := range g.m.names {
+		v[name] = verify.UnknownKID
+		if verdict.Reason() == verify.RulesUnavailable {
+			v[name] = verify.TrustStale
+		}
+	}
+	for _, one := range explained {
+		if name := one.Identifier + " " + one.Description; v[name] == verify.UnknownKID && one.Selected {
+			v[name] = verify.BadSignature
+		}
+	}
+	if reason := verdict.Reason(); reason != verify.Accepted && reason != verify.RulesUnavailable {
+		g.m.t.Errorf("the pass is %v", reason)
 	}
 	return v
 }
 
-// allAre says whether all DSCs that are given out now have that reason, and no other is known.
+// nothing says whether nothing of the source is in force.
+func (g *matrixGate) nothing() bool {
+	if g.m.offer.Rules {
+		return g.allAre(verify.TrustStale) && g.State().Rules == 0
+	}
+	return g.Current() == nil
+}
+
+// allAre says whether all DSCs, or rules, that are given out now have that reason, and no other is known.
 func (g *matrixGate) allAre(r verify.Reason) bool {
 	v := g.view()
-	for i, kid := range g.m.kids {
-		if got := v[kid]; i == 1 || i == 2 {
+	for i, name := range g.m.names {
+		if got := v[name]; i == 1 || i == 2 {
 			if got != r {
 				return false
 			}
@@ -225,7 +277,7 @@ func (m *matrixRow) fromEmpty(c SourceConfig, fault string) outcome {
 	g := m.gate(c)
 	failed := g.ask(fault)
 	switch {
-	case failed != "" && g.Current() == nil:
+	case failed != "" && g.nothing():
 		return refused
 	case failed == "" && g.allAre(verify.TrustStale):
 		return stale
@@ -260,14 +312,18 @@ func (m *matrixRow) after(fault string) outcome {
 // withdrawal takes a key away, for good.
 func (m *matrixRow) withdrawal() outcome {
 	g := m.gate(m.config)
-	if failed := g.ask("good"); failed != "" || g.view()[m.kids[0]] != verify.BadSignature {
+	if failed := g.ask("good"); failed != "" || g.view()[m.names[0]] != verify.BadSignature {
 		m.t.Fatalf("a good list: %s, %v", failed, g.view())
 	}
-	if err := m.server.Withdraw(m.kids[0][:], true); err != nil {
+	err := m.server.Withdraw(certKID(m.domain.DSCs[0].Raw), true)
+	if err == nil {
+		err = m.server.WithdrawRule(m.domain.Rules[0].Identifier, true)
+	}
+	if err != nil {
 		m.t.Fatal(err)
 	}
 	failed := g.ask("good")
-	switch reason := g.view()[m.kids[0]]; {
+	switch reason := g.view()[m.names[0]]; {
 	case failed != "" || !g.allAre(verify.BadSignature):
 		return outcome("failed: " + failed)
 	case reason == verify.UnknownKID:

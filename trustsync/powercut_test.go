@@ -53,7 +53,11 @@ func cutScenario(t *testing.T, d *cutDisk) (points []cutPoint) {
 		}
 	}
 	stored := func(floor, from, to int) Stored {
-		return Stored{Kind: "lab", Confirmed: at(floor), Floor: at(floor), Holding: Holding{Signed: at(floor), Signers: signers[from:to]}}
+		h := Holding{Signed: at(floor), Signers: signers[from:to]}
+		if floor%2 == 0 { // the others are written in format 1
+			h.Rules, h.ValueSets = storeRules(to), storeSets(from)
+		}
+		return Stored{Kind: "lab", Confirmed: at(floor), Floor: at(floor), Holding: h}
 	}
 	save(map[string]Stored{"a": stored(10, 0, 1)})
 	save(map[string]Stored{"a": stored(20, 0, 2), "b": stored(5, 2, 3)})
@@ -161,7 +165,9 @@ func sameSources(want, got *Generation) error {
 			bytes.Equal(s.Holding.Cursor, w.Holding.Cursor) && slices.Equal(s.Holding.Withdrawn, w.Holding.Withdrawn) &&
 			slices.EqualFunc(s.Holding.Signers, w.Holding.Signers, func(a, b Signer) bool {
 				return sameDSC(a.DSC, b.DSC) && bytes.Equal(a.SPKI, b.SPKI) && a.Lab == b.Lab
-			})
+			}) &&
+			slices.EqualFunc(s.Holding.Rules, w.Holding.Rules, bytes.Equal) &&
+			slices.EqualFunc(s.Holding.ValueSets, w.Holding.ValueSets, func(a, b ValueSet) bool { return a.ID == b.ID && bytes.Equal(a.JSON, b.JSON) })
 		if !same {
 			return fmt.Errorf("generation %d: source %q is not as it was saved", got.Number, name)
 		}

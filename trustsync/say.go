@@ -7,7 +7,7 @@ import (
 	"unicode"
 )
 
-// maxNamed is how many skipped certificates the log names at once.
+// maxNamed is how many skipped certificates or rules the log names at once.
 const maxNamed = 100
 
 // said is what the log said last of a source, so that it is not said again.
@@ -15,7 +15,10 @@ type said struct{ outcome, skipped [sha256.Size]byte }
 
 // say logs how an attempt went, unless the one before went just so.
 func (s *Syncer) say(k *kept, report Report, err error) {
-	log := s.log.With("source", k.state.Name)
+	log, what := s.log.With("source", k.state.Name), "certificate"
+	if k.rules {
+		what = "rule"
+	}
 	list := sha256.New()
 	for _, skipped := range report.Skipped {
 		io.WriteString(list, skipped.Name+"\x00"+skipped.Err.Error()+"\x00")
@@ -24,10 +27,10 @@ func (s *Syncer) say(k *kept, report Report, err error) {
 	if !k.state.Unchanged && skipped != k.said.skipped && (err == nil || len(report.Skipped) > 0) { // a source that failed says nothing of them
 		k.said.skipped = skipped
 		for _, one := range report.Skipped[:min(len(report.Skipped), maxNamed)] {
-			log.Warn("certificate skipped", "name", printable(one.Name), "reason", one.Err)
+			log.Warn(what+" skipped", "name", printable(one.Name), "reason", one.Err)
 		}
 		if more := len(report.Skipped) - maxNamed; more > 0 {
-			log.Warn("more certificates skipped", "count", more)
+			log.Warn("more "+what+"s skipped", "count", more)
 		}
 	}
 
@@ -36,12 +39,15 @@ func (s *Syncer) say(k *kept, report Report, err error) {
 		text = err.Error()
 	}
 	outcome := sha256.Sum256(append(k.said.skipped[:], text...))
-	if outcome == k.said.outcome && (err != nil || k.state.Added+k.state.Removed == 0 || k.state.Unchanged) {
+	if outcome == k.said.outcome && (err != nil || k.state.Added+k.state.Removed+k.state.Changed == 0 || k.state.Unchanged) {
 		return
 	}
 	k.said.outcome = outcome
 	switch {
 	case err == nil:
+		if k.rules {
+			log = log.With("changed", k.state.Changed)
+		}
 		log.Info("trust data loaded", "loaded", report.Loaded, "added", k.state.Added, "removed", k.state.Removed,
 			"skipped", len(report.Skipped), "duplicates", report.Duplicates)
 	case k.has:

@@ -6,8 +6,8 @@ import (
 	"gatescan/verify"
 )
 
-// publishLocked makes one snapshot of all holdings and puts it into force. Nothing is published before anything was
-// ever loaded.
+// publishLocked makes one snapshot of all holdings, keys and rules together, and puts it into force. Nothing is published before
+// any key was ever loaded.
 func (s *Syncer) publishLocked() {
 	loaded := false
 	type identity struct {
@@ -26,7 +26,7 @@ func (s *Syncer) publishLocked() {
 	var dscs []verify.DSC
 	for _, source := range s.config.Sources {
 		k := s.kept[source.Name]
-		if !k.has {
+		if !k.has || source.Traits().Rules { // rules vouch for no key
 			continue
 		}
 		loaded = true
@@ -50,8 +50,9 @@ func (s *Syncer) publishLocked() {
 			dscs = append(dscs, d)
 		}
 	}
+	rules := s.rulebookLocked()
 	if loaded {
-		s.current.Store(verify.NewTrust(dscs, barred...))
+		s.current.Store(verify.NewTrust(dscs, barred...).WithRules(rules))
 	} else {
 		s.current.Store(nil)
 	}

@@ -54,9 +54,25 @@ type Holding struct {
 	Signers   []Signer
 	Withdrawn []verify.KID // withdrawn expressly: nobody may vouch for these any more
 
+	Rules     [][]byte   // in JSON, each byte for byte as it was authenticated; a source of rules holds no keys
+	ValueSets []ValueSet // that they refer to
+
 	Signed  time.Time // when it was signed, zero if nothing that is signed says so
 	Expires time.Time // its signed end, zero if it has none
 	Cursor  []byte    // what the source wants to be reminded of (an ETag, a resume token); at most maxCursor bytes
+}
+
+// empty says whether a holding vouches for nothing.
+func (h *Holding) empty() bool {
+	return len(h.Signers) == 0 && len(h.Rules) == 0 && len(h.ValueSets) == 0
+}
+
+// serves says whether a holding has what a source of this kind gives.
+func (h *Holding) serves(t Traits) bool {
+	if t.Rules {
+		return len(h.Rules) > 0 || len(h.ValueSets) > 0
+	}
+	return len(h.Signers) > 0
 }
 
 // maxListSize bounds an answer of a source, in bytes. The largest published so far, all participants of the WHO network, has 2 MB.
@@ -78,7 +94,8 @@ type Traits struct {
 	Signs    string // what is signed, and by whom
 	Age      Age    // what its age is counted from
 	Rollback bool   // an older list can be told from a newer one
-	Absence  string // what it means that a key is gone
+	Absence  string // what it means that a key, or a rule, is gone
+	Rules    bool   // it gives rules and value sets and no keys; otherwise keys and no rules
 }
 
 // Age is what the age of a holding is counted from.
@@ -112,12 +129,12 @@ var (
 
 // Report is what a source found.
 type Report struct {
-	Loaded     int       // signers that can be used
-	Duplicates int       // certificates that were there once more
+	Loaded     int       // signers, or rules, that can be used
+	Duplicates int       // certificates, or rules, that were there once more
 	Skipped    []Skipped // what cannot be used
 }
 
-// Skipped is a file, or a certificate in it, that cannot be used.
+// Skipped is a file, or a certificate or rule in it, that cannot be used.
 type Skipped struct {
 	Name string // of the file, as the file system has it, or of the entry, as the list has it: it may hold any byte
 	Err  error
@@ -128,12 +145,13 @@ type SourceConfig struct {
 	Name string // unique among the sources
 	Kind string // a word of Kinds
 
-	Path    string   // of a directory or a file, for kind directory
+	Path    string   // of a directory or a file, for kinds directory and rules_directory
 	URLs    []string // mirrors of one another, in the order in which they are tried
 	Anchors []byte   // PEM: the public keys or certificates that what is fetched must be signed by
 	CSCAs   []byte   // PEM: the authorities that DSCs must chain to, for sources that do not bring their own
 
-	SignerName string // the common name that the signer must have, for kinds netherlands and eu_archive under an authority; empty for any
+	// The common name that the signer must have, for kinds netherlands, eu_archive and switzerland_rules under an authority; empty for any.
+	SignerName string
 
 	Interval time.Duration // between attempts; DefaultInterval if zero
 	MaxAge   time.Duration // how old a holding may become; DefaultMaxAge if zero; never too old if negative
@@ -143,6 +161,7 @@ type SourceConfig struct {
 	Domain, Usage string   // of the WHO network, by default DCC and DSC
 	Participants  []string // ISO 3166-1 alpha-3 of the WHO network; empty for all that are real
 	Lab           bool     // also participants of the WHO network that exist for tests
+	Countries     []string // ISO 3166-1 alpha-2, whose acceptance rules are wanted of kinds eu_rules and germany_rules; empty for all
 }
 
 // kinds has what makes a source of each kind.
@@ -157,6 +176,12 @@ var kinds = map[string]func(SourceConfig) (Source, error){
 	"italy":         newItaly,
 	kindEUArchive:   newEUArchive,
 	kindGateway:     newGateway,
+
+	kindEURules:          newEURules,
+	kindGermanyRules:     newGermanyRules,
+	kindAustriaRules:     newAustriaRules,
+	kindSwitzerlandRules: newSwitzerlandRules,
+	kindRulesDirectory:   newRulesDirectory,
 }
 
 // Kinds are the words for the kinds of sources.
@@ -190,6 +215,9 @@ func (c *SourceConfig) identity() (id [sha256.Size]byte) {
 	}
 	part(c.Anchors)
 	part(c.CSCAs)
+	if len(c.Countries) > 0 { // of the former kinds none has any, and their identity stays
+		part([]byte(strings.Join(c.Countries, ",")))
+	}
 	if len(c.Anchors) == 0 {
 		part([]byte(strings.Join(c.URLs, "\n")))
 		part(c.CA)

@@ -2,7 +2,6 @@ package trustsync
 
 import (
 	"context"
-	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -12,11 +11,7 @@ import (
 
 const kindAustria = "austria"
 
-// The two documents, beneath a mirror's URL.
 const (
-	austriaList      = "trustlist"
-	austriaSignature = "trustlistsig"
-
 	maxAustriaSignature = 64 << 10 // bytes; a genuine one has 200
 	austriaLeeway       = 300 * time.Second
 )
@@ -75,34 +70,19 @@ var errListsDiffer = fmt.Errorf("%w: the list is not the one that was signed", E
 
 // fetch asks one mirror for both documents. The list itself is left out if the signature is the one that it gave last.
 func (s *austria) fetch(ctx context.Context, mirror *client, now Moment) (holding *Holding, report Report, err error) {
-	var sig austriaSigned
-	err = mirror.get(ctx, now, request{path: austriaSignature, limit: maxAustriaSignature}, func(r *response) (err error) {
-		if err = onlyOK(r); err != nil {
-			return err
-		}
-		if sig, err = openAustriaSignature(r.body, s.anchors); err != nil {
-			return err
-		}
-		if err = checkWindow(now, sig.from, sig.until, austriaLeeway); err != nil {
-			return err
-		}
-		if sig.sameAs(now.Last) {
-			return errUnchanged
-		}
-		return nil
-	})
+	sig, err := s.askSignature(ctx, mirror, now, austriaTrustList)
 	if err != nil {
 		return nil, Report{}, err
 	}
-	err = mirror.get(ctx, now, request{path: austriaList, limit: maxListSize}, func(r *response) (err error) {
-		if err = onlyOK(r); err != nil {
-			return err
-		}
-		if sha256.Sum256(r.body) != sig.hash {
-			return errListsDiffer
-		}
+	if sig.sameAs(now.Last) {
+		return nil, Report{}, errUnchanged
+	}
+	if err := checkWindow(now, sig.from, sig.until, austriaLeeway); err != nil {
+		return nil, Report{}, err
+	}
+	err = s.askDocument(ctx, mirror, now, austriaTrustList, sig, func(body []byte) (err error) {
 		var signers []Signer
-		if signers, report, err = parseAustria(r.body); err != nil {
+		if signers, report, err = parseAustria(body); err != nil {
 			return err
 		}
 		holding = &Holding{Signers: signers, Signed: sig.from, Expires: sig.until, Cursor: sig.cursor()}

@@ -15,13 +15,6 @@ import (
 	"github.com/veraison/go-cose"
 )
 
-// austriaVersion is a private label of the signature's protected header; it says which form the list has, and that it is a list: rules
-// and value sets are signed by the same key, under other labels.
-const (
-	austriaVersion     = int64(42)
-	austriaListVersion = int64(2)
-)
-
 // austriaCBOR reads what the publisher's library writes, of indefinite length. A document that is nested deeper or
 // longer than these lists is refused before anything is allocated for it.
 var austriaCBOR = func() cbor.DecMode {
@@ -45,10 +38,10 @@ type austriaSigned struct {
 	hash        [sha256.Size]byte // of the list
 }
 
-// openAustriaSignature reads a COSE_Sign1 over a CWT {5: nbf, 4: exp, 2: SHA-256 of the list}. The kid in its header must be that of an
+// openAustriaSignature reads a COSE_Sign1 over a CWT {5: nbf, 4: exp, 2: SHA-256 of the document} of that form. The kid in its header must be that of an
 // anchor that is a certificate, which then must have signed it; an anchor that is a bare key has none, so it is tried
 // whatever the kid. Dates of anchors are not judged: they are pinned.
-func openAustriaSignature(data []byte, a anchors) (austriaSigned, error) {
+func openAustriaSignature(data []byte, form austriaForm, a anchors) (austriaSigned, error) {
 	if len(data) > maxAustriaSignature {
 		return austriaSigned{}, fmt.Errorf("%w: signature of %d bytes", ErrTooLarge, len(data))
 	}
@@ -59,8 +52,8 @@ func openAustriaSignature(data []byte, a anchors) (austriaSigned, error) {
 	if err := verifyAustria(&message, a); err != nil {
 		return austriaSigned{}, fmt.Errorf("%w: %w", ErrNotAuthentic, err)
 	}
-	if version, ok := message.Headers.Protected[austriaVersion].(int64); !ok || version != austriaListVersion {
-		return austriaSigned{}, fmt.Errorf("%w: not the signature of a list, or of another version than %d", ErrNotAuthentic, austriaListVersion)
+	if version, ok := message.Headers.Protected[form.label].(int64); !ok || version != form.version {
+		return austriaSigned{}, fmt.Errorf("%w: not the signature of %s, or of another version than %d", ErrNotAuthentic, form.document, form.version)
 	}
 	var claims struct {
 		From    *int64 `cbor:"5,keyasint"`

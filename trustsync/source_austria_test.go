@@ -31,7 +31,7 @@ func austriaBuilt(t testing.TB, n int) (d *lists.Domain, list, signature []byte)
 
 // openAustria is what a source does with both documents, without asking for them.
 func openAustria(list, signature []byte, a anchors) (from, until time.Time, err error) {
-	sig, err := openAustriaSignature(signature, a)
+	sig, err := openAustriaSignature(signature, austriaTrustList, a)
 	if err != nil {
 		return time.Time{}, time.Time{}, err
 	}

@@ -33,7 +33,7 @@ func TestSwedenOfTheSpecification(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	j, err := splitSweden(body)
+	j, err := splitJWS(body)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -385,7 +385,7 @@ func FuzzSweden(f *testing.F) {
 		f.Fatal(err)
 	}
 	for _, body := range [][]byte{built, example} {
-		j, err := splitSweden(body)
+		j, err := splitJWS(body)
 		if err != nil {
 			f.Fatal(err)
 		}

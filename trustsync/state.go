@@ -1,13 +1,22 @@
 package trustsync
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // State is what is known about all attempts.
 type State struct {
-	Generation uint64        `json:"generation"`       // in the store; 0 for none
-	DSCs       int           `json:"dscs"`             // in the snapshot in force
-	Faults     []string      `json:"faults,omitempty"` // of the store, the last ones
-	Sources    []SourceState `json:"sources"`          // in the order of the configuration
+	Generation uint64   `json:"generation"`       // in the store; 0 for none
+	DSCs       int      `json:"dscs"`             // in the snapshot in force
+	Faults     []string `json:"faults,omitempty"` // of the store, the last ones
+
+	Rules           int       `json:"rules"`      // in the snapshot in force, or waiting for a key
+	ValueSets       int       `json:"value_sets"` // that they refer to
+	RulesFreshUntil time.Time `json:"rules_fresh_until,omitzero"`
+	RuleFaults      []string  `json:"rule_faults,omitempty"` // what cannot be used as it is, the first of them
+
+	Sources []SourceState `json:"sources"` // in the order of the configuration
 }
 
 // SourceState is what is known about one source.
@@ -37,6 +46,11 @@ type SourceState struct {
 	Duplicates int      `json:"duplicates"`
 	Skipped    int      `json:"skipped"`           // of the last answer
 	Reasons    []Unused `json:"reasons,omitempty"` // of the first of them
+
+	Rules     int      `json:"rules,omitempty"`      // it gives
+	ValueSets int      `json:"value_sets,omitempty"` // it gives
+	Changed   int      `json:"changed,omitempty"`    // rules and value sets, by the last attempt; those that came and went are in Added and Removed
+	Changes   []string `json:"changes,omitempty"`    // names the first of all of them
 }
 
 // Unused is something that was skipped, and why.
@@ -52,13 +66,18 @@ const maxReasons = 100
 func (s *Syncer) State() State {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	st := State{Generation: s.generation, DSCs: s.Current().Len(), Faults: append([]string(nil), s.faults...)}
+	st := State{
+		Generation: s.generation, DSCs: s.Current().Len(), Faults: slices.Clone(s.faults),
+		Rules: s.book.rules.Len(), ValueSets: s.book.sets, RulesFreshUntil: s.rulesUntil,
+		RuleFaults: slices.Clone(s.book.faults[:min(len(s.book.faults), maxReasons)]),
+	}
 	for _, source := range s.config.Sources {
 		k := s.kept[source.Name]
 		one := k.state
 		if k.has {
 			one.Confirmed, one.Signed, one.Expires = k.Confirmed, k.Holding.Signed, k.Holding.Expires
 			one.Signers, one.Withdrawn = len(k.Holding.Signers), len(k.Holding.Withdrawn)
+			one.Rules, one.ValueSets = len(k.Holding.Rules), len(k.Holding.ValueSets)
 		}
 		st.Sources = append(st.Sources, one)
 	}
@@ -105,6 +124,7 @@ func (s *Syncer) finishLocked(k *kept, got *Holding, report Report, unchanged bo
 				before = k.Holding.Signers
 			}
 			st.Added, st.Removed = diff(before, got.Signers)
+			st.Changed, st.Changes = 0, nil
 		}
 	}
 }

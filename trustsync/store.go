@@ -272,7 +272,7 @@ func (s *Store) prune(before contents) {
 		name := generationName(number)
 		data, err := readBounded(s.disk, name, maxGenerationSize)
 		if err == nil {
-			_, err = unseal(generationMagic, data)
+			_, _, err = unseal(generationMagic, generationFormat, data)
 		}
 		if err != nil {
 			continue

@@ -42,7 +42,7 @@ type floorForm struct {
 
 // onlyFloor says whether nothing but a floor is left of a source.
 func (s Stored) onlyFloor() bool {
-	return s.Confirmed.IsZero() && len(s.Holding.Signers) == 0 && len(s.Holding.Withdrawn) == 0
+	return s.Confirmed.IsZero() && s.Holding.empty() && len(s.Holding.Withdrawn) == 0
 }
 
 // with is the higher of both, source by source. Whoever forgot later is right.
@@ -128,12 +128,12 @@ func (f *floors) encode() ([]byte, error) {
 	for name, one := range f.of {
 		form.Of[name] = floorForm{At: stampOf(one.at), Seen: one.seen, Forgotten: one.forgotten}
 	}
-	return seal(floorsMagic, form)
+	return seal(floorsMagic, floorsFormat, form)
 }
 
 func decodeFloors(file []byte) (floors, error) {
 	f := floors{of: map[string]floor{}}
-	payload, err := unseal(floorsMagic, file)
+	payload, _, err := unseal(floorsMagic, floorsFormat, file)
 	if err != nil {
 		return f, err
 	}

@@ -68,6 +68,9 @@ func TestStoreKill(t *testing.T) {
 			t.Fatalf("round %d: generation %d is in force, %d was acknowledged", round, g.Number, last)
 		}
 		s := g.Sources["a"]
+		if rules := s.Holding.Rules; len(rules) != 2 || string(rules[1]) != killedRule(g.Number) {
+			t.Fatalf("round %d: generation %d has the rules %q", round, g.Number, rules)
+		}
 		if len(s.Holding.Signers) != 50 || !s.Confirmed.Equal(killedTime(g.Number)) || s.Floor.Before(s.Confirmed) {
 			t.Fatalf("round %d: generation %d has %d signers, confirmed %v, floor %v", round, g.Number, len(s.Holding.Signers), s.Confirmed, s.Floor)
 		}
@@ -77,6 +80,9 @@ func TestStoreKill(t *testing.T) {
 	}
 	t.Logf("killed %d times, %d generations were acknowledged", rounds, acknowledgements)
 }
+
+// killedRule belongs to the generation of that number.
+func killedRule(number uint64) string { return fmt.Sprintf(`{"Identifier":"GR-XX-%d"}`, number) }
 
 // killedTime belongs to the generation of that number.
 func killedTime(number uint64) time.Time { return time.Unix(int64(number), 0) }
@@ -101,7 +107,9 @@ func saveUntilKilled(t *testing.T, dir string) {
 		number = max(number, s.floors.last) + 1
 		s.mu.Unlock()
 		at := killedTime(number)
-		g := &Generation{Sources: map[string]Stored{"a": {Confirmed: at, Floor: at, Holding: Holding{Signers: signers}}}}
+		g := &Generation{Sources: map[string]Stored{"a": {Confirmed: at, Floor: at, Holding: Holding{
+			Signers: signers, Rules: append(storeRules(1), []byte(killedRule(number))),
+		}}}}
 		if err := s.Save(g); err != nil {
 			t.Fatal(err)
 		}

@@ -77,7 +77,7 @@ func readOnce(d disk) (f found, moved bool, err error) {
 			continue
 		}
 		if err == nil && f.generation != nil {
-			_, err = unseal(generationMagic, data)
+			_, _, err = unseal(generationMagic, generationFormat, data)
 		} else if err == nil {
 			err = f.take(data, number)
 		}

@@ -43,8 +43,25 @@ func storeGeneration(t testing.TB, name string, floor int) *Generation {
 		Holding: Holding{
 			Signers: storeSigners(t, 1), Withdrawn: []verify.KID{{1, 2, 3, 4, 5, 6, 7, 8}, {8}},
 			Signed: storeTime(floor), Expires: storeTime(floor + 24), Cursor: []byte("\"etag\""),
+			Rules: storeRules(2), ValueSets: storeSets(1),
 		},
 	}}}
+}
+
+// storeRules are n rules, as far as a store looks at them.
+func storeRules(n int) (rules [][]byte) {
+	for i := range n {
+		rules = append(rules, fmt.Appendf(nil, `{"Identifier":"GR-XX-%04d", "Logic":true}`, i))
+	}
+	return rules
+}
+
+// storeSets are n value sets, as far as a store looks at them.
+func storeSets(n int) (sets []ValueSet) {
+	for i := range n {
+		sets = append(sets, ValueSet{fmt.Sprintf("set-%d", i), fmt.Appendf(nil, `["a", "%d"]`, i)})
+	}
+	return sets
 }
 
 func storeOpen(t testing.TB, dir string) *Store {
@@ -244,7 +261,7 @@ func TestStoreNewerFormat(t *testing.T) {
 	s := storeOpen(t, dir)
 	storeSave(t, s, storeGeneration(t, "a", 1))
 	name := generationName(2)
-	newer := storeFile("gatescan generation\nformat 2\nnobody knows")
+	newer := storeFile("gatescan generation\nformat 3\nnobody knows")
 	if err := os.WriteFile(filepath.Join(dir, name), newer, 0o600); err != nil {
 		t.Fatal(err)
 	}

@@ -116,6 +116,8 @@ type Syncer struct {
 	generation uint64           // of what is in the store
 	saved      time.Time        // when it was last written
 	faults     []string         // of the store
+	book       rulebook         // the rules in force
+	rulesUntil time.Time        // when they are too old; zero for never
 	restart    chan struct{}    // closed when the sources are others
 	wakes      map[string]chan struct{}
 }
@@ -124,6 +126,7 @@ type Syncer struct {
 type kept struct {
 	Stored
 	has   bool // there is a holding, under the identity configured now
+	rules bool // it is of rules
 	state SourceState
 	said  said
 }
@@ -197,7 +200,8 @@ func (s *Syncer) setLocked(c Config) {
 			// What others signed is not vouched for any more. The floor stays: a new key is no reason to go backwards.
 			*k = kept{Stored: Stored{Kind: source.Traits().Kind, Identity: source.Identity, Floor: k.Floor}}
 		}
-		k.has = len(k.Holding.Signers) > 0
+		k.rules = source.Traits().Rules
+		k.has = k.Holding.serves(source.Traits())
 		k.state.Name, k.state.Kind = source.Name, k.Kind
 	}
 	if s.restart != nil {

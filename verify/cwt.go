@@ -27,6 +27,7 @@ type claims struct {
 	notBefore int64       // 0 if absent
 	hcert     cbor.Cursor // at the value of claim -260
 	hasHCERT  bool
+	dcc       cbor.Cursor // at the DCC; findEntry puts it there
 }
 
 // parseClaims reads the payload of a COSE_Sign1 whose signature holds. Everything in it must be well-formed, also

@@ -33,6 +33,7 @@ func (cl *claims) findEntry() (kind Kind, refused Reason) {
 	if !ok {
 		return NoKind, BadDCC
 	}
+	cl.dcc = dcc
 	members, ok := dcc.Map()
 	if !ok {
 		return NoKind, BadDCC
@@ -82,4 +83,62 @@ func kindOf(name []byte) Kind {
 		}
 	}
 	return NoKind
+}
+
+// member finds a member of a map.
+func member(c cbor.Cursor, name string) (value cbor.Cursor, ok bool) {
+	members, ok := c.Map()
+	for ok && c.Next(&members) {
+		key, isText := c.Text()
+		if isText && string(key) == name {
+			return c, true
+		}
+		ok = (isText || c.Skip()) && c.Skip()
+	}
+	return c, false
+}
+
+// textMember finds a member of a map that is a text. It is empty if there is none.
+func textMember(c cbor.Cursor, name string) []byte {
+	value, ok := member(c, name)
+	if !ok {
+		return nil
+	}
+	text, _ := value.Text()
+	return trimSpaces(text)
+}
+
+// entry finds the one entry of a payload in which there is one.
+func (cl *claims) entry(kind Kind) (entry cbor.Cursor, ok bool) {
+	group, ok := member(cl.dcc, kind.String())
+	if !ok {
+		return entry, false
+	}
+	array, ok := group.Array()
+	return group, ok && group.Next(&array)
+}
+
+// schema reads which schema the payload says it follows.
+func (cl *claims) schema() (s schema) {
+	ver, ok := member(cl.dcc, "ver")
+	if !ok || ver.Null() {
+		return schema{absent: true}
+	}
+	text, _ := ver.Text()
+	s.version, s.readable = parseVersion(trimSpaces(text))
+	return s
+}
+
+// countryOfIssue is that of the DSC, else that which the issuer claim names, else the one in the entry; zero if none of
+// them is a country.
+func (cl *claims) countryOfIssue(dsc string, kind Kind) country {
+	if c, ok := countryOf(dsc); ok {
+		return c
+	}
+	if c, ok := countryOf(cl.issuer); ok {
+		return c
+	}
+	entry, _ := cl.entry(kind)
+	c, _ := countryOf(textMember(entry, "co"))
+	return c
 }

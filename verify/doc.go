@@ -18,10 +18,34 @@
 //	dcc.go          exactly one entry            schema 1.3.3, DESIGN   bad_dcc not_one_entry
 //	policy.go       what the operator admits                            kind_not_allowed
 //	kind.go         what the DSC may sign        SPEC A.4               key_usage
+//	judgement.go    what rules say               certlogic              rules_unavailable rule_failed rule_open
+//
+// What rules need:
+//
+//	rule.go         a rule as the gateway has it dgc-gateway, Validation Rules
+//	valueset.go     codes that rules look into   eu-dcc-valuesets
+//	version.go      versions of rules, schemas   semver.org 2.0.0
+//	rules.go        compiled, by country and kind
+//	selection.go    which of them apply          eu-dcc-business-rules, dgca-verifier-app
+//	certlogic       how one is evaluated         CertLogic 1.3.3
+//	explain.go      what became of each, for people who ask
+//	holder.go       two passes of one person
 //
 // SPEC is the electronic health certificate specification 1.0.8, from which Annex I of Decision (EU) 2021/1073 was
 // made. Nothing behind the signature is interpreted before the signature holds. Every DSC that has the kid is tried;
 // if none accepts, the one that got furthest speaks.
+//
+// # Rules
+//
+// Acceptance rules are those of the country of arrival, which the policy names; invalidation rules are those of the
+// country of issue: the DSC's, else the issuer claim's, else the entry's. Of these apply those for every kind or for
+// that of the pass, in force at the moment (its first instant included, its last not), of the region asked for, and of
+// each Identifier the newest version that is left. True is good for both types. A rule for another engine, or for a
+// schema that the payload does not follow, is open; so is one that does not compile. It is never left out, nor is an
+// older version taken in its place.
+//
+// Rules find in external.exp and external.iat times to the second, in external.issuerCountryCode the country of issue in
+// capital letters. The EU's Android app has dates and small letters there, the Corona-Warn-App what we have.
 //
 // A Verdict that accepts can only come from Verifier.Verify. The zero Verdict, the zero Reason, the zero PublicKey
 // and a nil Trust all refuse.

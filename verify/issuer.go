@@ -20,13 +20,7 @@ func mayIssue(country string, issuer []byte, more []IssuedUnder) bool {
 	if len(issuer) == 0 {
 		return true
 	}
-	for len(issuer) > 0 && issuer[0] == ' ' {
-		issuer = issuer[1:]
-	}
-	for len(issuer) > 0 && issuer[len(issuer)-1] == ' ' {
-		issuer = issuer[:len(issuer)-1]
-	}
-	if len(issuer) != 2 {
+	if issuer = trimSpaces(issuer); len(issuer) != 2 {
 		return false
 	}
 	pair := IssuedUnder{[2]byte{capital(issuer[0]), capital(issuer[1])}, [2]byte{country[0], country[1]}}
@@ -44,11 +38,4 @@ func mayIssue(country string, issuer []byte, more []IssuedUnder) bool {
 		}
 	}
 	return false
-}
-
-func capital(b byte) byte {
-	if 'a' <= b && b <= 'z' {
-		b -= 'a' - 'A'
-	}
-	return b
 }

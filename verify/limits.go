@@ -15,6 +15,6 @@ const (
 	// maxCWT bounds what a text inflates to, in bytes: more than nine times the largest pass ever seen (870 bytes).
 	maxCWT = 8 << 10
 	// maxJoined bounds the strings of indefinite length that are put together, in bytes: once as part of the COSE
-	// message, once as part of its payload.
-	maxJoined = 2 * maxCWT
+	// message, once as part of its payload, once for the rules that read it.
+	maxJoined = 3 * maxCWT
 )

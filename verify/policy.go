@@ -1,6 +1,7 @@
 package verify
 
-// Policy is what an operator may decide about passes. The zero Policy admits every kind and tolerates nothing.
+// Policy is what an operator may decide about passes. The zero Policy admits every kind, tolerates nothing and
+// asks for no rules.
 type Policy struct {
 	Kinds    Usage     // kinds that are admitted; zero admits all
 	Tolerate Tolerance // deviations from the specification that are let through, and counted
@@ -9,7 +10,31 @@ type Policy struct {
 	// passes break this, so it is off by default; Issuers names exceptions beyond those that mayIssue knows.
 	IssuerMatches bool
 	Issuers       []IssuedUnder
+
+	// Arrival is the country whose acceptance rules are judged by, ISO 3166-1 alpha-2; without one there are none.
+	// Something else than a country refuses everybody, with RulesUnavailable. The invalidation rules are always those
+	// of the country of issue.
+	Arrival string
+	// Region selects the acceptance rules of one region of Arrival, and those alone, as the apps of the EU do; without
+	// one it is the rules that name none. Case and white space around it do not count.
+	Region string
+	// RulesRequire refuses with RulesUnavailable if no rule of the country of arrival applies.
+	RulesRequire bool
+	// Rules are judged by besides those of the snapshot and in the same way: what the operator demands, or rules that
+	// are built in. They bring value sets of their own. May be nil.
+	Rules *Rules
+
+	// Parts is what the passes of one person must meet, each of them by one pass: a pass meets a part if acceptance rules
+	// of it apply, and none fails or is open. One that meets no part is refused as its first part has it. One that meets
+	// some is accepted, and Verdict.Parts says which: it is for the caller to wait for the others. MaxParts at the most.
+	Parts []*Rules
+
+	// Holder asks for Verdict.Holder, so that two passes can be told to be of the same person.
+	Holder bool
 }
+
+// MaxParts bounds Policy.Parts. A policy with more refuses everybody.
+const MaxParts = 8
 
 // IssuedUnder says that passes which name Issuer are signed by DSCs of Country. Both are two capital letters.
 type IssuedUnder struct{ Issuer, Country [2]byte }

@@ -72,6 +72,8 @@ const (
 	ClockUntrusted
 	// Repeated: the same pass again within the configured time.
 	Repeated
+	// SecondPass: good, but another pass of the same person is wanted besides (Policy.Parts).
+	SecondPass
 	// GateClosed: the gate is closed or under maintenance.
 	GateClosed
 	// GateBusy: the gate is still busy with somebody else.
@@ -117,6 +119,7 @@ var reasonText = [numReasons]string{
 	RuleOpen:              "rule_open",
 	ClockUntrusted:        "clock_untrusted",
 	Repeated:              "repeated",
+	SecondPass:            "second_pass",
 	GateClosed:            "gate_closed",
 	GateBusy:              "gate_busy",
 	Accepted:              "accepted",

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/ecdsa"
 	"crypto/rand"
+	"encoding/json"
 	"math"
 	"strings"
 	"testing"
@@ -34,6 +35,14 @@ func probes(t testing.TB, l *lab) []probe {
 	entry := m{}
 	good := l.mint(t, sketch{})
 	other := newLab(t)
+	const twoDoses = `{"===":[{"var":"payload.v.0.dn"},2]}`
+	rule := func(identifier, country, logic string) []byte {
+		return ruleText(t, map[string]any{"Identifier": identifier, "Country": country, "Logic": json.RawMessage(logic)})
+	}
+	ruled := func(texts ...[]byte) func(l *lab) *Trust {
+		rules := ruleSet(t, nil, texts...)
+		return func(l *lab) *Trust { return l.trust().WithRules(rules) }
+	}
 	with := func(change func(d *DSC)) func(l *lab) *Trust {
 		return func(l *lab) *Trust {
 			d := l.es
@@ -308,6 +317,26 @@ func probes(t testing.TB, l *lab) []probe {
 		{name: "kind not admitted", want: KindNotAllowed, policy: Policy{Kinds: SignsTest | SignsRecovery}},
 		{name: "usage for tests only", want: KeyUsage, trust: with(func(d *DSC) { d.Usage = SignsTest })},
 
+		{name: "rules required, none loaded", want: RulesUnavailable, policy: Policy{RulesRequire: true, Arrival: "YY"}},
+		{name: "rules not required, none loaded", want: Accepted, policy: Policy{Arrival: "YY"}},
+		{name: "rules required, none applies", want: RulesUnavailable, policy: Policy{RulesRequire: true, Arrival: "ZZ"}, trust: ruled(rule("GR-YY-0001", "YY", "true"))},
+		{name: "rules not required, none applies", want: Accepted, policy: Policy{Arrival: "ZZ"}, trust: ruled(rule("GR-YY-0001", "YY", "false"))},
+		{name: "rules required, no country of arrival", want: RulesUnavailable, policy: Policy{RulesRequire: true}, trust: ruled(rule("GR-YY-0001", "YY", "true"))},
+		{name: "country of arrival that is none", want: RulesUnavailable, policy: Policy{Arrival: "Y"}, trust: ruled(rule("GR-YY-0001", "YY", "true"))},
+		{name: "region that cannot be", want: RulesUnavailable, policy: Policy{Arrival: "YY", Region: "a region that is longer"}, trust: ruled(rule("GR-YY-0001", "YY", "true"))},
+		{name: "rule passes", want: Accepted, policy: Policy{RulesRequire: true, Arrival: "YY"}, trust: ruled(rule("GR-YY-0001", "YY", twoDoses))},
+		{
+			name: "rule fails", want: RuleFailed, policy: Policy{Arrival: "YY"}, trust: ruled(rule("GR-YY-0001", "YY", twoDoses)),
+			sketch: dcc(map[string]any{"ver": "1.3.0", "v": []any{map[string]any{"dn": 1}}}),
+		},
+		{name: "rule is open", want: RuleOpen, policy: Policy{Arrival: "YY"}, trust: ruled(rule("GR-YY-0001", "YY", `{"var":"payload.v.0.dn"}`))},
+		{name: "rule does not compile", want: RuleOpen, policy: Policy{Arrival: "YY"}, trust: ruled(rule("GR-YY-0001", "YY", `{"or":[true,true]}`))},
+		{name: "a failed rule outweighs an open one", want: RuleFailed, policy: Policy{Arrival: "YY"}, trust: ruled(
+			rule("GR-YY-0001", "YY", "0"), rule("GR-YY-0002", "YY", "false"), rule("GR-YY-0003", "YY", "true"),
+		)},
+		{name: "rule of the policy's own fails", want: RuleFailed, policy: Policy{Arrival: "YY", Rules: ruleSet(t, nil, rule("GR-YY-0001", "YY", "false"))}},
+		{name: "rule of the policy's own passes", want: Accepted, policy: Policy{Arrival: "YY", RulesRequire: true, Rules: ruleSet(t, nil, rule("GR-YY-0001", "YY", "true"))}},
+
 		{
 			name: "tolerated: alg unprotected", want: Accepted, policy: Policy{Tolerate: TolerateAll},
 			sketch: sketch{protected: mustCBOR(t, m{labelKID: kid}), unprotected: mustCBOR(t, m{labelAlg: coseES256})},
@@ -332,7 +361,6 @@ func probes(t testing.TB, l *lab) []probe {
 // later names the issue that brings the first way to produce a reason, for those that Verify cannot produce yet.
 var later = map[Reason]string{
 	RevocationUnavailable: "revocation lists", Revoked: "revocation lists",
-	RulesUnavailable: "issue 6", RuleFailed: "issue 6", RuleOpen: "issue 6",
 }
 
 func TestProbes(t *testing.T) {
@@ -362,6 +390,12 @@ func TestProbes(t *testing.T) {
 				len(bytes.Trim(v.joined[:], "\x00")), len(bytes.Trim(v.tbs[:], "\x00")),
 			}; wiped != [4]int{} {
 				t.Errorf("left in memory: %v bytes", wiped)
+			}
+			if clean := New(p.policy).rules; !sameButMachine(v.rules, clean) || v.join.Used != 0 {
+				t.Errorf("left in memory: %+v", v.rules)
+			}
+			if byRule := got.Rule() != ""; byRule != (got.Reason() == RuleFailed || got.Reason() == RuleOpen) {
+				t.Errorf("%v by rule %q", got.Reason(), got.Rule())
 			}
 			if tolerated := strings.HasPrefix(p.name, "tolerated"); tolerated != (got.Tolerated() != 0) {
 				t.Errorf("tolerated %04b", got.Tolerated())

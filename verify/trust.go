@@ -33,6 +33,7 @@ type Trust struct {
 	dscs       []DSC     // sorted by KID
 	barred     []KID     // sorted
 	freshUntil time.Time // of the DSC that stays fresh longest; zero if one does for ever, or there is none
+	rules      *Rules
 }
 
 // NewTrust builds a snapshot of dscs. Those without a key are left out. Nobody may vouch for a barred kid, whether there

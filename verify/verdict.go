@@ -12,6 +12,12 @@ type Verdict struct {
 	kid       KID
 	tag       Tag
 	issuer    [maxIssuer]byte
+
+	met, parts uint8 // of Policy.Parts, as bits
+
+	rule      string // of the rules' memory
+	holder    Tag
+	hasHolder bool
 }
 
 // Tag tells the same pass from another one while a process lives. It says nothing about the holder: it is a keyed
@@ -31,6 +37,12 @@ func (v Verdict) Refuse(r Reason) Verdict {
 	}
 	v.reason = r
 	return v
+}
+
+// refuseBy returns v turned into a refusal by a rule.
+func (v Verdict) refuseBy(r Reason, rule string) Verdict {
+	v.rule = rule
+	return v.Refuse(r)
 }
 
 // Accepted says whether the pass is good.
@@ -59,6 +71,17 @@ func (v *Verdict) Issuer() string { return string(v.issuer[:v.issuerLen]) }
 
 // Tag identifies the pass within this process; ok is false unless the pass was accepted.
 func (v *Verdict) Tag() (t Tag, ok bool) { return v.tag, v.reason == Accepted }
+
+// Rule is the Identifier of the rule that refused, with RuleFailed or RuleOpen; else empty. It is at most 40 bytes of
+// letters, digits and "-._", and not a copy.
+func (v *Verdict) Rule() string { return v.rule }
+
+// Parts says which parts of the policy the pass meets, as bits, and which there are. It counts for a pass that was accepted.
+func (v *Verdict) Parts() (met, of uint8) { return v.met, v.parts }
+
+// Holder tells the passes of one person from those of others within this process: a keyed hash of transliterated name
+// and date of birth. ok is false unless the policy asked for it, the pass was accepted, and it has both.
+func (v *Verdict) Holder() (t Tag, ok bool) { return v.holder, v.hasHolder && v.reason == Accepted }
 
 // Tolerated is what had to be tolerated to get this far; zero in any configuration that tolerates nothing.
 func (v Verdict) Tolerated() Tolerance { return v.tolerated }

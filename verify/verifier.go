@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"time"
 
+	"gatescan/verify/certlogic"
 	"gatescan/verify/internal/cbor"
 )
 
@@ -15,8 +16,9 @@ const noObjection = Internal
 // Verifier judges one pass at a time in memory that it allocates once. It serves one goroutine; several verifiers may
 // share a Trust.
 type Verifier struct {
-	policy Policy
-	tagKey [32]byte
+	policy    Policy
+	tagKey    [32]byte
+	holderKey [32]byte
 
 	compressed [maxCompressed]byte
 	message    [maxCWT]byte
@@ -30,13 +32,16 @@ type Verifier struct {
 	join     cbor.Arena
 	es256    es256Scratch
 	ps256    ps256Scratch
+	rules    judgement
 }
 
 // New makes a verifier. Its tags are keyed with a fresh random key.
 func New(p Policy) *Verifier {
 	v := &Verifier{policy: p, es256: newES256Scratch(), ps256: newPS256Scratch()}
+	v.rules.machine = certlogic.NewMachine()
 	v.join.Buf = v.joined[:]
 	rand.Read(v.tagKey[:]) // never fails (crypto/rand)
+	rand.Read(v.holderKey[:])
 	return v
 }
 
@@ -83,7 +88,7 @@ func (v *Verifier) Verify(text []byte, trust *Trust, now time.Time) Verdict {
 	digest := sha256.Sum256(v.sigStructure(&m))
 	furthest := verdict
 	for i := range dscs {
-		got := v.judge(&dscs[i], &m, &digest, now, verdict)
+		got := v.judge(&dscs[i], &m, trust, &digest, now, verdict)
 		if got.Accepted() {
 			return got
 		}
@@ -131,7 +136,7 @@ func (v *Verifier) decode(text []byte, verdict *Verdict) (data []byte, refused R
 }
 
 // judge judges a message by one DSC. The verdict so far comes in; what is found out is added to it.
-func (v *Verifier) judge(d *DSC, m *sign1, digest *[sha256.Size]byte, now time.Time, verdict Verdict) Verdict {
+func (v *Verifier) judge(d *DSC, m *sign1, trust *Trust, digest *[sha256.Size]byte, now time.Time, verdict Verdict) Verdict {
 	switch {
 	case d.Key.alg() != m.header.alg:
 		return verdict.Refuse(BadAlg)
@@ -171,7 +176,15 @@ func (v *Verifier) judge(d *DSC, m *sign1, digest *[sha256.Size]byte, now time.T
 	case !d.Usage.allows(kind):
 		return verdict.Refuse(KeyUsage)
 	}
+	refused, rule, met := v.judgeRules(trust.rules, d, m, &cl, kind, now)
+	if refused != noObjection {
+		return verdict.refuseBy(refused, rule)
+	}
+	verdict.met, verdict.parts = met, 1<<len(v.policy.Parts)-1
 
+	if v.policy.Holder {
+		verdict.holder, verdict.hasHolder = v.holder(&cl)
+	}
 	verdict.tag = v.tag(d.Key, m.signature)
 	verdict.reason = Accepted
 	return verdict

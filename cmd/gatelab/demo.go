@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"os"
 	"os/exec"
 	"os/signal"
@@ -61,6 +62,11 @@ pulse = "400ms"
 show = "600ms"
 [outputs]
 relay = "simulated"
+[counters]
+directory = %q
+[status]
+address = %q
+name = "gatelab demo"
 [daemon]
 runtime = %q
 `
@@ -130,6 +136,7 @@ type demo struct {
 	line   *os.File // the gate's end, held so that the line stays up between its openings
 	gate   *exec.Cmd
 	log    *os.File
+	status string // the address of its status server
 	events chan event
 	done   chan error // the daemon's end
 }
@@ -154,8 +161,20 @@ func (d *demo) prepare() (err error) {
 	if err != nil {
 		return err
 	}
-	config := fmt.Sprintf(demoConfig, d.line.Name(), filepath.Join(directory, "run"))
+	if d.status, err = freeAddress(); err != nil {
+		return err
+	}
+	config := fmt.Sprintf(demoConfig, d.line.Name(), filepath.Join(directory, "counters"), d.status, filepath.Join(directory, "run"))
 	return os.WriteFile(filepath.Join(d.dir, "gatescan.toml"), []byte(config), 0o644)
+}
+
+// freeAddress is one on loopback that nobody listens on now.
+func freeAddress() (string, error) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", err
+	}
+	return listener.Addr().String(), listener.Close()
 }
 
 // start starts the daemon and waits until its lamps say that it is ready.
@@ -173,7 +192,7 @@ func (d *demo) start(ctx context.Context, gatescan string) (err error) {
 	if err := d.gate.Start(); err != nil {
 		return fmt.Errorf("starting %s: %w", gatescan, err)
 	}
-	d.view.started(gatescan, d.gate.Process.Pid, d.line.Name(), d.dir)
+	d.view.started(gatescan, d.gate.Process.Pid, d.line.Name(), d.dir, "http://"+d.status+"/")
 	d.events, d.done = make(chan event, 64), make(chan error, 1)
 	go func() {
 		readEvents(out, d.events)

@@ -74,9 +74,10 @@ func (v *view) paint(colour, text string) string {
 
 func (v *view) printf(format string, args ...any) { fmt.Fprintf(v.w, format+"\n", args...) }
 
-func (v *view) started(gatescan string, pid int, line, dir string) {
+func (v *view) started(gatescan string, pid int, line, dir, page string) {
 	v.printf("%s runs as process %d; its barcode module is %s,", gatescan, pid, line)
-	v.printf("its lab, configuration and log are in %s", dir)
+	v.printf("its lab, configuration and log are in %s;", dir)
+	v.printf("what a venue reads is at %s while it runs", page)
 }
 
 func (v *view) stop(number int, title string) {

@@ -62,7 +62,7 @@ func (l *lab) publisher(dir string) (*publisher, error) {
 	for _, dsc := range l.dscs {
 		p.domain.DSCs = append(p.domain.DSCs, dsc.cert)
 	}
-	return p, nil
+	return p, p.domain.WithRules()
 }
 
 // make makes all credentials. The directory gets its name last, so that half of one is not taken for it.
@@ -143,6 +143,9 @@ func (p *publisher) writeAnchors(offers []lists.Offer) error {
 	for _, o := range offers {
 		if o.Anchor != nil {
 			files[o.Name+".pem"] = o.Anchor(p.domain)
+		}
+		if o.Token != "" {
+			files[o.Name+".token"] = []byte(o.Token + "\n")
 		}
 	}
 	dir := filepath.Join(p.dir, anchorsDir)

@@ -21,13 +21,13 @@ SYNOPSIS
     gatelab serve -lab DIR [-addr HOST:PORT] [-fault SOURCE=FAULT]... [-config FILE] [-json]
 
 DESCRIPTION
-    Publishes the DSCs of a lab as each publisher of trust lists does, in its own form, signed
-    by keys of the lab, until SIGINT or SIGTERM. Prints for each source what to write into the
+    Publishes the DSCs of a lab, and a few rules of its own, as each publisher of trust lists
+    and rules does, in its own form, signed by keys of the lab, until SIGINT or SIGTERM. Prints for each source what to write into the
     configuration of a gate, and tells each request on standard error.
 
     What signs and serves is made on first use:
     DIR/lists    private keys, unencrypted, with their certificates
-    DIR/anchors  certificates and public keys, which a gate has to trust
+    DIR/anchors  certificates and public keys, which a gate has to trust, and tokens to show
 
 OPTIONS
     -lab DIR             the lab, made by gatelab init
@@ -43,6 +43,7 @@ FAULTS
     One request:     GET /~FAULT/PATH instead of GET /PATH; a gate may be pointed there
     A whole source:  POST /~/SOURCE with fault=FAULT, and back with fault=
     A DSC withdrawn: POST /~/withdraw with kid=HEX, and back: POST /~/restore
+    A rule, too:     POST /~/withdraw with rule=IDENTIFIER
     What there is:   GET /~/, as text or, if that is accepted, as application/json
 
 EXAMPLE

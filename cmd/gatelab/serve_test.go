@@ -78,7 +78,7 @@ func (s *servedLab) end(t *testing.T) {
 	}
 }
 
-// sync is one gatescan sync: what it says of each source, and its exit status.
+// sync is one gatescan sync: what it says of each source, how many keys or rules it has, and its exit status.
 func (s *servedLab) sync(t *testing.T, config string) (errors map[string]string, signers map[string]int, status int) {
 	t.Helper()
 	cmd := exec.Command(filepath.Join(s.bin, "gatescan"), "sync", "-json", "-config", config)
@@ -90,6 +90,7 @@ func (s *servedLab) sync(t *testing.T, config string) (errors map[string]string,
 		Sources []struct {
 			Name, Error string
 			Signers     int
+			Rules       int
 		}
 	}
 	if errJSON := json.Unmarshal(out, &state); errJSON != nil {
@@ -97,7 +98,7 @@ func (s *servedLab) sync(t *testing.T, config string) (errors map[string]string,
 	}
 	errors, signers = map[string]string{}, map[string]int{}
 	for _, one := range state.Sources {
-		errors[one.Name], signers[one.Name] = one.Error, one.Signers
+		errors[one.Name], signers[one.Name] = one.Error, one.Signers+one.Rules
 	}
 	return errors, signers, status
 }
@@ -112,6 +113,14 @@ func (s *servedLab) post(t *testing.T, path string, values url.Values) {
 	if resp.StatusCode != http.StatusNoContent {
 		t.Fatalf("%s %v: %s", path, values, resp.Status)
 	}
+}
+
+// labHas is how many keys, or rules, a source gives.
+func labHas(one servedSource, keys, rules int) int {
+	if strings.HasSuffix(one.Kind, "_rules") {
+		return rules
+	}
+	return keys
 }
 
 // A real gate takes what serve writes for it, and meets the faults that are switched on.
@@ -136,8 +145,8 @@ func TestServe(t *testing.T) {
 			}
 			continue
 		}
-		if failed[one.Name] != "" || signers[one.Name] != 2 {
-			t.Errorf("%s: %d signers, %q", one.Name, signers[one.Name], failed[one.Name])
+		if failed[one.Name] != "" || signers[one.Name] != labHas(one, 2, 6) {
+			t.Errorf("%s: %d keys or rules, %q", one.Name, signers[one.Name], failed[one.Name])
 		}
 	}
 	if log := s.log.String(); !strings.Contains(log, `tls GET "/germany/trustList/DSC/" fault=flip=100: 200, `) || !strings.Contains(log, `tls GET "/austria/trustlistsig": 200, `) {
@@ -150,10 +159,11 @@ func TestServe(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.post(t, "withdraw", url.Values{"kid": {hex.EncodeToString(index.dscs[0].kid())}})
+	s.post(t, "withdraw", url.Values{"rule": {"TR-XX-0001"}})
 	failed, signers, status = s.sync(t, config)
 	for _, one := range s.Sources {
-		if failed[one.Name] != "" || signers[one.Name] != 1 || status != 0 {
-			t.Errorf("%s, after a withdrawal: %d signers, %q, status %d", one.Name, signers[one.Name], failed[one.Name], status)
+		if failed[one.Name] != "" || signers[one.Name] != labHas(one, 1, 5) || status != 0 {
+			t.Errorf("%s, after a withdrawal: %d keys or rules, %q, status %d", one.Name, signers[one.Name], failed[one.Name], status)
 		}
 	}
 	s.end(t)

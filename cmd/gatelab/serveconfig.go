@@ -36,6 +36,8 @@ type servedSource struct {
 	Pins        []string `json:"pins"`
 	Certificate string   `json:"certificate,omitempty"`
 	Key         string   `json:"key,omitempty"`
+	Signer      string   `json:"signer,omitempty"`
+	Token       string   `json:"token_file,omitempty"`
 }
 
 func (p *publisher) describe(s *lists.Server) served {
@@ -59,6 +61,10 @@ func (p *publisher) describe(s *lists.Server) served {
 		if o.On == lists.MutualTLS {
 			one.Certificate = anchor("tls-client.pem")
 			one.Key = filepath.Join(p.dir, publisherDir, "tls-client.pem")
+		}
+		one.Signer = o.Signer
+		if o.Token != "" {
+			one.Token = anchor(o.Name + ".token")
 		}
 		out.Sources = append(out.Sources, one)
 	}
@@ -104,6 +110,8 @@ func (one servedSource) toml() string {
 	line("pins", one.Pins)
 	line("certificate", one.Certificate)
 	line("key", one.Key)
+	line("signer", one.Signer)
+	line("token_file", one.Token)
 	return b.String()
 }
 
@@ -126,6 +134,7 @@ func (s served) writeConfig(name string) error {
 	fmt.Fprintf(&b, "%s\n[daemon]\nruntime = %s\n\n", configMark, runtime)
 	fmt.Fprint(&b, "[trust]\ndirectory = \"\"\nstore = \"\"\nlab = true\ninterval = \"10s\"\n")
 	fmt.Fprint(&b, "\n[clock]\nrequire = \"floor_only\" # a bench may have neither time server nor battery\nfile = \"\"\n")
+	fmt.Fprint(&b, "\n[counters]\ndirectory = \"\"\n")
 	for _, one := range s.Sources {
 		b.WriteString("\n" + one.toml())
 	}

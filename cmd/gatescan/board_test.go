@@ -65,7 +65,7 @@ func newBoardGate(t *testing.T, outputs, linkerFlags string, o drivertest.Option
 		t.Fatalf("%v\n%s", err, out)
 	}
 	config := filepath.Join(dir, "gatescan.toml")
-	text := fmt.Sprintf("[reader]\ndevice = %q\nbaud = 115200\n[trust]\nlab = true\ndirectory = \"/etc/dsc\"\n[clock]\nrequire = \"rtc\"\nfile = \"\"\n[turnstile]\npulse = %q\nshow = \"500ms\"\n%s",
+	text := fmt.Sprintf("[reader]\ndevice = %q\nbaud = 115200\n[trust]\nlab = true\ndirectory = \"/etc/dsc\"\n[clock]\nrequire = \"rtc\"\nfile = \"\"\n[counters]\ndirectory = \"\"\n[turnstile]\npulse = %q\nshow = \"500ms\"\n%s",
 		drivertest.SerialPath, boardPulse, outputs)
 	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
 		t.Fatal(err)

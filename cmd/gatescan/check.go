@@ -3,13 +3,10 @@ package main
 import (
 	"bufio"
 	"bytes"
-	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"os"
-	"strings"
 	"time"
 
 	"gatescan/trustsync"
@@ -20,12 +17,15 @@ const checkUsage = `NAME
     gatescan check - verify QR texts
 
 SYNOPSIS
-    gatescan check [-json] [-trust PATH] [-at TIME] [-tolerate] [FILE|-]
+    gatescan check [-json] [-trust PATH] [-at TIME] [-tolerate]
+                   [-rules PATH -country CC [-region R] [-explain [-lang LL] [-holder]]]
+                   [FILE|-]
 
 DESCRIPTION
     Reads one QR text a line from FILE, or from standard input, and answers each with one
-    line. It judges authenticity: container, signature, signer, times, exactly one entry.
-    It prints nothing about the holder.
+    line. It judges authenticity: container, signature, signer, times, exactly one entry;
+    with -rules also whether the pass is good in the country of arrival. It prints nothing
+    about the holder.
 
     -trust PATH  a directory of document signer certificates (PEM or DER), a store that run
                  wrote, or a file: certificates, or a trust list as the WHO network, Germany,
@@ -35,6 +35,19 @@ DESCRIPTION
     -at TIME     judge at this moment (RFC 3339, such as 2022-01-31T12:00:00Z), not now; how
                  old the trust data are does not count then
     -tolerate    let through, and name, deviations that some passes were issued with
+    -rules PATH  judge by these rules as well: a JSON file with "rules" and "valueSets" (id to
+                 codes), an array of rules, or a directory of such files and of value sets as
+                 the EU publishes them. Acceptance rules are those of -country, invalidation
+                 rules those of the country of issue. If none of -country applies the answer
+                 is rules_unavailable. A rule that does not compile is named on standard error
+                 and lets nobody in
+    -country CC  the country of arrival, ISO 3166-1
+    -region R    take the acceptance rules of this region, and no others; without it those that
+                 name no region
+    -explain     say of each rule considered what became of it, what it demands and what it
+                 looked at
+    -lang LL     in this language if the rule has it, such as de; else in English
+    -holder      show values that tell who the holder is, too
     -json        answer with one JSON object a line
 
 EXIT STATUS
@@ -49,7 +62,12 @@ func runCheck(args []string, stdin io.Reader, stdout, stderr io.Writer) (int, er
 	trustPath := flags.String("trust", "", "")
 	at := flags.String("at", "", "")
 	tolerate := flags.Bool("tolerate", false, "")
+	var ruled ruleFlags
+	ruled.define(flags)
 	if err := parseFlags(flags, args, 1); err != nil {
+		return 0, err
+	}
+	if err := ruled.wrong(); err != nil {
 		return 0, err
 	}
 
@@ -69,6 +87,11 @@ func runCheck(args []string, stdin io.Reader, stdout, stderr io.Writer) (int, er
 	if err != nil {
 		return 0, err
 	}
+	rules, err := ruled.load(&policy, stderr)
+	if err != nil {
+		return 0, err
+	}
+	trust = trust.WithRules(rules)
 	input := stdin
 	if name := flags.Arg(0); name != "" && name != "-" {
 		f, err := os.Open(name)
@@ -79,9 +102,9 @@ func runCheck(args []string, stdin io.Reader, stdout, stderr io.Writer) (int, er
 		input = f
 	}
 
-	answer := humanAnswer
+	write := judgedText.human
 	if *asJSON {
-		answer = jsonAnswer
+		write = judgedText.json
 	}
 	out := bufio.NewWriter(stdout)
 	verifier := verify.New(policy)
@@ -96,11 +119,17 @@ func runCheck(args []string, stdin io.Reader, stdout, stderr io.Writer) (int, er
 			out.Flush()
 			return 0, fmt.Errorf("line %d: %w", n, err)
 		}
-		v := verifier.Verify(text, trust, now())
-		if !v.Accepted() {
+		a := judgedText{line: n}
+		if ruled.explain {
+			a.Verdict, a.rules = verifier.Explain(text, trust, now(), ruled.how)
+			a.explained = true
+		} else {
+			a.Verdict = verifier.Verify(text, trust, now())
+		}
+		if !a.Accepted() {
 			status = exitFailed
 		}
-		if err := answer(out, n, &v); err != nil {
+		if err := write(a, out); err != nil {
 			return 0, err
 		}
 		if lines.r.Buffered() == 0 { // somebody may be typing
@@ -163,53 +192,4 @@ func (l *lineReader) next() ([]byte, error) {
 			return nil, err
 		}
 	}
-}
-
-// answerJSON is one answer of check -json (DESIGN §5). What is not known is left out.
-type answerJSON struct {
-	Line    int    `json:"line"`
-	Verdict string `json:"verdict"`
-	Reason  string `json:"reason"`
-	KID     string `json:"kid,omitempty"`
-	Alg     string `json:"alg,omitempty"`
-	Kind    string `json:"kind,omitempty"`
-	Issuer  string `json:"issuer,omitempty"`
-}
-
-func newAnswer(line int, v *verify.Verdict) answerJSON {
-	verdict := "refused"
-	if v.Accepted() {
-		verdict = "accepted"
-	}
-	return answerJSON{
-		Line: line, Verdict: verdict, Reason: v.Reason().String(), KID: hex.EncodeToString(v.KID()),
-		Alg: v.Alg().String(), Kind: v.Kind().String(), Issuer: v.Issuer(),
-	}
-}
-
-func jsonAnswer(w io.Writer, line int, v *verify.Verdict) error {
-	encoder := json.NewEncoder(w)
-	encoder.SetEscapeHTML(false)
-	return encoder.Encode(newAnswer(line, v))
-}
-
-func humanAnswer(w io.Writer, line int, v *verify.Verdict) error {
-	a := newAnswer(line, v)
-	var b strings.Builder
-	fmt.Fprintf(&b, "%d: %s", line, a.Verdict)
-	if !v.Accepted() {
-		fmt.Fprintf(&b, ": %s", a.Reason)
-	}
-	for _, fact := range []struct{ name, value string }{
-		{"kind", a.Kind}, {"issuer", a.Issuer}, {"alg", a.Alg}, {"kid", a.KID},
-	} {
-		if fact.value != "" {
-			fmt.Fprintf(&b, " %s=%q", fact.name, fact.value)
-		}
-	}
-	for _, word := range toleranceNames(v.Tolerated()) {
-		fmt.Fprintf(&b, " tolerated=%s", word)
-	}
-	_, err := fmt.Fprintln(w, b.String())
-	return err
 }

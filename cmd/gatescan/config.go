@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"gatescan/cmd/gatescan/status"
 	"gatescan/driver/gpio"
 	"gatescan/driver/turnstile"
 	"gatescan/trustsync"
@@ -33,12 +34,16 @@ type config struct {
 	Trust     trustConfig     `toml:"trust"`
 	Clock     clockSection    `toml:"clock"`
 	Policy    policyConfig    `toml:"policy"`
+	Rules     rulesConfig     `toml:"rules"`
 	Turnstile turnstileConfig `toml:"turnstile"`
 	Outputs   outputsConfig   `toml:"outputs"`
 	Inputs    inputsConfig    `toml:"inputs"`
+	Counters  countersConfig  `toml:"counters"`
+	Status    statusConfig    `toml:"status"`
 	Daemon    daemonConfig    `toml:"daemon"`
 
-	trust trustsync.Config // what Trust says, with its files read
+	trust  trustsync.Config // what Trust says, with its files read
+	status status.Config    // what Status says, with its files read
 }
 
 type clockSection struct {
@@ -120,12 +125,15 @@ func defaultConfig() config {
 		},
 		Clock:  clockSection{Require: defaultRequire, Hold: duration(defaultHold), File: "/var/lib/gatescan/clock"},
 		Policy: policyConfig{Kinds: []string{"v", "t", "r"}, Tolerate: []string{}, Issuers: []string{}},
+		Rules:  rulesConfig{Window: duration(defaultSecondPass)},
 		Turnstile: turnstileConfig{
 			Mode: "open", Direction: directionA, Pulse: duration(turnstile.DefaultPulse), Show: duration(turnstile.DefaultShow), Entry: duration(5 * time.Second),
 		},
-		Outputs: outputsConfig{Relay: outputSpec{output{Kind: kindSimulated}}},
-		Inputs:  inputsConfig{Debounce: duration(30 * time.Millisecond)},
-		Daemon:  daemonConfig{Runtime: defaultRuntime},
+		Outputs:  outputsConfig{Relay: outputSpec{output{Kind: kindSimulated}}},
+		Inputs:   inputsConfig{Debounce: duration(30 * time.Millisecond)},
+		Counters: defaultCounters(),
+		Status:   defaultStatus(),
+		Daemon:   daemonConfig{Runtime: defaultRuntime},
 	}
 }
 
@@ -182,7 +190,10 @@ func readConfig(path string) (config, error) {
 	if err != nil {
 		return config{}, fmt.Errorf("configuration: %w", err)
 	}
-	if c.trust, mistakes = c.Trust.build(dir); len(mistakes) > 0 {
+	c.trust, mistakes = c.Trust.build(dir)
+	var wrong []mistake
+	c.status, wrong = c.Status.build(dir, c.Daemon.Group, c.Counters.Zone.location())
+	if mistakes = append(mistakes, wrong...); len(mistakes) > 0 {
 		return config{}, &configError{path, placed(mistakes, data)}
 	}
 	return c, nil
@@ -289,6 +300,8 @@ func (c *config) check() (mistakes []mistake) {
 	}
 	within("inputs.debounce", c.Inputs.Debounce, 0, maxDebounce)
 	mistakes = append(mistakes, c.Outputs.check(relay.key)...)
+	c.Rules.check(c.Policy.Kinds, bad)
+	c.Counters.check(bad)
 	if !filepath.IsAbs(c.Daemon.Runtime) {
 		bad("daemon.runtime", "%q: give the full path of a directory, such as %s", c.Daemon.Runtime, defaultRuntime)
 	}

@@ -10,6 +10,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"gatescan/cmd/gatescan/counters"
+	"gatescan/cmd/gatescan/status"
 	"gatescan/driver/gpio"
 	"gatescan/driver/scanner"
 	"gatescan/driver/turnstile"
@@ -27,8 +29,13 @@ type daemon struct {
 	gate      *gate
 	turnstile *turnstile.Turnstile
 	syncer    *trustsync.Syncer
-	readerUp  atomic.Bool
-	stir      chan struct{} // something changed that the lamps should show
+	book      *counters.Book
+	status    *status.Server
+	started   time.Time                      // by the wall clock
+	reader    atomic.Pointer[readerStanding] // never nil
+	stir      chan struct{}                  // something changed that the lamps should show
+
+	storeFault error // why trust data are not kept; nil if they are
 
 	outputs        []output  // what hardware drives; it does not change
 	watchdog       *watchdog // nil until serve
@@ -46,22 +53,24 @@ const (
 
 // newDaemon makes every output inert before anything else is opened.
 func newDaemon(c config, board gpio.Board, stdout io.Writer, log *slog.Logger) (*daemon, error) {
-	d := &daemon{log: log, config: c, board: board, stir: make(chan struct{}, 1)}
+	d := &daemon{log: log, config: c, board: board, stir: make(chan struct{}, 1), started: wallAt(time.Now())}
+	d.reader.Store(&readerStanding{})
 	d.gate = &gate{verifier: verify.New(verify.Policy{})}
 	var err error
-	if d.hardware, err = openHardware(c, board, stdout, &d.gate.counts, log); err != nil {
+	if d.hardware, err = openHardware(c, board, stdout, d.totals, log); err != nil {
 		return nil, err
-	}
-	if d.hardware.simulation != nil {
-		d.gate.observe = d.hardware.simulation.decided
 	}
 	d.turnstile = turnstile.New(c.turnstile(), d.hardware.relay, d.hardware.lamps, log)
 	d.gate.turnstile = d.turnstile
 	d.outputs = c.outputs()
 	d.gate.clock = newClock(c.clock(), systemClock{}, log)
+	if err := d.openCounters(c); err != nil {
+		return nil, errors.Join(err, d.turnstile.Close(), d.hardware.close())
+	}
 	store, err := openStore(c)
 	if err != nil {
 		log.Error("the trust data will not survive a restart", "err", err)
+		d.storeFault = err
 	}
 	d.syncer = trustsync.New(c.trust, trustClock{d.gate.clock}, store, log)
 	d.gate.trust = d.syncer.Current
@@ -75,29 +84,28 @@ func newDaemon(c config, board gpio.Board, stdout io.Writer, log *slog.Logger) (
 	return d, nil
 }
 
-// apply puts a configuration into force, but for the reader and the trust data, and for what is opened once.
-func (d *daemon) apply(c config) {
-	if c.Outputs != d.config.Outputs || c.Inputs != d.config.Inputs || c.Daemon != d.config.Daemon ||
-		c.Turnstile.Direction != d.config.Turnstile.Direction || c.Trust.Store != d.config.Trust.Store || c.Clock.File != d.config.Clock.File {
-		d.log.Warn("other outputs, inputs, daemon settings, files for trust and clock and another direction are in force only after a restart")
-		c.Outputs, c.Inputs, c.Daemon = d.config.Outputs, d.config.Inputs, d.config.Daemon
-		c.Turnstile.Direction = d.config.Turnstile.Direction
-		c.Trust.Store, c.Clock.File = d.config.Trust.Store, d.config.Clock.File
+// openCounters opens the book and the server that people read it by.
+func (d *daemon) openCounters(c config) (err error) {
+	now := func() time.Time { return wallAt(time.Now()) }
+	believed := func() bool { return d.gate.clock.believed(time.Now()) }
+	if d.book, err = counters.Open(c.Counters.book(believed), now, d.log); err != nil {
+		return err
 	}
-	d.config = c
-	policy := c.policy()
-	d.gate.policy.Store(&policy)
-	d.gate.mode.Store(int32(modes[c.Turnstile.Mode]))
-	if policy.Tolerate != 0 {
-		d.log.Warn("passes that deviate from the specification are let through", "tolerated", toleranceNames(policy.Tolerate))
+	d.gate.counts = d.book.Live()
+	if d.status, err = status.New(c.status, d.standing(), d.log); err != nil {
+		return err
 	}
-	for _, warning := range c.warnings() {
-		d.log.Warn(warning.text, "key", warning.key)
+	d.gate.observe = func(v verify.Verdict, became verify.Reason, took time.Duration) {
+		d.status.Observe(took)
+		if d.hardware.simulation != nil {
+			d.hardware.simulation.decided(v, became, took)
+		}
 	}
-	d.gate.repeats.setWindow(time.Duration(c.Policy.RepeatWindow))
-	d.turnstile.Configure(c.turnstile())
-	d.gate.clock.reconfigure(c.Clock.Require, time.Duration(c.Clock.Hold), time.Duration(c.Clock.MaxForward))
+	return nil
 }
+
+// totals is how many frames were accepted and refused since the daemon began.
+func (d *daemon) totals() (accepted, refused uint64) { return d.gate.counts.Totals() }
 
 // serve lets the gate work until ctx ends. A value on reload makes it read the configuration again.
 func (d *daemon) serve(ctx context.Context, held *lock, read func() (config, error), reload <-chan os.Signal) error {
@@ -121,6 +129,8 @@ func (d *daemon) serve(ctx context.Context, held *lock, read func() (config, err
 		})
 	})
 	parts.Go(func() { d.watchdog.run(ctx) })
+	parts.Go(func() { d.book.Run(ctx) })
+	parts.Go(func() { d.status.Run(ctx) })
 	parts.Go(func() { d.gate.clock.run(ctx) })
 	parts.Go(func() { d.syncer.Run(ctx) })
 	parts.Go(func() { d.tend(ctx) })
@@ -155,9 +165,14 @@ func (d *daemon) serve(ctx context.Context, held *lock, read func() (config, err
 	return nil
 }
 
-// close leaves every output inert, the relay first. Only then is the board's watchdog told that all is well.
+// close leaves every output inert, the relay first. Only then is the disk waited for, and the board's watchdog told that all
+// is well.
 func (d *daemon) close() error {
 	err := errors.Join(d.turnstile.Close(), d.hardware.close())
+	d.takePassages()
+	if lost := d.book.Close(); lost != nil {
+		d.log.Error("what was counted last is lost", "err", lost)
+	}
 	if d.watchdog != nil {
 		err = errors.Join(err, d.watchdog.close())
 	}
@@ -166,7 +181,7 @@ func (d *daemon) close() error {
 			d.log.Warn("events of the simulated gate were dropped because nobody read them", "count", n)
 		}
 	}
-	accepted, refused := d.gate.counts.Totals()
+	accepted, refused := d.totals()
 	d.log.Info("ended", "accepted", accepted, "refused", refused, "tolerated", d.gate.counts.Tolerated(verify.TolerateAll))
 	return err
 }
@@ -205,10 +220,10 @@ type daemonState struct {
 
 func (d *daemon) state(context.Context, request) (any, error) {
 	s := daemonState{
-		Version: version, Reader: d.readerUp.Load(), Loaded: d.syncer.State().DSCs, Closed: d.gate.closed(),
+		Version: version, Reader: d.reader.Load().up, Loaded: d.syncer.State().DSCs, Closed: d.gate.closed(),
 		Counts: d.turnstile.Counts(), Clock: d.gate.clock.status(),
 	}
-	s.Accepted, s.Refused = d.gate.counts.Totals()
+	s.Accepted, s.Refused = d.totals()
 	return s, nil
 }
 
@@ -240,7 +255,7 @@ func (d *daemon) startReader(ctx context.Context) (end func()) {
 	c := d.config.Reader.scanner()
 	c.OnTurn = d.reading.beat
 	c.OnState = func(up bool) {
-		d.readerUp.Store(up)
+		d.reader.Store(&readerStanding{up, wallAt(time.Now())})
 		select {
 		case d.stir <- struct{}{}:
 		default:
@@ -254,7 +269,7 @@ func (d *daemon) startReader(ctx context.Context) (end func()) {
 		if ctx.Err() == nil {
 			d.log.Error("the reader ended", "err", err)
 		}
-		d.readerUp.Store(false)
+		d.reader.Store(&readerStanding{false, wallAt(time.Now())})
 	})
 	return func() {
 		cancel()
@@ -277,8 +292,10 @@ func (d *daemon) tend(ctx context.Context) {
 		case <-ticker.C:
 		}
 		now := time.Now()
-		d.turnstile.Rest(d.gate.resting(d.readerUp.Load(), now))
+		d.takePassages()
+		d.turnstile.Rest(d.gate.resting(d.reader.Load().up, len(d.faults()) > 0, now))
 		d.gate.repeats.expire(now)
+		d.gate.waiting.expire(now)
 		d.lamps.beat()
 	}
 }

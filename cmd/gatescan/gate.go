@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"gatescan/cmd/gatescan/counters"
+	"gatescan/cmd/gatescan/status"
 	"gatescan/driver/scanner"
 	"gatescan/driver/turnstile"
 	"gatescan/verify"
@@ -18,14 +19,15 @@ type gate struct {
 	trust     func() *verify.Trust
 	clock     *clock
 	repeats   repeats
+	waiting   secondPasses
 	turnstile *turnstile.Turnstile
-	counts    counters.Counters
+	counts    *counters.Counters
 	working   *heartbeat // of a verdict in progress
 
 	mode     atomic.Int32 // a mode
 	released atomic.Bool  // somebody released the outputs; nobody is let through until the daemon is started again
 
-	// observe is told of every frame if the gate is simulated, and nil otherwise.
+	// observe is told of every frame; it may be nil.
 	observe func(v verify.Verdict, became verify.Reason, took time.Duration)
 }
 
@@ -40,8 +42,32 @@ const (
 
 var modes = map[string]mode{"open": modeOpen, "closed": modeClosed, "maintenance": modeMaintenance}
 
+func (m mode) String() string {
+	for word, is := range modes {
+		if is == m {
+			return word
+		}
+	}
+	return ""
+}
+
 // closed says whether nobody is let through, whatever the pass.
 func (g *gate) closed() bool { return g.released.Load() || mode(g.mode.Load()) != modeOpen }
+
+// standing says in words whether anybody is let through.
+func (g *gate) standing() (s status.Gate) {
+	m := mode(g.mode.Load())
+	s.Mode, s.Open = m.String(), !g.closed()
+	switch {
+	case g.released.Load():
+		s.Why = "the outputs were released; start the daemon again to open the gate"
+	case m == modeMaintenance:
+		s.Why = "the gate is under maintenance (turnstile.mode)"
+	case m == modeClosed:
+		s.Why = "the gate is closed (turnstile.mode)"
+	}
+	return s
+}
 
 // handle is the whole life of one frame. It allocates nothing.
 func (g *gate) handle(f scanner.Frame, now time.Time) {
@@ -53,9 +79,11 @@ func (g *gate) handle(f scanner.Frame, now time.Time) {
 	became := g.admit(v)
 	if became == verify.Accepted {
 		g.repeats.remember(v, now)
+		g.waiting.passed(v)
 	}
 	g.counts.Add(v.Kind(), became)
 	g.counts.AddTolerated(v.Tolerated())
+	g.counts.AddRule(v.Rule())
 	if g.observe != nil {
 		g.observe(v, became, time.Since(now))
 	}
@@ -72,6 +100,9 @@ func (g *gate) doubt(v verify.Verdict, now time.Time) verify.Verdict {
 	if g.repeats.seen(v, now) {
 		return v.Refuse(verify.Repeated)
 	}
+	if v.Accepted() && !g.waiting.complete(v, now) {
+		return v.Refuse(verify.SecondPass)
+	}
 	return v
 }
 
@@ -87,10 +118,11 @@ func (g *gate) admit(v verify.Verdict) verify.Reason {
 	return verify.Accepted
 }
 
-// refuse shows one of three refusals. Those who wait behind do not learn more.
+// refuse shows one of three refusals. Those who wait behind do not learn more. Who has to show a second pass is asked
+// for another try.
 func (g *gate) refuse(r verify.Reason) {
 	switch r {
-	case verify.NotHCERT, verify.TooLarge, verify.BadBase45, verify.BadDeflate, verify.BadCBOR:
+	case verify.NotHCERT, verify.TooLarge, verify.BadBase45, verify.BadDeflate, verify.BadCBOR, verify.SecondPass:
 		g.turnstile.TryAgain()
 	case verify.Internal, verify.NoTrust, verify.TrustStale, verify.RevocationUnavailable, verify.RulesUnavailable,
 		verify.ClockUntrusted, verify.GateClosed:
@@ -100,8 +132,9 @@ func (g *gate) refuse(r verify.Reason) {
 	}
 }
 
-// resting is what the turnstile shows between passes.
-func (g *gate) resting(readerUp bool, now time.Time) turnstile.Signal {
+// resting is what the turnstile shows between passes. A fault that does not keep the gate from judging is shown while
+// passes are read all the same.
+func (g *gate) resting(readerUp, fault bool, now time.Time) turnstile.Signal {
 	switch {
 	case !readerUp:
 		return turnstile.Fault
@@ -109,6 +142,8 @@ func (g *gate) resting(readerUp bool, now time.Time) turnstile.Signal {
 		return turnstile.Fault
 	case g.closed() || g.trust() == nil || !g.clock.believed(now):
 		return turnstile.Closed
+	case fault:
+		return turnstile.Fault
 	}
 	return turnstile.Idle
 }

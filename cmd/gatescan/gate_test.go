@@ -12,12 +12,11 @@ import (
 	"testing/synctest"
 	"time"
 
+	"gatescan/cmd/gatescan/counters"
 	"gatescan/driver/scanner"
 	"gatescan/driver/turnstile"
 	"gatescan/trustsync"
 	"gatescan/verify"
-
-	"github.com/creack/pty"
 )
 
 // realPass is a published test pass with the moment at which it is good.
@@ -75,7 +74,7 @@ func (g *testGate) signal() turnstile.Signal { return g.last.Load().Signal }
 
 func newTestGate(t testing.TB, trust *verify.Trust, c turnstile.Config) *testGate {
 	t.Helper()
-	g := &testGate{gate: &gate{verifier: verify.New(verify.Policy{}), trust: func() *verify.Trust { return trust }}}
+	g := &testGate{gate: &gate{verifier: verify.New(verify.Policy{}), trust: func() *verify.Trust { return trust }, counts: &counters.Counters{}}}
 	g.clock = clockFrom(time.Time{})
 	g.policy.Store(&verify.Policy{})
 	g.observe = func(_ verify.Verdict, became verify.Reason, _ time.Duration) { g.became = append(g.became, became) }
@@ -209,21 +208,25 @@ func TestResting(t *testing.T) {
 		now      int64
 		mode     mode
 		released bool
+		fault    bool
 		want     turnstile.Signal
 	}{
-		{trust, true, 1000, modeOpen, false, turnstile.Idle},
-		{trust, false, 1000, modeOpen, false, turnstile.Fault},
-		{nil, true, 1000, modeOpen, false, turnstile.Closed},
-		{trust, true, 999, modeOpen, false, turnstile.Closed},
-		{nil, false, 999, modeOpen, false, turnstile.Fault},
-		{trust, true, 1000, modeClosed, false, turnstile.Closed},
-		{trust, true, 1000, modeMaintenance, false, turnstile.Fault},
-		{trust, true, 1000, modeOpen, true, turnstile.Closed},
+		{trust, true, 1000, modeOpen, false, false, turnstile.Idle},
+		{trust, false, 1000, modeOpen, false, false, turnstile.Fault},
+		{nil, true, 1000, modeOpen, false, false, turnstile.Closed},
+		{trust, true, 999, modeOpen, false, false, turnstile.Closed},
+		{nil, false, 999, modeOpen, false, false, turnstile.Fault},
+		{trust, true, 1000, modeClosed, false, false, turnstile.Closed},
+		{trust, true, 1000, modeMaintenance, false, false, turnstile.Fault},
+		{trust, true, 1000, modeOpen, true, false, turnstile.Closed},
+		{trust, true, 1000, modeOpen, false, true, turnstile.Fault},
+		{trust, true, 1000, modeClosed, false, true, turnstile.Closed}, // that nobody passes matters more
+		{nil, true, 1000, modeOpen, false, true, turnstile.Closed},
 	} {
 		g := gate{trust: func() *verify.Trust { return tc.trust }, clock: clockFrom(floor)}
 		g.mode.Store(int32(tc.mode))
 		g.released.Store(tc.released)
-		if got := g.resting(tc.up, time.Unix(tc.now, 0)); got != tc.want {
+		if got := g.resting(tc.up, tc.fault, time.Unix(tc.now, 0)); got != tc.want {
 			t.Errorf("%+v: %v", tc, got)
 		}
 	}
@@ -290,82 +293,4 @@ func TestHandleAllocatesNothing(t *testing.T) {
 		t.Errorf("%v allocations", n)
 	}
 	g.turnstile.Close()
-}
-
-// BenchmarkFrameToLine measures from the last byte of a frame, a terminator written to a real terminal line, to the change
-// of the simulated relay. Each passage ends its pulse at once, so that the next pass need not wait for it.
-// Run it with -benchtime 10000x, which takes about two minutes.
-func BenchmarkFrameToLine(b *testing.B) {
-	passes, trust := realPasses(b, 200)
-	master, slave, err := pty.Open()
-	if err != nil {
-		b.Fatal(err)
-	}
-	defer master.Close()
-	defer slave.Close()
-
-	changed := make(chan time.Time, 1)
-	held := turnstile.Config{Hold: true, Entry: 5 * time.Second}
-	g := newTestGate(b, trust, held)
-	g.observe = nil
-	energised := false
-	sim := turnstile.NewSimulated(func(e turnstile.Event) {
-		if e.Relay && !energised {
-			changed <- e.At
-		}
-		energised = e.Relay
-	})
-	g.turnstile = turnstile.New(held, sim.Relay(), sim, slog.New(slog.DiscardHandler))
-
-	// The reader takes nothing until the line was silent after a decision: one read that ends without a byte.
-	silent := make(chan bool, 1)
-	turns := -1 // since a decision; one more before the first, for the opening; of the reader's goroutine
-	reader := scanner.NewReader(scanner.Config{
-		Device: slave.Name(), IdleGap: 10 * time.Millisecond,
-		OnTurn: func() {
-			if turns++; turns == 2 {
-				silent <- true
-			}
-		},
-	}, slog.New(slog.DiscardHandler))
-	now := make(chan time.Time, 1)
-	ended := make(chan error)
-	go func() {
-		ended <- reader.Run(b.Context(), func(f scanner.Frame) { g.handle(f, <-now); turns = 0 })
-	}()
-
-	var took []time.Duration
-	lost := 0
-	for i := 0; b.Loop(); i++ {
-		<-silent
-		p := passes[i%len(passes)]
-		if _, err := master.Write([]byte(p.text)); err != nil {
-			b.Fatal(err)
-		}
-		time.Sleep(time.Millisecond) // the module is still sending
-		now <- p.now
-		begin := time.Now()
-		if _, err := master.Write([]byte{'\r'}); err != nil {
-			b.Fatal(err)
-		}
-		select {
-		case at := <-changed:
-			took = append(took, at.Sub(begin))
-			g.turnstile.Passed()
-		case <-time.After(time.Second): // on a loaded machine that millisecond may be an idle gap, which ends the frame
-			if lost++; lost > 1+i/1000 {
-				b.Fatalf("%s did not open", p.id)
-			}
-			select { // whatever became of it, the line is silent by now
-			case <-silent:
-			default:
-			}
-			silent <- true
-		}
-	}
-	slices.Sort(took)
-	b.ReportMetric(float64(took[len(took)/2].Microseconds()), "p50-us")
-	b.ReportMetric(float64(took[len(took)*99/100].Microseconds()), "p99-us")
-	b.ReportMetric(float64(took[len(took)-1].Microseconds()), "max-us")
-	b.ReportMetric(float64(lost), "lost")
 }

@@ -9,7 +9,6 @@ import (
 	"sync"
 	"time"
 
-	"gatescan/cmd/gatescan/counters"
 	"gatescan/driver/gpio"
 	"gatescan/driver/turnstile"
 
@@ -38,7 +37,7 @@ type haltCloser interface {
 }
 
 // openHardware opens the outputs of a configuration, each already inert, the relay first. On an error nothing stays open.
-func openHardware(c config, board gpio.Board, stdout io.Writer, counts *counters.Counters, log *slog.Logger) (_ *hardware, err error) {
+func openHardware(c config, board gpio.Board, stdout io.Writer, totals func() (accepted, refused uint64), log *slog.Logger) (_ *hardware, err error) {
 	h := &hardware{}
 	defer func() {
 		if err != nil {
@@ -46,7 +45,7 @@ func openHardware(c config, board gpio.Board, stdout io.Writer, counts *counters
 		}
 	}()
 	if c.Outputs.Relay.Kind == kindSimulated {
-		h.simulation = newSimulation(stdout, counts)
+		h.simulation = newSimulation(stdout, totals)
 		sim := turnstile.NewSimulated(h.simulation.changed)
 		h.relay, h.lamps = sim.Relay(), sim
 		return h, nil

@@ -227,7 +227,7 @@ func TestHardwareErrors(t *testing.T) {
 		sim.NameLine(1, "BARRIER")
 		sim.Take(7, "somebody else")
 		c := parsed(t, name)
-		_, err := openHardware(c, sim.Board(), io.Discard, &counters.Counters{}, slog.New(slog.DiscardHandler))
+		_, err := openHardware(c, sim.Board(), io.Discard, new(counters.Counters).Totals, slog.New(slog.DiscardHandler))
 		if err == nil || !strings.HasPrefix(err.Error(), want) {
 			t.Errorf("%q: %v", name, err)
 		}

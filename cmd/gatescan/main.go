@@ -15,7 +15,8 @@ const usage = `NAME
 
 SYNOPSIS
     gatescan run -config FILE
-    gatescan check [-json] [-trust PATH] [-at TIME] [-tolerate] [FILE|-]
+    gatescan check [-json] [-trust PATH] [-at TIME] [-tolerate]
+                   [-rules PATH -country CC [-region R] [-explain]] [FILE|-]
     gatescan sync -config FILE [-json] [-forget NAME | -vouch]
     gatescan release [-config FILE] [-runtime DIR] [-json]
     gatescan config -check FILE | -example

@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -23,6 +24,18 @@ func buildGatelab(t testing.TB) string {
 		t.Fatalf("building gatelab: %v\n%s", err, out)
 	}
 	return dir
+}
+
+// runTool runs a program to its end and returns what it printed.
+func runTool(t testing.TB, binary, stdin string, args ...string) string {
+	t.Helper()
+	cmd := exec.Command(binary, args...)
+	cmd.Stdin = strings.NewReader(stdin)
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("%s %v: %v", binary, args, err)
+	}
+	return strings.TrimSpace(string(out))
 }
 
 func TestScripts(t *testing.T) {

@@ -51,6 +51,7 @@ func (c *config) policy() (p verify.Policy) {
 		under, _ := issuedUnder(pair)
 		p.Issuers = append(p.Issuers, under)
 	}
+	c.Rules.apply(&p)
 	return p
 }
 

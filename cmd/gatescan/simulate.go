@@ -6,7 +6,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"gatescan/cmd/gatescan/counters"
 	"gatescan/driver/turnstile"
 	"gatescan/verify"
 )
@@ -34,15 +33,15 @@ type simulation struct {
 	queue   chan simEvent
 	written chan struct{} // closed when the queue is closed and empty
 	dropped atomic.Uint64
-	counts  *counters.Counters
+	totals  func() (accepted, refused uint64)
 
 	// Of the turnstile, which calls under its lock.
 	last    turnstile.Event
 	onSince time.Time
 }
 
-func newSimulation(w io.Writer, counts *counters.Counters) *simulation {
-	s := &simulation{start: time.Now(), queue: make(chan simEvent, 256), written: make(chan struct{}), counts: counts}
+func newSimulation(w io.Writer, totals func() (accepted, refused uint64)) *simulation {
+	s := &simulation{start: time.Now(), queue: make(chan simEvent, 256), written: make(chan struct{}), totals: totals}
 	go func() {
 		defer close(s.written)
 		encoder := json.NewEncoder(w)
@@ -98,6 +97,6 @@ func (s *simulation) decided(v verify.Verdict, became verify.Reason, took time.D
 		Event: "verdict", Reason: became.String(), Kind: v.Kind().String(), Alg: v.Alg().String(),
 		Took: max(took.Microseconds(), 1),
 	}
-	e.Accepted, e.Refused = s.counts.Totals()
+	e.Accepted, e.Refused = s.totals()
 	s.tell(e, time.Now())
 }

@@ -29,6 +29,10 @@ directory = "lab/dsc"
 [clock]
 require = "floor_only"
 file = ""
+[counters]
+directory = ""
+[status]
+address = "127.0.0.1:0"
 [daemon]
 runtime = %q
 [policy]

@@ -23,7 +23,8 @@ SYNOPSIS
 
 DESCRIPTION
     Asks every source of FILE for what it vouches for, and says of each what was fetched,
-    skipped (and why), added, removed or refused. A daemon that runs does it itself, with
+    skipped (and why), added, removed or refused, and which rules and value sets came, went or
+    changed. A daemon that runs does it itself, with
     the configuration that it has; without one this command does it, and stores what it
     got.
 
@@ -251,7 +252,7 @@ func sayState(w io.Writer, state trustsync.State) error {
 	for _, s := range state.Sources {
 		fmt.Fprintf(&b, "%s (%s): ", s.Name, s.Kind)
 		switch {
-		case s.Error != "" && s.Signers == 0:
+		case s.Error != "" && s.Signers+s.Rules+s.ValueSets == 0:
 			fmt.Fprintf(&b, "failed, and there is nothing from before: %s\n", s.Error)
 			continue
 		case s.Error != "":
@@ -260,8 +261,15 @@ func sayState(w io.Writer, state trustsync.State) error {
 			b.WriteString("unchanged, ")
 		default:
 			fmt.Fprintf(&b, "%d added, %d removed, ", s.Added, s.Removed)
+			if s.Changed > 0 {
+				fmt.Fprintf(&b, "%d changed, ", s.Changed)
+			}
 		}
-		fmt.Fprintf(&b, "%d certificates in force", s.Signers)
+		if s.Rules+s.ValueSets > 0 {
+			fmt.Fprintf(&b, "%d rules and %d value sets", s.Rules, s.ValueSets)
+		} else {
+			fmt.Fprintf(&b, "%d certificates in force", s.Signers)
+		}
 		for _, count := range []struct {
 			n    int
 			what string
@@ -279,6 +287,14 @@ func sayState(w io.Writer, state trustsync.State) error {
 			}
 		}
 		b.WriteByte('\n')
+		if !s.Unchanged && s.Error == "" {
+			for _, change := range s.Changes {
+				fmt.Fprintf(&b, "  %s\n", change)
+			}
+			if more := s.Added + s.Removed + s.Changed - len(s.Changes); more > 0 && len(s.Changes) > 0 {
+				fmt.Fprintf(&b, "  and %d more\n", more)
+			}
+		}
 		for _, skipped := range s.Reasons {
 			fmt.Fprintf(&b, "  skipped %q: %s\n", skipped.Name, skipped.Reason)
 		}
@@ -286,7 +302,13 @@ func sayState(w io.Writer, state trustsync.State) error {
 			fmt.Fprintf(&b, "  and %d more\n", more)
 		}
 	}
+	for _, fault := range state.RuleFaults {
+		fmt.Fprintf(&b, "rules: %s\n", fault)
+	}
 	fmt.Fprintf(&b, "%d certificates in all", state.DSCs)
+	if state.Rules+state.ValueSets > 0 {
+		fmt.Fprintf(&b, ", %d rules, %d value sets", state.Rules, state.ValueSets)
+	}
 	if state.Generation > 0 {
 		fmt.Fprintf(&b, ", stored as generation %d", state.Generation)
 	}

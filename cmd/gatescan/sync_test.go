@@ -43,6 +43,10 @@ store = %q
 name = "stick"
 kind = "directory"
 path = "dsc"
+[counters]
+directory = ""
+[status]
+address = ""
 [daemon]
 runtime = %q
 `, filepath.Join(dir, "store"), newPlace(t).dir)

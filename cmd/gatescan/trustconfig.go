@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -40,6 +41,8 @@ type sourceConfig struct {
 	Domain       string   `toml:"domain"`
 	Usage        string   `toml:"usage"`
 	Participants []string `toml:"participants"`
+	Countries    []string `toml:"countries"`
+	TokenFile    string   `toml:"token_file"`
 	CA           string   `toml:"ca"`
 	Pins         []string `toml:"pins"`
 	Certificate  string   `toml:"certificate"`
@@ -59,6 +62,7 @@ const (
 	longestAge     = 10 * 365 * 24 * time.Hour
 	maxSourceName  = 40
 	longestTimeout = 10 * time.Minute
+	maxToken       = 16 << 10
 )
 
 // build makes sources of a configuration. Relative paths count from dir. It reads the files that hold anchors and keys, but
@@ -99,6 +103,9 @@ func (c *trustConfig) build(dir string) (t trustsync.Config, mistakes []mistake)
 		mistakes = append(mistakes, wrong...)
 		t.Sources = append(t.Sources, source)
 	}
+	if len(mistakes) == 0 && !slices.ContainsFunc(t.Sources, func(s trustsync.Named) bool { return !s.Traits().Rules }) {
+		bad("trust.directory", "is empty, and every [[trust.source]] gives rules, which vouch for no key; name a directory of DSCs, or add a source of keys")
+	}
 	var wrong []mistake
 	t.Barred, wrong = c.barred(dir)
 	return t, append(mistakes, wrong...)
@@ -129,7 +136,7 @@ func (s *sourceConfig) build(c *trustConfig, key, dir string) (_ trustsync.Named
 	sc := trustsync.SourceConfig{
 		Name: s.Name, Kind: s.Kind, URLs: s.URLs, Anchors: read("anchors", s.Anchors), CSCAs: read("cscas", s.CSCAs), SignerName: s.Signer,
 		Interval: time.Duration(s.Interval), MaxAge: time.Duration(s.MaxAge),
-		Domain: s.Domain, Usage: s.Usage, Participants: s.Participants, Lab: c.Lab,
+		Domain: s.Domain, Usage: s.Usage, Participants: s.Participants, Countries: s.Countries, Lab: c.Lab,
 		Transport: trustsync.Transport{CA: read("ca", s.CA), Proxy: s.Proxy, Timeout: time.Duration(s.Timeout)},
 	}
 	if s.Path != "" {
@@ -138,7 +145,7 @@ func (s *sourceConfig) build(c *trustConfig, key, dir string) (_ trustsync.Named
 	if sc.Interval == 0 {
 		sc.Interval = time.Duration(c.Interval)
 	}
-	if sc.MaxAge == 0 && s.Kind != "directory" {
+	if sc.MaxAge == 0 && s.Kind != "directory" && s.Kind != "rules_directory" {
 		sc.MaxAge = time.Duration(c.MaxAge)
 	}
 	for _, pin := range s.Pins {
@@ -158,6 +165,16 @@ func (s *sourceConfig) build(c *trustConfig, key, dir string) (_ trustsync.Named
 		}
 		sc.Transport.Certificate = &pair
 	}
+	if s.TokenFile != "" {
+		token, err := s.token(dir)
+		if err != nil {
+			bad("token_file", err)
+		}
+		sc.Header = map[string]string{"Authorization": "Bearer " + token}
+	}
+	for _, name := range s.misplaced() {
+		bad(name, fmt.Errorf("a source of kind %q has no use for it; leave it out", s.Kind))
+	}
 	if len(mistakes) > 0 {
 		return trustsync.Named{}, mistakes
 	}
@@ -166,6 +183,36 @@ func (s *sourceConfig) build(c *trustConfig, key, dir string) (_ trustsync.Named
 		mistakes = append(mistakes, mistake{key: key, text: err.Error()})
 	}
 	return source, mistakes
+}
+
+// token reads the bearer token (RFC 6750) that a source wants to be shown, which must not travel in the clear.
+func (s *sourceConfig) token(dir string) (string, error) {
+	for _, url := range s.URLs {
+		if !strings.HasPrefix(strings.ToLower(url), "https://") {
+			return "", errors.New("a token is shown over TLS only; let every one of urls begin with https://")
+		}
+	}
+	data, err := readSmall(under(dir, s.TokenFile), maxToken)
+	if err != nil {
+		return "", err
+	}
+	token := strings.TrimSpace(string(data))
+	if token == "" || strings.ContainsFunc(token, func(r rune) bool { return r <= ' ' || r > '~' }) {
+		return "", fmt.Errorf("%s does not hold a token: one line of printable characters without space", s.TokenFile)
+	}
+	return token, nil
+}
+
+// misplaced are the keys that a source of its kind would not look at, and that an operator may think it does.
+func (s *sourceConfig) misplaced() (keys []string) {
+	isService := s.Kind == "eu_rules" || s.Kind == "germany_rules"
+	if len(s.Countries) > 0 && !isService {
+		keys = append(keys, "countries")
+	}
+	if s.CSCAs != "" && (isService || strings.HasSuffix(s.Kind, "_rules") || s.Kind == "rules_directory") {
+		keys = append(keys, "cscas")
+	}
+	return keys
 }
 
 // barred reads what is withdrawn by name: "kid:" and 16 hexadecimal digits, or "spki:" and 64.

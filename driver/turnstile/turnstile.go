@@ -237,6 +237,19 @@ func (t *Turnstile) Block(blocked bool) {
 	}
 }
 
+// Trouble says why the turnstile itself lets nobody through, in a sentence; it is empty while it would.
+func (t *Turnstile) Trouble() string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	switch {
+	case t.stuck:
+		return "the relay does not go back to its inert level; the turnstile may stand open"
+	case t.blocked:
+		return "the turnstile reports that it is not ready, or is tampered with"
+	}
+	return ""
+}
+
 // Counts says what became of everybody so far.
 func (t *Turnstile) Counts() Counts {
 	t.mu.Lock()

@@ -86,6 +86,7 @@ func benchCountry(b *testing.B, country string) {
 			}
 		}
 	})
+	b.Run(fmt.Sprintf("%d-rules/certlogic-js", len(logics)), func(b *testing.B) { benchPeer(b, logics, data) })
 }
 
 // BenchmarkRules judges one pass by so many rules.

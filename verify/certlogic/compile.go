@@ -72,7 +72,8 @@ type Compiler struct {
 }
 
 // Add validates and compiles one rule's logic, which is JSON, as Compile does. A rule that does not compile leaves the
-// set fit for others, unless the problem is SetFull. The program must not be run before Set was called.
+// set fit for others, unless the problem is SetFull: then it takes no more, and Set gives those that were added before.
+// The program must not be run before Set was called.
 func (c *Compiler) Add(logic []byte) (*Program, error) {
 	e, err := parse(logic)
 	if err != nil {

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"os"
 	"os/exec"
 	"slices"
@@ -20,6 +21,59 @@ console.log(lines.map(line => {
 	try { return JSON.stringify({ result: evaluate(logic, data) ?? null }) } catch (e) { return JSON.stringify({ error: e.message }) }
 }).join("\n"))`
 
+// peerBench evaluates rules over data, all of them as often as it is told, and writes how many ns that took. It warms
+// up first.
+const peerBench = `
+const { evaluate } = require(process.argv[1])
+const { logics, data, n } = JSON.parse(require("fs").readFileSync(0, "utf8"))
+const run = times => {
+	for (let i = 0; i < times; i++) for (const logic of logics) { try { evaluate(logic, data) } catch (e) {} }
+}
+run(2000)
+const begin = process.hrtime.bigint()
+run(n)
+console.log(String(process.hrtime.bigint() - begin))`
+
+// peerFolder is where certlogic-js is.
+func peerFolder(t testing.TB) string {
+	t.Helper()
+	folder := os.Getenv("GATESCAN_CERTLOGIC_JS")
+	if folder == "" {
+		t.Skip("SKIPPED: set GATESCAN_CERTLOGIC_JS to the folder of the npm package certlogic-js to compare with it")
+	}
+	return folder
+}
+
+// runPeer runs a script in node with the folder of certlogic-js.
+func runPeer(t testing.TB, script string, input []byte) []byte {
+	t.Helper()
+	command := exec.Command("node", "-e", script, peerFolder(t))
+	command.Stdin = bytes.NewReader(input)
+	command.Stderr = os.Stderr
+	output, err := command.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return output
+}
+
+// benchPeer judges by rules as certlogic-js does, whose own clock is what counts.
+func benchPeer(b *testing.B, logics [][]byte, data any) {
+	rules := make([]json.RawMessage, len(logics))
+	for i := range logics {
+		rules[i] = logics[i]
+	}
+	input, err := json.Marshal(map[string]any{"logics": rules, "data": data, "n": b.N})
+	if err != nil {
+		b.Fatal(err)
+	}
+	var took float64
+	if _, err := fmt.Sscan(string(runPeer(b, peerBench, input)), &took); err != nil {
+		b.Fatal(err)
+	}
+	b.ReportMetric(took/float64(b.N), "ns/op")
+}
+
 // How the two may differ; a fault means that certlogic-js has a result.
 const (
 	oddIndex     = "an index of a text or an object"
@@ -31,10 +85,7 @@ var known = []string{oddIndex, negativeYear, BadDateTime.String(), NoTruth.Strin
 // TestAgainstCertLogicJS needs node and the npm package certlogic-js, whose folder GATESCAN_CERTLOGIC_JS names. Where
 // the two differ it must be in one of the ways that the package documentation lists.
 func TestAgainstCertLogicJS(t *testing.T) {
-	folder := os.Getenv("GATESCAN_CERTLOGIC_JS")
-	if folder == "" {
-		t.Skip("SKIPPED: set GATESCAN_CERTLOGIC_JS to the folder of the npm package certlogic-js to compare with it")
-	}
+	peerFolder(t)
 	const cases = 30_000
 	g := newGenerator(11)
 	var input bytes.Buffer
@@ -47,13 +98,7 @@ func TestAgainstCertLogicJS(t *testing.T) {
 		}
 		input.Write(append(line, '\n'))
 	}
-	command := exec.Command("node", "-e", peerScript, folder)
-	command.Stdin = &input
-	command.Stderr = os.Stderr
-	output, err := command.Output()
-	if err != nil {
-		t.Fatal(err)
-	}
+	output := runPeer(t, peerScript, input.Bytes())
 	results := bufio.NewScanner(bytes.NewReader(output))
 	results.Buffer(nil, 1<<20)
 	m := NewMachine()

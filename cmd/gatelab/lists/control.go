@@ -24,13 +24,14 @@ type serverStatus struct {
 	Sources   []sourceStatus `json:"sources"`
 	Faults    []FaultKind    `json:"faults"`
 	DSCs      []string       `json:"dscs"`      // kids, in hexadecimal digits
-	Withdrawn []string       `json:"withdrawn"` // of these
+	Rules     []string       `json:"rules"`     // identifiers
+	Withdrawn []string       `json:"withdrawn"` // of these two
 }
 
 func (s *Server) status() serverStatus {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	st := serverStatus{Faults: FaultKinds(), DSCs: []string{}, Withdrawn: []string{}}
+	st := serverStatus{Faults: FaultKinds(), DSCs: []string{}, Rules: []string{}, Withdrawn: []string{}}
 	for _, one := range s.sources {
 		status := sourceStatus{Name: one.Name, Kind: one.Kind, URL: s.URL(one.On, one.Path), Fault: one.fault.String()}
 		for i := range faultKinds {
@@ -47,11 +48,17 @@ func (s *Server) status() serverStatus {
 			st.Withdrawn = append(st.Withdrawn, hex.EncodeToString([]byte(kid)))
 		}
 	}
+	for _, rule := range s.domain.Rules {
+		st.Rules = append(st.Rules, rule.Identifier)
+		if s.withdrawn[rule.Identifier] {
+			st.Withdrawn = append(st.Withdrawn, rule.Identifier)
+		}
+	}
 	return st
 }
 
 // control answers what is asked below /~/: GET tells what there is, as text, or as JSON if that is accepted; POST SOURCE with fault=FAULT switches;
-// POST withdraw and restore with kid=HEX.
+// POST withdraw and restore with kid=HEX or rule=IDENTIFIER.
 func (s *Server) control(w http.ResponseWriter, r *http.Request, what string) {
 	switch {
 	case r.Method == http.MethodGet && what == "":
@@ -83,6 +90,9 @@ func (s *Server) change(r *http.Request, what string) error {
 	}
 	switch what {
 	case "withdraw", "restore":
+		if r.Form.Has("rule") {
+			return s.WithdrawRule(r.Form.Get("rule"), what == "withdraw")
+		}
 		kid, err := hex.DecodeString(r.Form.Get("kid"))
 		if err != nil || len(kid) != 8 {
 			return fmt.Errorf("kid %.40q: write its 16 hexadecimal digits, as in kid=0123456789abcdef", r.Form.Get("kid"))
@@ -114,6 +124,10 @@ func (st serverStatus) write(w http.ResponseWriter) {
 	for _, kid := range st.DSCs {
 		fmt.Fprintf(t, "%s\t%v\n", kid, slices.Contains(st.Withdrawn, kid))
 	}
+	fmt.Fprintln(t, "\nRULE\tWITHDRAWN")
+	for _, rule := range st.Rules {
+		fmt.Fprintf(t, "%s\t%v\n", rule, slices.Contains(st.Withdrawn, rule))
+	}
 	fmt.Fprintln(t, "\nFAULT\tWHAT")
 	for _, f := range st.Faults {
 		name := f.Name
@@ -126,6 +140,7 @@ func (st serverStatus) write(w http.ResponseWriter) {
 One request with a fault:      GET /~FAULT/PATH
 A whole source with a fault:   POST /~/SOURCE with fault=FAULT, and back with fault=
 Withdraw a DSC everywhere:     POST /~/withdraw with kid=HEX, and back: POST /~/restore
+Withdraw a rule everywhere:    POST /~/withdraw with rule=IDENTIFIER, and back: POST /~/restore
 `)
 	_ = t.Flush()
 }

@@ -50,6 +50,9 @@ type Domain struct {
 	Signer   Credential // signs whole lists; P-256
 	Anchor   Credential // the gateway's trust anchor; P-256
 	Uploader Credential // the country's upload certificate at the gateway; P-256
+
+	Rules     []Rule // WithRules makes some
+	ValueSets []ValueSet
 }
 
 // Validity of what a new domain makes.
@@ -80,7 +83,7 @@ func NewDomain(country string, n int) (*Domain, error) {
 		}
 		d.DSCs = append(d.DSCs, dsc.Cert)
 	}
-	return d, nil
+	return d, d.WithRules()
 }
 
 // newCredential makes a certificate under parent, self-signed if that is nil.

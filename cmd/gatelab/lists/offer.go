@@ -19,6 +19,10 @@ type Offer struct {
 	Anchor func(*Domain) []byte // PEM that a gate must pin; nil if nothing is signed as a whole
 	CSCAs  bool                 // each DSC can be held against its CSCA, which does not come along
 
+	Rules  bool   // it gives rules and value sets, and no DSCs
+	Signer string // common name of who signs, where many could under the anchor; empty for none
+	Token  string // that a gate must show; empty for none
+
 	Dated bool          // what is signed says when that was
 	Life  time.Duration // and how long it holds from then on; 0 if it does not say
 
@@ -92,7 +96,43 @@ var offers = []Offer{
 		Name: "gateway", Kind: "gateway", Path: "/gateway", On: MutualTLS, Anchor: func(d *Domain) []byte { return d.Anchor.PEM() },
 		make: func(d *Domain, _ edition) (http.Handler, error) { return NewGateway(d) },
 	},
+	{
+		Name: "eu-rules", Kind: "eu_rules", Path: "/eu-rules", On: TLS, Anchor: signerKey, Rules: true, make: makeRuleService,
+	},
+	{
+		Name: "germany-rules", Kind: "germany_rules", Path: "/germany-rules", On: TLS, Anchor: signerKey, Rules: true, make: makeRuleService,
+	},
+	{
+		Name: "austria-rules", Kind: "austria_rules", Path: "/austria-rules", On: TLS, Anchor: signerCertificate, Rules: true,
+		Dated: true, Life: 48 * time.Hour,
+		make: func(d *Domain, e edition) (http.Handler, error) {
+			rules, rulesSignature, err := AustriaRules(d, e.signed, e.expires)
+			if err != nil {
+				return nil, err
+			}
+			sets, setsSignature, err := AustriaSets(d, e.signed, e.expires)
+			return documents{
+				"/rules":        newDocument("application/octet-stream", rules, e),
+				"/rulessig":     newDocument("application/octet-stream", rulesSignature, e),
+				"/valuesets":    newDocument("application/octet-stream", sets, e),
+				"/valuesetssig": newDocument("application/octet-stream", setsSignature, e),
+			}, err
+		},
+	},
+	{
+		Name: "switzerland-rules", Kind: "switzerland_rules", Path: "/switzerland-rules/trust/v2/verificationRules", On: TLS,
+		Anchor: func(d *Domain) []byte { return d.CSCA.PEM() }, Signer: SwissSigner, Token: SwissToken, Rules: true,
+		Dated: true, Life: 48 * time.Hour,
+		make: func(d *Domain, e edition) (http.Handler, error) {
+			rules, err := SwitzerlandRules(d, e.signed, e.expires)
+			return withToken(SwissToken, documents{
+				"/trust/v2/verificationRules": newDocument("application/json+jws", rules, e),
+			}), err
+		},
+	},
 }
+
+func makeRuleService(d *Domain, _ edition) (http.Handler, error) { return NewRuleService(d) }
 
 func signerKey(d *Domain) []byte         { return d.Signer.PublicPEM() }
 func signerCertificate(d *Domain) []byte { return d.Signer.PEM() }

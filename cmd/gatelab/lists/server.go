@@ -45,7 +45,7 @@ type Server struct {
 
 	mu        sync.Mutex // guards the rest
 	sources   []*source
-	withdrawn map[string]bool // kids
+	withdrawn map[string]bool // kids, and identifiers of rules
 	signed    time.Time       // of what is given out now
 }
 
@@ -221,6 +221,30 @@ func (s *Server) Withdraw(kid []byte, withdrawn bool) error {
 	return nil
 }
 
+// WithdrawRule takes a rule out of every source, or puts it back in.
+func (s *Server) WithdrawRule(identifier string, withdrawn bool) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !slices.ContainsFunc(s.domain.Rules, func(r Rule) bool { return r.Identifier == identifier }) {
+		return fmt.Errorf("no rule of this lab is called %.60q", identifier)
+	}
+	if s.withdrawn[identifier] != withdrawn {
+		s.withdrawn[identifier] = withdrawn
+		s.signLocked()
+	}
+	return nil
+}
+
+// ChangeRules has the domain's rules and value sets changed, and all sources follow.
+func (s *Server) ChangeRules(change func(*Domain)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := *s.domain
+	change(&now)
+	s.domain = &now
+	s.signLocked()
+}
+
 // signLocked has every list signed anew, later than before. What runs goes on.
 func (s *Server) signLocked() {
 	now := time.Now().UTC().Truncate(time.Second)
@@ -249,6 +273,7 @@ func (s *Server) edition(one *source, fault string) (http.Handler, error) {
 	}
 	now := *s.domain
 	now.DSCs = nil
+	now.Rules = slices.DeleteFunc(slices.Clone(now.Rules), func(r Rule) bool { return s.withdrawn[r.Identifier] })
 	for _, dsc := range s.domain.DSCs {
 		if !s.withdrawn[string(Credential{Cert: dsc}.KID())] {
 			now.DSCs = append(now.DSCs, dsc)
@@ -259,7 +284,7 @@ func (s *Server) edition(one *source, fault string) (http.Handler, error) {
 	case faultWrongSignature:
 		d = s.rival
 	case faultEmpty:
-		now.DSCs = nil
+		now.DSCs, now.Rules, now.ValueSets = nil, nil, nil
 	case faultOlder:
 		d, e.signed = s.domain, e.signed.Add(yesterday)
 	case faultStale:

@@ -2,6 +2,8 @@ package lists
 
 import (
 	"bytes"
+	"crypto/ecdsa"
+	"crypto/sha256"
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/base64"
@@ -112,6 +114,15 @@ var published = map[string]string{
 	"/netherlands/v4/verifier/public_keys":       "application/json",
 	"/eu-archive/dcc_trustlist.zip":              "application/zip",
 	"/eu-archive/dcc_trustlist.zip.sig.txt":      "text/plain",
+	"/eu-rules/rules":                            "application/json",
+	"/eu-rules/rules/XX":                         "application/json",
+	"/eu-rules/rules/EL":                         "application/json",
+	"/eu-rules/valuesets":                        "application/json",
+	"/germany-rules/countrylist":                 "application/json",
+	"/austria-rules/rules":                       "application/octet-stream",
+	"/austria-rules/rulessig":                    "application/octet-stream",
+	"/austria-rules/valuesets":                   "application/octet-stream",
+	"/austria-rules/valuesetssig":                "application/octet-stream",
 }
 
 func TestServerGood(t *testing.T) {
@@ -127,7 +138,7 @@ func TestServerGood(t *testing.T) {
 		seen[name] = true
 		tag := resp.Header.Get("ETag")
 		if tag == "" {
-			if name != "eu" && name != "italy" {
+			if name != "eu" && name != "italy" && name != "eu-rules" && name != "germany-rules" {
 				t.Errorf("%s has no entity tag", path)
 			}
 			continue
@@ -141,6 +152,12 @@ func TestServerGood(t *testing.T) {
 	}
 	resp, _ := b.get("/gateway/trustList/DSC") // which lets no stranger in
 	seen["gateway"] = resp.StatusCode == http.StatusUnauthorized
+	const swiss = "/switzerland-rules/trust/v2/verificationRules"
+	if resp, _ := b.get(swiss); resp.StatusCode != http.StatusUnauthorized {
+		t.Errorf("the Swiss rules without a token: %d", resp.StatusCode)
+	}
+	resp, body := b.get(swiss, "Authorization", "Bearer "+SwissToken)
+	seen["switzerland-rules"] = resp.StatusCode == http.StatusOK && bytes.Count(body, []byte(".")) == 2
 	for _, o := range b.Offers() {
 		if !seen[o.Name] {
 			t.Errorf("source %s was not looked at", o.Name)
@@ -233,11 +250,11 @@ func TestServerControl(t *testing.T) {
 	}
 	resp, text := b.get("/~/", "Accept", "application/json")
 	var st serverStatus
-	if err := json.Unmarshal(text, &st); err != nil || resp.Header.Get("Content-Type") != "application/json" || len(st.Faults) != len(faultKinds) || len(st.DSCs) != 3 {
+	if err := json.Unmarshal(text, &st); err != nil || resp.Header.Get("Content-Type") != "application/json" || len(st.Faults) != len(faultKinds) || len(st.DSCs) != 3 || len(st.Rules) != 6 {
 		t.Errorf("%v: %s", err, text)
 	}
 	for _, one := range st.Sources {
-		if (one.Fault == "flip=3") != (one.Name == "germany") || slices.Contains(one.Can, "expired") != (one.Name == "sweden" || one.Name == "austria") {
+		if (one.Fault == "flip=3") != (one.Name == "germany") || slices.Contains(one.Can, "expired") != slices.Contains([]string{"sweden", "austria", "austria-rules", "switzerland-rules"}, one.Name) {
 			t.Errorf("%+v", one)
 		}
 	}
@@ -379,5 +396,44 @@ func TestServerClose(t *testing.T) {
 			stacks := make([]byte, 1<<20)
 			t.Fatalf("%d goroutines, there were %d\n%s", runtime.NumGoroutine(), before, stacks[:runtime.Stack(stacks, true)])
 		}
+	}
+}
+
+// Rules have the X-SIGNATURE where the service has it, and one that is withdrawn is gone everywhere.
+func TestServerRules(t *testing.T) {
+	b := serve(t)
+	var list []struct{ Identifier, Country, Hash string }
+	resp, body := b.get("/eu-rules/rules")
+	if err := json.Unmarshal(body, &list); err != nil || len(list) != 6 || resp.Header.Get("X-SIGNATURE") == "" {
+		t.Fatalf("%v: %s", err, body)
+	}
+	one := list[0]
+	resp, body = b.get("/eu-rules/rules/" + one.Country + "/" + one.Hash)
+	signature, err := base64.StdEncoding.DecodeString(resp.Header.Get("X-SIGNATURE"))
+	sum := sha256.Sum256(body)
+	digest := sha256.Sum256([]byte(hex.EncodeToString(sum[:])))
+	key := b.domain.Signer.Cert.PublicKey.(*ecdsa.PublicKey)
+	if err != nil || hex.EncodeToString(sum[:]) != one.Hash || !ecdsa.VerifyASN1(key, digest[:], signature) {
+		t.Errorf("%v: %s", err, body)
+	}
+	for path, signed := range map[string]bool{"valuesets": true, "countrylist": true, "rules/XX": false} {
+		if resp, _ := b.get("/eu-rules/" + path); (resp.Header.Get("X-SIGNATURE") != "") != signed {
+			t.Errorf("%s: %v", path, resp.Header)
+		}
+	}
+	if code := b.post("/~/withdraw", "rule", one.Identifier); code != http.StatusNoContent {
+		t.Fatal(code)
+	}
+	if _, body := b.get("/eu-rules/rules"); bytes.Contains(body, []byte(one.Identifier)) {
+		t.Errorf("withdrawn: %s", body)
+	}
+	if _, body := b.get("/~older/austria-rules/rules"); !bytes.Contains(body, []byte(one.Identifier)) {
+		t.Error("it never was there")
+	}
+	if code := b.post("/~/restore", "rule", one.Identifier); code != http.StatusNoContent {
+		t.Error(code)
+	}
+	if code := b.post("/~/withdraw", "rule", "x"); code != http.StatusBadRequest {
+		t.Error(code)
 	}
 }

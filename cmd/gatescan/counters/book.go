@@ -41,6 +41,12 @@ type Config struct {
 	Believed func() bool // says whether the clock is; nil if it always is. It must not block.
 }
 
+// Validate returns the first mistake of a configuration, with what may be chosen instead.
+func (c Config) Validate() error {
+	_, err := c.withDefaults()
+	return err
+}
+
 func (c Config) withDefaults() (Config, error) {
 	if c.Zone == nil {
 		c.Zone = time.UTC
@@ -188,7 +194,7 @@ func (b *Book) Close() error {
 // collect puts what was counted since the last time into the bucket of now: a count may be off by a tick at the border of
 // two. A clock that jumps takes up another bucket, old or new. mu is held.
 func (b *Book) collect() {
-	live := b.live.tally()
+	live := b.live.Tally()
 	delta := live.since(&b.seen)
 	if delta == (Tally{}) {
 		return
@@ -238,19 +244,21 @@ func (b *Book) current() (start int64, length uint32, dated bool) {
 
 // Query returns the buckets that begin at from or later, and before to, in order; those in which nothing was counted are not
 // there. A day whose file was damaged or cannot be read is a bucket that is Lost, besides what else is known of that day.
-// What is undated is not among them. An error is about the directory as a whole.
-func (b *Book) Query(from, to time.Time) ([]Bucket, error) {
+// What is undated is not among them. An error is about the directory as a whole: then the buckets are those in memory, behind
+// one that is Lost and as long as from is from to.
+func (b *Book) Query(from, to time.Time) (buckets []Bucket, err error) {
 	b.mu.Lock()
 	b.collect()
 	parts := slices.Clone(b.parts)
 	b.mu.Unlock()
 	var lost []Bucket
 	if b.disk != nil {
-		filed, missing, err := b.readDays(from, to)
-		if err != nil {
-			return nil, fmt.Errorf("counters: %w", err)
-		}
+		filed, missing, e := b.readDays(from, to)
 		parts, lost = unite(filed, parts), missing
+		if e != nil {
+			err = fmt.Errorf("counters: %w", e)
+			lost = []Bucket{{Start: from, Length: to.Sub(from), Lost: true}}
+		}
 	}
 	type span struct {
 		start  int64
@@ -267,12 +275,12 @@ func (b *Book) Query(from, to time.Time) ([]Bucket, error) {
 		}
 		p.counts.addTo(sums[s])
 	}
-	buckets := lost
+	buckets = lost
 	for s, t := range sums {
 		buckets = append(buckets, newBucket(time.Unix(s.start, 0).UTC(), time.Duration(s.length)*time.Second, t))
 	}
 	slices.SortFunc(buckets, func(a, b Bucket) int {
 		return cmp.Or(a.Start.Compare(b.Start), cmp.Compare(b.Length, a.Length))
 	})
-	return buckets, nil
+	return buckets, err
 }

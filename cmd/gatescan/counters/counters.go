@@ -13,6 +13,7 @@ type Counters struct {
 	n         [verify.NumKinds][verify.NumReasons]atomic.Uint64
 	tolerated [8]atomic.Uint64 // by the bit of the tolerance
 	turnstile [numTurnstile]atomic.Uint64
+	rules     rules
 }
 
 // Add counts one frame of that kind, for that reason.
@@ -60,12 +61,12 @@ func (c *Counters) Of(k verify.Kind, r verify.Reason) uint64 { return c.n[k][r].
 
 // Totals is how many frames were accepted and how many were refused.
 func (c *Counters) Totals() (accepted, refused uint64) {
-	t := c.tally()
+	t := c.Tally()
 	return t.Accepted(), t.Refused()
 }
 
-// tally reads every counter once.
-func (c *Counters) tally() (t Tally) {
+// Tally reads every counter once.
+func (c *Counters) Tally() (t Tally) {
 	for k := range c.n {
 		for r := range c.n[k] {
 			t.Frames[k][r] = c.n[k][r].Load()

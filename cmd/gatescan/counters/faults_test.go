@@ -5,7 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"maps"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"syscall"
@@ -345,5 +348,27 @@ func TestUnknownWords(t *testing.T) {
 	}
 	if len(cellOfWord) != numCells {
 		t.Errorf("%d words for %d cells", len(cellOfWord), numCells)
+	}
+}
+
+// A directory that cannot be read takes nothing with it that is in memory.
+func TestQueryWithoutDirectory(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "counters")
+	if err := os.WriteFile(dir, []byte("a file"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	now := time.Date(2026, 3, 29, 12, 30, 0, 0, time.UTC)
+	b, err := Open(Config{Dir: dir}, func() time.Time { return now }, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.Live().Add(verify.Test, verify.Accepted)
+	from, to := now.Add(-2*time.Hour), now.Add(2*time.Hour)
+	buckets, err := b.Query(from, to)
+	if err == nil {
+		t.Error("nothing is said of the directory")
+	}
+	if len(buckets) != 2 || !buckets[0].Lost || buckets[0].Start != from || buckets[0].Length != 4*time.Hour || buckets[1].Accepted() != 1 {
+		t.Errorf("%+v", buckets)
 	}
 }

@@ -20,7 +20,7 @@ var keep = os.Getenv("GATESCAN_SCREENSHOTS")
 
 // TestChromium looks at the page in a real browser: on a phone and a desk, light and dark, well and unwell. Run it with
 //
-//	GATESCAN_SCREENSHOTS=/tmp/page go test -tags chromium -run Chromium ./cmd/gatescan/status
+//	make test-page GATESCAN_SCREENSHOTS=/tmp/page
 func TestChromium(t *testing.T) {
 	browser := ""
 	for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {
@@ -30,11 +30,13 @@ func TestChromium(t *testing.T) {
 		}
 	}
 	if browser == "" {
-		t.Skip("NO PAGE WAS LOOKED AT: there is no Chromium; apt-get install chromium")
+		t.Fatal("no page was looked at: there is no Chromium; apt-get install chromium")
 	}
 	folder := keep
 	if folder == "" {
 		folder = t.TempDir()
+	} else if err := os.MkdirAll(folder, 0o755); err != nil {
+		t.Fatal(err)
 	}
 	well := fixture(t)
 	unwell := fixture(t)
@@ -145,7 +147,7 @@ document.title=d.scrollWidth+' of '+this.clientWidth+', style '+(getComputedStyl
 func TestChromiumPolicy(t *testing.T) {
 	browser, err := exec.LookPath("chromium")
 	if err != nil {
-		t.Skip("NO PAGE WAS LOOKED AT: there is no Chromium; apt-get install chromium")
+		t.Fatal("no page was looked at: there is no Chromium; apt-get install chromium")
 	}
 	server := serve(t, Config{Zone: berlin(t)}, daemonOf(fixture(t), someBuckets(t)))
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)

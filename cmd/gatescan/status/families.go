@@ -26,6 +26,12 @@ var families = []family{
 			give(float64(s.Totals.ByKind[k]), k.String())
 		}
 	}),
+	newFamily(prometheus.CounterValue, "rule_refusals_total", "Refusals by rules, by the rule; those beyond the first 64 rules have no name.", []string{"rule"},
+		func(s *Snapshot, give give) {
+			for _, by := range s.ByRule {
+				give(float64(by.N), by.Rule)
+			}
+		}),
 	counter("tolerated_total", "Deviations from the specification that were let through.", func(s *Snapshot) uint64 { return s.Tolerated }),
 
 	counter("granted_total", "Pulses of the relay.", func(s *Snapshot) uint64 { return s.Totals.Granted }),
@@ -45,7 +51,7 @@ var families = []family{
 		}),
 
 	newFamily(prometheus.GaugeValue, "clock_state", "1 for the state that the clock is in.", []string{"state"}, func(s *Snapshot, give give) {
-		for _, state := range clockStates {
+		for _, state := range ClockStates {
 			give(yesno(s.Clock.State == state), state)
 		}
 	}),

@@ -97,7 +97,7 @@ var groupText = [numGroups][2]string{
 	untrusted:     {"Not trusted", "nobody whom this gate trusts signed it"},
 	untimely:      {"Not valid now", "too early, or run out"},
 	againstPolicy: {"Not admitted", "good, but not by the rules in force here"},
-	byGate:        {"Gate", "closed, busy, in doubt of its clock, or the same pass again"},
+	byGate:        {"Gate", "closed, busy, in doubt of its clock, the same pass again, or a second one wanted"},
 }
 
 // groupOf is the group of each refusal.
@@ -111,7 +111,7 @@ var groupOf = [verify.NumReasons]group{
 	verify.BadDCC: unreadable, verify.NotOneEntry: unreadable, verify.KindNotAllowed: againstPolicy, verify.KeyUsage: untrusted,
 	verify.RevocationUnavailable: againstPolicy, verify.Revoked: againstPolicy,
 	verify.RulesUnavailable: againstPolicy, verify.RuleFailed: againstPolicy, verify.RuleOpen: againstPolicy,
-	verify.ClockUntrusted: byGate, verify.Repeated: byGate, verify.GateClosed: byGate, verify.GateBusy: byGate,
+	verify.ClockUntrusted: byGate, verify.Repeated: byGate, verify.SecondPass: byGate, verify.GateClosed: byGate, verify.GateBusy: byGate,
 }
 
 // servePage answers with the page, and with the state even if there are no counts.

@@ -200,7 +200,7 @@ func TestGroups(t *testing.T) {
 		untrusted:     "no_trust trust_stale unknown_kid barred dsc_not_valid bad_signature issuer_mismatch key_usage",
 		untimely:      "not_yet_valid expired",
 		againstPolicy: "kind_not_allowed revocation_unavailable revoked rules_unavailable rule_failed rule_open",
-		byGate:        "internal clock_untrusted repeated gate_closed gate_busy",
+		byGate:        "internal clock_untrusted repeated second_pass gate_closed gate_busy",
 	}
 	of := map[string]group{verify.Accepted.String(): unreadable} // it is in none, and never looked up
 	for g, words := range want {

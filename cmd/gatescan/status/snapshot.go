@@ -30,11 +30,18 @@ type Snapshot struct {
 	Trust     Trust     `json:"trust"`
 	Totals    Counts    `json:"-"`                       // since the daemon began
 	Tolerated uint64    `json:"-"`                       // deviations that were let through since then
+	ByRule    []ByRule  `json:"-"`                       // refusals since then, by the rule that refused
 	Watchdogs Watchdogs `json:"watchdogs"`               //
 	Faults    []string  `json:"faults,omitempty"`        // that somebody should look after, a sentence each
 	Stalled   []string  `json:"stalled_loops,omitempty"` // what makes no progress; the server fills it in
 	Name      string    `json:"name,omitempty"`          // of the gate; the server fills it in
 	Ready     bool      `json:"ready"`                   // the gate lets a good pass through; the server fills it in
+}
+
+// ByRule is how often a rule refused. An empty Rule stands for all that are not counted by themselves.
+type ByRule struct {
+	Rule string // Identifier
+	N    uint64
 }
 
 // Gate is what the operator wants of the gate, and whether it lets anybody through at all.
@@ -67,8 +74,8 @@ type Clock struct {
 	Explanation string    `json:"explanation"` // and what to do
 }
 
-// clockStates are those that a Clock may be in, the best last.
-var clockStates = [...]string{"invalid", "floor_only", "rtc", "held", "synced"}
+// ClockStates are those that a Clock may be in, the best last.
+var ClockStates = [...]string{"invalid", "floor_only", "rtc", "held", "synced"}
 
 // Trust is the trust data in force and where it comes from.
 type Trust struct {

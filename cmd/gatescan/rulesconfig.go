@@ -1,0 +1,154 @@
+package main
+
+import (
+	"embed"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"gatescan/verify"
+)
+
+type rulesConfig struct {
+	Country string   `toml:"country"`
+	Region  string   `toml:"region"`
+	Require bool     `toml:"require"`
+	BuiltIn bool     `toml:"built_in"`
+	Mode    string   `toml:"mode"`
+	Window  duration `toml:"window"`
+}
+
+const (
+	defaultSecondPass = 30 * time.Second
+	minSecondPass     = 5 * time.Second
+	maxSecondPass     = 5 * time.Minute
+	maxRulesRegion    = 5 // letters and digits (gateway: ^[A-Z0-9]{0,5}$)
+)
+
+// builtIn are the rules that come with the program, and what they are is said in builtin/README.md.
+//
+//go:embed builtin/*.json
+var builtIn embed.FS
+
+// acceptancePeriods are the built-in rules that rules.built_in stands for.
+const acceptancePeriods = "eu"
+
+// ruleModes are the built-in rules of each mode. Where there are two, each must be met by a pass of the same person.
+var ruleModes = map[string][]string{
+	"":        nil,
+	"3g":      {"3g"},
+	"2g":      {"2g"},
+	"2g+":     {"2g", "test"},
+	"booster": {"booster"},
+}
+
+// builtInNames are the names of all built-in rules.
+func builtInNames() (names []string) {
+	entries, err := builtIn.ReadDir("builtin")
+	if err != nil {
+		panic(err) // they are in the program
+	}
+	for _, e := range entries {
+		names = append(names, strings.TrimSuffix(e.Name(), ".json"))
+	}
+	return names
+}
+
+// builtInRules are the built-in rules of a name, for a country and a region. There must be ones of that name.
+func builtInRules(name, country, region string) (rules []verify.Rule) {
+	for _, text := range builtInTexts(name, country, region) {
+		rule, err := verify.ParseRule(text)
+		if err != nil {
+			panic(err) // a test reads them all
+		}
+		rules = append(rules, rule)
+	}
+	return rules
+}
+
+// builtInTexts are the same as JSON, a rule each.
+func builtInTexts(name, country, region string) (texts []json.RawMessage) {
+	data, err := builtIn.ReadFile("builtin/" + name + ".json")
+	if err != nil {
+		panic(err)
+	}
+	var file struct{ Rules []map[string]json.RawMessage }
+	if err := json.Unmarshal(data, &file); err != nil {
+		panic(err)
+	}
+	for _, rule := range file.Rules {
+		rule["Country"], _ = json.Marshal(country)
+		if region != "" {
+			rule["Region"], _ = json.Marshal(region)
+		}
+		text, err := json.Marshal(rule)
+		if err != nil {
+			panic(err)
+		}
+		texts = append(texts, text)
+	}
+	return texts
+}
+
+func mustCompile(rules []verify.Rule) *verify.Rules {
+	compiled, faults := verify.NewRules(rules, nil)
+	if len(faults) > 0 {
+		panic(faults[0])
+	}
+	return compiled
+}
+
+func (c *rulesConfig) check(kinds []string, bad func(key, format string, args ...any)) {
+	if _, is := verify.ParseCountry(c.Country); c.Country != "" && !is {
+		bad("rules.country", "%q is no country; write the two letters of ISO 3166-1, such as \"DE\"", c.Country)
+	}
+	if len(c.Region) > maxRulesRegion || strings.Trim(c.Region, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789") != "" {
+		bad("rules.region", "%q is no region; write up to %d capital letters and digits, such as \"BY\"", c.Region, maxRulesRegion)
+	}
+	parts, known := ruleModes[c.Mode]
+	if !known {
+		bad("rules.mode", "%q is no mode; there are \"3g\", \"2g\", \"2g+\", \"booster\", and \"\" for none", c.Mode)
+	}
+	for key, set := range map[string]bool{"rules.require": c.Require, "rules.built_in": c.BuiltIn, "rules.mode": c.Mode != "", "rules.region": c.Region != ""} {
+		if set && c.Country == "" {
+			bad(key, "says nothing without rules.country; name the country of arrival, where this gate stands")
+		}
+	}
+	if len(parts) > 1 && (!slices.Contains(kinds, verify.Test.String()) || !slices.Contains(kinds, verify.Vaccination.String()) && !slices.Contains(kinds, verify.Recovery.String())) {
+		bad("rules.mode", "%q wants a test and another pass, and policy.kinds does not admit both", c.Mode)
+	}
+	if window := time.Duration(c.Window); window < minSecondPass || window > maxSecondPass {
+		bad("rules.window", "%v is out of range; it must be %v to %v", c.Window, duration(minSecondPass), duration(maxSecondPass))
+	}
+}
+
+// apply puts the rules into a policy.
+func (c *rulesConfig) apply(p *verify.Policy) {
+	p.Arrival, p.Region, p.RulesRequire = c.Country, c.Region, c.Require
+	if c.BuiltIn {
+		p.Rules = mustCompile(builtInRules(acceptancePeriods, c.Country, c.Region))
+	}
+	for _, part := range ruleModes[c.Mode] {
+		p.Parts = append(p.Parts, mustCompile(builtInRules(part, c.Country, c.Region)))
+	}
+	p.Holder = len(p.Parts) > 1
+}
+
+// printBuiltIn is how gatescan check -rules reads built-in rules.
+func printBuiltIn(name, country, region string) (string, error) {
+	if !slices.Contains(builtInNames(), name) {
+		return "", fmt.Errorf("there are no built-in rules %q; there are %s", name, strings.Join(builtInNames(), ", "))
+	}
+	var b strings.Builder
+	b.WriteString("{\"rules\":[\n")
+	for i, text := range builtInTexts(name, country, region) {
+		if i > 0 {
+			b.WriteString(",\n")
+		}
+		b.Write(text)
+	}
+	b.WriteString("\n],\"valueSets\":{}}\n")
+	return b.String(), nil
+}

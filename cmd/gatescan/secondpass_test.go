@@ -1,0 +1,113 @@
+package main
+
+import (
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"gatescan/driver/scanner"
+	"gatescan/driver/turnstile"
+	"gatescan/verify"
+)
+
+// In the mode 2g+ two passes of one person open the gate once, in whatever order, and those of two people never do.
+func TestSecondPass(t *testing.T) {
+	m := newMinter(t)
+	at := time.Date(2022, 6, 1, 12, 0, 0, 0, time.UTC)
+	vaccination, test := vaccinated(2, 2, "2022-03-01"), tested(antigen, notDetected, "2022-06-01T10:00:00Z")
+	texts := m.mint(
+		dccOf("ANNA", vaccination), dccOf("ANNA", test), dccOf("BERT", vaccination), dccOf("BERT", test),
+		dccOf("ANNA", recovered("2022-03-01")), `{"ver":"1.3.0","nam":{},"dob":"1980-01-01",`+vaccination+`}`, `{"ver":"1.3.0","nam":{},"dob":"1980-01-01",`+test+`}`,
+	)
+	const (
+		annaV = iota
+		annaT
+		bertV
+		bertT
+		annaR
+		nobodyV
+		nobodyT
+	)
+	type step struct {
+		pass  int
+		after time.Duration
+		want  verify.Reason
+	}
+	var policy verify.Policy
+	(&rulesConfig{Country: "DE", Mode: "2g+"}).apply(&policy)
+	const busy = 10 * time.Millisecond
+	for name, steps := range map[string][]step{
+		"vaccination, then test":     {{annaV, 0, verify.SecondPass}, {annaT, time.Second, verify.Accepted}},
+		"test, then vaccination":     {{annaT, 0, verify.SecondPass}, {annaV, time.Second, verify.Accepted}},
+		"test, then recovery":        {{annaT, 0, verify.SecondPass}, {annaR, time.Second, verify.Accepted}},
+		"the same twice":             {{annaV, 0, verify.SecondPass}, {annaV, time.Second, verify.SecondPass}, {annaR, time.Second, verify.SecondPass}},
+		"of two people":              {{annaV, 0, verify.SecondPass}, {bertT, time.Second, verify.SecondPass}},
+		"of two people, interleaved": {{annaV, 0, verify.SecondPass}, {bertT, 0, verify.SecondPass}, {annaT, time.Second, verify.Accepted}, {bertV, 2 * time.Second, verify.Accepted}},
+		"of nobody":                  {{nobodyV, 0, verify.SecondPass}, {nobodyT, time.Second, verify.SecondPass}},
+		"just in time":               {{annaV, 0, verify.SecondPass}, {annaT, 30*time.Second - 1, verify.Accepted}},
+		"too late":                   {{annaV, 0, verify.SecondPass}, {annaT, 30 * time.Second, verify.SecondPass}},
+		"used up":                    {{annaV, 0, verify.SecondPass}, {annaT, time.Second, verify.Accepted}, {annaT, 2 * time.Second, verify.SecondPass}},
+		"busy takes nothing":         {{bertV, 0, verify.SecondPass}, {annaV, 0, verify.SecondPass}, {annaT, 0, verify.Accepted}, {bertT, busy, verify.GateBusy}, {bertT, time.Second, verify.Accepted}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				g := newTestGate(t, m.trust, turnstile.Config{})
+				g.policy.Store(&policy)
+				g.waiting.setWindow(30 * time.Second)
+				begin := time.Now()
+				for i, s := range steps {
+					time.Sleep(s.after)
+					synctest.Wait()
+					g.handle(scanner.Frame(texts[s.pass]), at.Add(time.Since(begin)))
+					if became := g.became[len(g.became)-1]; became != s.want {
+						t.Errorf("step %d came to %v, want %v", i, became, s.want)
+					}
+					if s.want == verify.SecondPass && (g.signal() != turnstile.TryAgain && g.signal() != turnstile.Open) {
+						t.Errorf("step %d shows %v", i, g.signal())
+					}
+				}
+				g.turnstile.Close()
+			})
+		})
+	}
+}
+
+// Nothing of those who wait outlives the window, a reload, or more people than there is room for.
+func TestSecondPassForgets(t *testing.T) {
+	m := newMinter(t)
+	at := time.Date(2022, 6, 1, 12, 0, 0, 0, time.UTC)
+	var policy verify.Policy
+	(&rulesConfig{Country: "DE", Mode: "2g+"}).apply(&policy)
+	verifier := verify.New(policy)
+	var payloads []string
+	for i := range maxSecondPasses + 2 {
+		payloads = append(payloads, dccOf(string(rune('A'+i/26))+string(rune('A'+i%26)), vaccinated(2, 2, "2022-03-01")))
+	}
+	var s secondPasses
+	s.setWindow(time.Minute)
+	now := time.Now()
+	waiting := func() (n int) {
+		for i := range s.of {
+			if s.of[i] != (firstPass{}) {
+				n++
+			}
+		}
+		return n
+	}
+	for i, text := range m.mint(payloads...) {
+		if s.complete(verifier.Verify([]byte(text), m.trust, at), now.Add(time.Duration(i)*time.Second)) {
+			t.Fatal("complete at once")
+		}
+		if want := min(i+1, maxSecondPasses); waiting() != want {
+			t.Fatalf("%d wait after %d", waiting(), i+1)
+		}
+	}
+	s.expire(now.Add(70 * time.Second)) // those of second 2 to 10 waited a minute
+	if n := waiting(); n != maxSecondPasses-9 {
+		t.Errorf("%d wait after a minute", n)
+	}
+	s.setWindow(time.Minute)
+	if n := waiting(); n != 0 {
+		t.Errorf("%d wait after a reload", n)
+	}
+}

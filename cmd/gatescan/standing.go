@@ -1,0 +1,124 @@
+package main
+
+import (
+	"time"
+
+	"gatescan/cmd/gatescan/counters"
+	"gatescan/cmd/gatescan/status"
+	"gatescan/trustsync"
+	"gatescan/verify"
+)
+
+// readerStanding is how it stands with the barcode module.
+type readerStanding struct {
+	up    bool
+	since time.Time // zero until the module was tried
+}
+
+// standing is what the status server tells of the daemon.
+func (d *daemon) standing() status.Daemon {
+	return status.Daemon{State: d.snapshot, Counts: d.buckets, Stalled: d.progress.stalled}
+}
+
+// snapshot is how it stands now.
+func (d *daemon) snapshot() status.Snapshot {
+	now := time.Now()
+	d.takePassages()
+	reader := d.reader.Load()
+	s := status.Snapshot{
+		Version: version, Time: wallAt(now), Started: d.started,
+		Gate:      d.gate.standing(),
+		Reader:    status.Reader{Up: reader.up, Since: reader.since},
+		Clock:     clockStanding(d.gate.clock.status()),
+		Trust:     trustStanding(d.syncer.State()),
+		Totals:    countsOf(d.book.Live().Tally()),
+		Tolerated: d.gate.counts.Tolerated(verify.TolerateAll),
+		Faults:    d.faults(),
+	}
+	byRule, others := d.gate.counts.Rules()
+	for _, c := range byRule {
+		s.ByRule = append(s.ByRule, status.ByRule(c))
+	}
+	s.ByRule = append(s.ByRule, status.ByRule{N: others})
+	if trouble := d.turnstile.Trouble(); trouble != "" && s.Gate.Open {
+		s.Gate.Open, s.Gate.Why = false, trouble
+	}
+	s.Watchdogs.Manager = d.watchdog.manager.Seconds()
+	if d.watchdog.device != nil {
+		s.Watchdogs.Board = d.watchdog.device.timeout.Seconds()
+	}
+	return s
+}
+
+// faults are what somebody should look after although the gate goes on.
+func (d *daemon) faults() (faults []string) {
+	book := d.book.State()
+	if book.Fault != "" {
+		faults = append(faults, "counts are not safe from a power cut: "+book.Fault)
+	}
+	for _, damage := range book.Damage {
+		faults = append(faults, "kept counts are damaged: "+damage)
+	}
+	if d.storeFault != nil {
+		faults = append(faults, "the trust data will not survive a restart: "+d.storeFault.Error())
+	}
+	return faults
+}
+
+// takePassages has what became of the turnstile's pulses counted.
+func (d *daemon) takePassages() {
+	c := d.turnstile.Counts()
+	d.gate.counts.Passages(c.Granted, c.Passages, c.NotEntered, c.Unexpected, c.Back)
+}
+
+// buckets are what was counted from from on and before to, and all that is undated.
+func (d *daemon) buckets(from, to time.Time) ([]status.Bucket, error) {
+	d.takePassages()
+	kept, _ := d.book.Query(from, to) // those in memory are there all the same, and a bucket that is Lost
+	buckets := make([]status.Bucket, 0, len(kept)+1)
+	for i := range kept {
+		b := &kept[i]
+		buckets = append(buckets, status.Bucket{Start: b.Start, End: b.Start.Add(b.Length), Lost: b.Lost, Counts: countsOf(b.Tally())})
+	}
+	if undated := d.book.Undated(); undated.Tally() != (counters.Tally{}) {
+		buckets = append(buckets, status.Bucket{Undated: true, Counts: countsOf(undated.Tally())})
+	}
+	return buckets, nil
+}
+
+func countsOf(t counters.Tally) status.Counts {
+	c := status.Counts{
+		Accepted: t.Accepted(), Refused: t.Refused(),
+		Turnstile: status.Turnstile{
+			Granted: t.Granted, Passages: t.Passages, NotEntered: t.NotEntered, Unexpected: t.Unexpected, Back: t.Back,
+		},
+	}
+	for kind := range t.Frames {
+		for reason, n := range t.Frames[kind] {
+			c.ByReason[reason] += n
+		}
+		c.ByKind[kind] = t.Frames[kind][verify.Accepted]
+	}
+	return c
+}
+
+func clockStanding(c clockStatus) status.Clock {
+	return status.Clock{
+		State: c.State.String(), Required: c.Required.String(), Believed: c.Believed, Time: c.Time, Floor: c.Floor,
+		LastSynced: c.LastSynced, HeldUntil: c.HeldUntil, MaxError: c.MaxError, Ahead: c.Offset, Jumps: c.Jumps,
+		Fault: c.Fault, Explanation: c.Explanation,
+	}
+}
+
+func trustStanding(t trustsync.State) status.Trust {
+	s := status.Trust{Generation: t.Generation, DSCs: t.DSCs, Faults: t.Faults, Sources: make([]status.Source, 0, len(t.Sources))}
+	for _, source := range t.Sources {
+		s.Sources = append(s.Sources, status.Source{
+			Name: source.Name, Kind: source.Kind, Active: source.Active, Attempts: source.Attempts, Failures: source.Failures,
+			Error: source.Error, LastAttempt: source.LastAttempt, NextAttempt: source.NextAttempt,
+			Confirmed: source.Confirmed, Signed: source.Signed, Expires: source.Expires, FreshUntil: source.FreshUntil,
+			DSCs: source.Signers, Skipped: source.Skipped,
+		})
+	}
+	return s
+}

@@ -1,0 +1,202 @@
+package trustsync
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"unicode/utf8"
+
+	"gatescan/verify"
+)
+
+// Bounds of rules and value sets, of all sources together. In 2023 the 271 rules of 24 countries had 260 kB, the largest 3 kB; the
+// largest value set has 150 kB.
+const (
+	maxRules        = 10_000
+	maxValueSets    = 1_000
+	maxRuleSize     = verify.MaxRule // bytes of a body
+	maxValueSetSize = verify.MaxValueSet
+	maxRuleBytes    = 16 << 20 // of all bodies together
+	maxValueSetID   = 100      // bytes
+	maxRuleDepth    = 100      // of JSON
+)
+
+// ValueSet is a value set in JSON, as it was authenticated: an array of its codes, or an object with a member valueSetValues whose
+// names they are (eu-dcc-valuesets).
+type ValueSet struct {
+	ID   string // by which rules ask for it; at most 100 bytes of UTF-8
+	JSON []byte // at most 4 MiB
+}
+
+// ruleHead is what is read of a rule before it is compiled.
+type ruleHead struct {
+	Identifier, Version, Country, Type string
+}
+
+// name is how a rule is called.
+func (h ruleHead) name() string { return fmt.Sprintf("rule %.60s %.20s", h.Identifier, h.Version) }
+
+// used says whether a gate has a use for rules of this type. Germany distributes others in the same form.
+func (h ruleHead) used() bool { return h.Type == "Acceptance" || h.Type == "Invalidation" }
+
+// errRuleType says that a rule is of a type that a gate has no use for.
+var errRuleType = errors.New("neither an acceptance nor an invalidation rule")
+
+// skipUnused names rules of other types in a report. They are kept all the same: a newer version may have a use for them.
+func (r *Report) skipUnused(h ruleHead) {
+	if h.used() {
+		r.Loaded++
+		return
+	}
+	r.Skipped = append(r.Skipped, Skipped{h.name(), fmt.Errorf("a %.40q: %w", h.Type, errRuleType)})
+}
+
+// readRuleHead reads a body far enough to know which rule it is. What is not the JSON of a rule is ErrMalformed: no name twice
+// anywhere, identifier, version, country, type and logic there. Switzerland writes the names in small letters.
+func readRuleHead(body []byte) (h ruleHead, err error) {
+	if len(body) > maxRuleSize {
+		return h, fmt.Errorf("%w: a rule of %d bytes (%d are allowed)", ErrTooLarge, len(body), maxRuleSize)
+	}
+	if err := checkJSON(body); err != nil {
+		return h, fmt.Errorf("%w: not a rule: %w", ErrMalformed, err)
+	}
+	logic := false
+	h, err = walkRule(body, func(name string) { logic = logic || name == "logic" })
+	switch read, _ := verify.ParseRule(body); {
+	case err != nil:
+	case h.Version == "" || h.Type == "":
+		err = errors.New("no version or type")
+	case read.Identifier == "" || read.Country == "":
+		err = fmt.Errorf("identifier %.60q, country %.20q", h.Identifier, h.Country)
+	case !logic:
+		err = errors.New("no logic")
+	default:
+		h.Country = read.Country
+	}
+	if err != nil {
+		return ruleHead{}, fmt.Errorf("%w: not a rule: %w", ErrMalformed, err)
+	}
+	return h, nil
+}
+
+// walkRule reads the head of a rule, whose other members each is told. No name may be there twice, whatever its case.
+func walkRule(body []byte, each func(name string)) (h ruleHead, err error) {
+	w, seen := walkJSON(body), map[string]bool{}
+	members := map[string]*string{"identifier": &h.Identifier, "version": &h.Version, "country": &h.Country, "type": &h.Type}
+	err = w.object(func(key string) error {
+		name := strings.ToLower(key)
+		if seen[name] {
+			return fmt.Errorf("two of %.20q", key)
+		}
+		seen[name] = true
+		if into := members[name]; into != nil {
+			wrong, err := w.value(into)
+			return errors.Join(wrong, err)
+		}
+		each(name)
+		return w.skip()
+	})
+	return h, err
+}
+
+// checkValueSet says whether a body is the JSON of a value set, and if it names itself, that it does so by this id.
+func checkValueSet(id string, body []byte) error {
+	if len(body) > maxValueSetSize {
+		return fmt.Errorf("%w: a value set of %d bytes (%d are allowed)", ErrTooLarge, len(body), maxValueSetSize)
+	}
+	own, err := readValueSetID(body)
+	if err == nil && own != "" && own != id {
+		err = fmt.Errorf("it calls itself %.40q", own)
+	}
+	if err != nil {
+		return fmt.Errorf("%w: value set %.40q: %w", ErrMalformed, id, err)
+	}
+	return nil
+}
+
+// readValueSetID reads how a value set calls itself, which an array cannot.
+func readValueSetID(body []byte) (id string, err error) {
+	if err := checkJSON(body); err != nil {
+		return "", err
+	}
+	w := walkJSON(body)
+	if firstByte(body) == '[' {
+		return "", w.array(func() error {
+			var code string
+			wrong, err := w.value(&code)
+			return errors.Join(wrong, err)
+		})
+	}
+	values := false
+	err = w.object(func(key string) error {
+		switch key {
+		case "valueSetId":
+			wrong, err := w.value(&id)
+			return errors.Join(wrong, err)
+		case "valueSetValues":
+			values = true
+			return w.object(func(string) error { return w.skip() })
+		}
+		return w.skip()
+	})
+	if err == nil && !values {
+		err = errors.New("no valueSetValues")
+	}
+	return id, err
+}
+
+// firstByte is the first byte of a JSON text that is no space, zero if there is none.
+func firstByte(text []byte) byte {
+	for _, b := range text {
+		if b != ' ' && b != '\t' && b != '\r' && b != '\n' {
+			return b
+		}
+	}
+	return 0
+}
+
+// checkJSON says whether text is one value in UTF-8 with no name twice in any object: readers differ in which of two they take.
+func checkJSON(text []byte) error {
+	if !utf8.Valid(text) {
+		return errors.New("not UTF-8")
+	}
+	w := walkJSON(text)
+	if err := w.once(maxRuleDepth); err != nil {
+		return err
+	}
+	return w.end()
+}
+
+// once reads the next value, in which no object may have a name twice.
+func (w jsonWalk) once(depth int) error {
+	if depth == 0 {
+		return fmt.Errorf("%w: nested more than %d deep", ErrTooLarge, maxRuleDepth)
+	}
+	token, err := w.Token()
+	if err != nil {
+		return err
+	}
+	delimiter, _ := token.(json.Delim)
+	names := map[string]bool{}
+	for delimiter != 0 && w.More() {
+		if delimiter == '{' {
+			token, err := w.Token()
+			if err != nil {
+				return err
+			}
+			name, _ := token.(string) // a decoder gives nothing else there
+			if names[name] {
+				return fmt.Errorf("two of %.40q in one object", name)
+			}
+			names[name] = true
+		}
+		if err := w.once(depth - 1); err != nil {
+			return err
+		}
+	}
+	if delimiter != 0 {
+		_, err = w.Token() // its end
+	}
+	return err
+}

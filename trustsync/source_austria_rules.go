@@ -1,0 +1,206 @@
+package trustsync
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/fxamacker/cbor/v2"
+)
+
+const kindAustriaRules = "austria_rules"
+
+// austriaForm is one of the documents that Austria signs, each with a signature beside it.
+type austriaForm struct {
+	document, signature string // beneath a mirror's URL
+	label, version      int64  // in the protected header of the signature: which document, and in which form
+}
+
+// The documents (hcert-kotlin). The same key signs all of them, and only the label tells which one is meant.
+var (
+	austriaTrustList = austriaForm{"trustlist", "trustlistsig", 42, 2}
+	austriaRuleFile  = austriaForm{"rules", "rulessig", -65537, 1}
+	austriaSetFile   = austriaForm{"valuesets", "valuesetssig", -65538, 1}
+)
+
+// austriaRules is the source of the Austrian rules and value sets: two documents, each with one that signs its hash.
+type austriaRules struct{ austria }
+
+// newAustriaRules makes the source of the Austrian rules. A URL is that of the directory that all four documents are in.
+func newAustriaRules(c SourceConfig) (Source, error) {
+	s, err := newAustria(c)
+	if err != nil {
+		return nil, err
+	}
+	return &austriaRules{*s.(*austria)}, nil
+}
+
+// Traits implements Source.
+func (s *austriaRules) Traits() Traits {
+	return Traits{
+		Kind: kindAustriaRules, Signs: "a hash of the rules, and one of the value sets, with a pinned key", Age: AgeSigned, Rollback: true,
+		Absence: "no longer listed", Rules: true,
+	}
+}
+
+// Fetch implements Source.
+func (s *austriaRules) Fetch(ctx context.Context, now Moment) (*Holding, Report, error) {
+	return firstMirror(ctx, s.mirrors, func(m *client) (*Holding, Report, error) {
+		h, report, err := s.fetch(ctx, m, now)
+		if errors.Is(err, errListsDiffer) { // perhaps one was replaced while we were between them
+			return s.fetch(ctx, m, now)
+		}
+		return h, report, err
+	})
+}
+
+// austriaRulesCursor reminds the source of when both were signed. A holding has one time only, that of the older.
+type austriaRulesCursor struct {
+	Rules, Sets string // their hashes
+	From        [2]int64
+	Until       [2]int64
+}
+
+// fetch asks one mirror for both documents, unless both signatures are those that it gave last.
+func (s *austriaRules) fetch(ctx context.Context, mirror *client, now Moment) (*Holding, Report, error) {
+	rulesSigned, err := s.askSignature(ctx, mirror, now, austriaRuleFile)
+	if err != nil {
+		return nil, Report{}, err
+	}
+	setsSigned, err := s.askSignature(ctx, mirror, now, austriaSetFile)
+	if err != nil {
+		return nil, Report{}, err
+	}
+	cursor := austriaRulesCursor{
+		string(rulesSigned.cursor()), string(setsSigned.cursor()),
+		[2]int64{rulesSigned.from.Unix(), setsSigned.from.Unix()}, [2]int64{rulesSigned.until.Unix(), setsSigned.until.Unix()},
+	}
+	if err := cursor.follows(now.Last); err != nil {
+		return nil, Report{}, err
+	}
+	h := &Holding{Signed: rulesSigned.from, Expires: rulesSigned.until}
+	if setsSigned.from.Before(h.Signed) {
+		h.Signed = setsSigned.from
+	}
+	if setsSigned.until.Before(h.Expires) {
+		h.Expires = setsSigned.until
+	}
+	r := newRulesReader()
+	if err := s.askDocument(ctx, mirror, now, austriaRuleFile, rulesSigned, r.austriaRules); err != nil {
+		return nil, Report{}, err
+	}
+	if err := s.askDocument(ctx, mirror, now, austriaSetFile, setsSigned, r.austriaSets); err != nil {
+		return nil, Report{}, err
+	}
+	h.Rules, h.ValueSets = r.rules, r.sets
+	h.Cursor, err = json.Marshal(cursor)
+	return h, r.report, err
+}
+
+// follows says whether neither document is older than what a source gave last; errUnchanged if both are the same.
+func (c austriaRulesCursor) follows(last *Holding) error {
+	var before austriaRulesCursor
+	if last == nil || json.Unmarshal(last.Cursor, &before) != nil {
+		return nil
+	}
+	if c == before {
+		return errUnchanged
+	}
+	for i, what := range []string{austriaRuleFile.document, austriaSetFile.document} {
+		if c.From[i] < before.From[i] {
+			return fmt.Errorf("%w: the %s", ErrRollback, what)
+		}
+	}
+	return nil
+}
+
+// askSignature asks for the signature of a document.
+func (s *austria) askSignature(ctx context.Context, mirror *client, now Moment, form austriaForm) (sig austriaSigned, err error) {
+	now.Last = nil // of the trust list, or of two documents: that is the caller's
+	err = mirror.get(ctx, now, request{path: form.signature, limit: maxAustriaSignature}, func(r *response) (err error) {
+		if err = onlyOK(r); err != nil {
+			return err
+		}
+		if sig, err = openAustriaSignature(r.body, form, s.anchors); err != nil {
+			return err
+		}
+		return checkWindow(now, sig.from, sig.until, austriaLeeway)
+	})
+	return sig, err
+}
+
+// askDocument asks for what was signed.
+func (s *austria) askDocument(ctx context.Context, mirror *client, now Moment, form austriaForm, sig austriaSigned, parse func([]byte) error) error {
+	return mirror.get(ctx, now, request{path: form.document, limit: maxListSize}, func(r *response) error {
+		if err := onlyOK(r); err != nil {
+			return err
+		}
+		if sha256.Sum256(r.body) != sig.hash {
+			return errListsDiffer
+		}
+		return parse(r.body)
+	})
+}
+
+// austriaRules reads {"r":[{"i": identifier, "r": JSON of the rule}]} in CBOR.
+func (r *rulesReader) austriaRules(document []byte) error {
+	return eachAustria(document, "r", func(raw cbor.RawMessage) error {
+		var entry struct {
+			ID   string `cbor:"i"`
+			Rule string `cbor:"r"`
+		}
+		if err := austriaCBOR.Unmarshal(raw, &entry); err != nil {
+			return errors.New("not an entry of identifier and rule")
+		}
+		head, err := readRuleHead([]byte(entry.Rule))
+		if err == nil && head.Identifier != entry.ID {
+			err = fmt.Errorf("%w: listed as %.60q, it calls itself %.60q", ErrMalformed, entry.ID, head.Identifier)
+		}
+		if err != nil {
+			return err
+		}
+		return r.rule([]byte(entry.Rule))
+	})
+}
+
+// austriaSets reads {"v":[{"n": id, "v": JSON of the value set}]} in CBOR.
+func (r *rulesReader) austriaSets(document []byte) error {
+	return eachAustria(document, "v", func(raw cbor.RawMessage) error {
+		var entry struct {
+			ID  string `cbor:"n"`
+			Set string `cbor:"v"`
+		}
+		if err := austriaCBOR.Unmarshal(raw, &entry); err != nil {
+			return errors.New("not an entry of name and value set")
+		}
+		return r.setOrSkip(entry.ID, []byte(entry.Set))
+	})
+}
+
+// eachAustria reads a map with an array under a name, in which no element may be wrong.
+func eachAustria(document []byte, name string, each func(cbor.RawMessage) error) error {
+	var outer map[string]cbor.RawMessage
+	err := austriaCBOR.Unmarshal(document, &outer)
+	var all *[]cbor.RawMessage
+	if err == nil && outer[name] != nil {
+		err = austriaCBOR.Unmarshal(outer[name], &all)
+	}
+	if err != nil {
+		var many *cbor.MaxArrayElementsError
+		if errors.As(err, &many) {
+			return fmt.Errorf("%w: %w", ErrTooLarge, err)
+		}
+		return fmt.Errorf("%w: %w", ErrMalformed, err)
+	}
+	if all == nil {
+		return fmt.Errorf("%w: nothing under %q", ErrMalformed, name)
+	}
+	for i, raw := range *all {
+		if err := each(raw); err != nil {
+			return malformedList(fmt.Errorf("entry %d: %w", i+1, err))
+		}
+	}
+	return nil
+}

@@ -1,0 +1,86 @@
+package trustsync
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+const kindRulesDirectory = "rules_directory"
+
+// rulesDirectory is the source of a directory of rules and value sets, or of one file of them: see ReadRules.
+type rulesDirectory struct{ path string }
+
+func newRulesDirectory(c SourceConfig) (Source, error) {
+	if c.Path == "" {
+		return nil, errors.New("a directory of rules needs its path")
+	}
+	return rulesDirectory{c.Path}, nil
+}
+
+// Traits implements Source.
+func (d rulesDirectory) Traits() Traits {
+	return Traits{
+		Kind: kindRulesDirectory, Signs: "nothing; whoever may write there is trusted", Age: AgeNone,
+		Absence: "this directory no longer has it", Rules: true,
+	}
+}
+
+// Fetch implements Source.
+func (d rulesDirectory) Fetch(_ context.Context, now Moment) (*Holding, Report, error) {
+	rules, sets, report, err := ReadRules(d.path)
+	if err != nil {
+		return nil, Report{}, err
+	}
+	h := &Holding{Rules: rules, ValueSets: sets}
+	if now.Last.sameRules(h) {
+		return nil, report, errUnchanged
+	}
+	return h, report, nil
+}
+
+// ReadRules reads the rules and value sets of a directory, or of a single file if path is one: JSON of the form
+// {"rules":[rule],"valueSets":{id:[code]}}, an array of rules, one rule, or one value set as the EU publishes it. Of a directory
+// the files whose names end in .json are read, in the order of their names; the others are named in the report, and
+// subdirectories are not entered.
+//
+// A file that cannot be read, or that holds something that is not a rule, is an error: a rule that is left out lets somebody
+// in. So are more than 10,000 rules, 1,000 value sets or 16 MiB in all.
+func ReadRules(path string) ([][]byte, []ValueSet, Report, error) {
+	fail := func(err error) ([][]byte, []ValueSet, Report, error) {
+		return nil, nil, Report{}, fmt.Errorf("rules: %w", err)
+	}
+	info, err := os.Stat(path)
+	if err != nil {
+		return fail(err)
+	}
+	dir, names := filepath.Dir(path), []string{filepath.Base(path)}
+	if info.IsDir() {
+		dir = path
+		if names, err = fileNames(path); err != nil {
+			return fail(err)
+		}
+	}
+	r := newRulesReader()
+	for _, name := range names {
+		if info.IsDir() && !strings.HasSuffix(name, ".json") {
+			r.report.Skipped = append(r.report.Skipped, Skipped{name, errors.New("its name does not end in .json")})
+			continue
+		}
+		file := filepath.Join(dir, name)
+		data, err := readRegular(file, maxRuleBytes)
+		if err == nil && len(data) > maxRuleBytes {
+			err = fmt.Errorf("%w: more than %d MiB", ErrTooLarge, maxRuleBytes>>20)
+		}
+		if err == nil {
+			err = r.document(data)
+		}
+		if err != nil {
+			return fail(fmt.Errorf("%s: %w", file, err))
+		}
+	}
+	return r.rules, r.sets, r.report, nil
+}

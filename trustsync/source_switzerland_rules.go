@@ -1,0 +1,156 @@
+package trustsync
+
+import (
+	"context"
+	"crypto"
+	"crypto/rsa"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math"
+	"net/http"
+	"time"
+
+	"github.com/go-jose/go-jose/v4"
+)
+
+const kindSwitzerlandRules = "switzerland_rules"
+
+// switzerlandRules is the source of the Swiss rules: a compact JWS with rules, value sets and, for its apps, what else they show.
+type switzerlandRules struct {
+	client  *client
+	anchors anchors
+	name    string // common name of the signer
+}
+
+// newSwitzerlandRules makes the source of the Swiss rules. A URL is that of the document itself, which ends in verificationRules; its
+// service wants a token (SourceConfig.Header). An anchor is the signer's certificate or key, or that of an authority above
+// it; under the government's root there are many signers, and SignerName says which one is meant.
+func newSwitzerlandRules(c SourceConfig) (Source, error) {
+	a, err := parseAnchors(c.Anchors)
+	if err != nil {
+		return nil, err
+	}
+	for i, key := range a.keys {
+		if cert := a.certificateOf(key); isRSA(key) || cert != nil && isAuthority(cert) {
+			continue
+		}
+		return nil, fmt.Errorf("anchor %d: neither an RSA key, with which the rules are signed, nor the certificate of an authority", i+1)
+	}
+	asker, err := newClient(c.URLs, c.Transport, true)
+	if err != nil {
+		return nil, err
+	}
+	return &switzerlandRules{asker, a, c.SignerName}, nil
+}
+
+func isRSA(key crypto.PublicKey) bool {
+	_, ok := key.(*rsa.PublicKey)
+	return ok && checkSignerKey(key) == nil
+}
+
+// Traits implements Source.
+func (s *switzerlandRules) Traits() Traits {
+	return Traits{
+		Kind: kindSwitzerlandRules, Signs: "rules and value sets together, with a pinned key or one that a pinned authority certifies",
+		Age: AgeSigned, Rollback: true, Absence: "no longer listed", Rules: true,
+	}
+}
+
+// Fetch implements Source.
+func (s *switzerlandRules) Fetch(ctx context.Context, now Moment) (h *Holding, report Report, err error) {
+	r := request{limit: maxListSize, header: map[string]string{"Accept": "application/json+jws"}}
+	tag := lastETag(now.Last)
+	if tag != "" {
+		r.header["If-None-Match"] = tag
+	}
+	err = s.client.get(ctx, now, r, func(got *response) (err error) {
+		if got.status == http.StatusNotModified && tag != "" {
+			return errUnchanged
+		}
+		if err = onlyOK(got); err != nil {
+			return err
+		}
+		if h, report, err = s.read(got.body, now); err != nil {
+			return err
+		}
+		h.Cursor = eTagOf(got.header)
+		return nil
+	})
+	if err != nil {
+		return nil, Report{}, err
+	}
+	return h, report, nil
+}
+
+// read authenticates a document before it reads it.
+func (s *switzerlandRules) read(body []byte, now Moment) (*Holding, Report, error) {
+	payload, err := openSwitzerland(body, s.anchors, s.name, now.Time)
+	if err != nil {
+		return nil, Report{}, err
+	}
+	var h Holding
+	if h.Signed, h.Expires, err = switzerlandTimes(payload); err != nil {
+		return nil, Report{}, err
+	}
+	if err := checkWindow(now, h.Signed, h.Expires, 0); err != nil {
+		return nil, Report{}, err
+	}
+	var report Report
+	if h.Rules, h.ValueSets, report, err = parseRules(payload); err != nil {
+		return nil, Report{}, err
+	}
+	return &h, report, nil
+}
+
+// openSwitzerland returns what an anchor signed with RS256, or somebody whom it certifies and who has the common name, if that is
+// not empty.
+func openSwitzerland(body []byte, a anchors, name string, at time.Time) ([]byte, error) {
+	j, err := splitJWS(body)
+	if err != nil {
+		return nil, err
+	}
+	signer, err := j.verify(jose.RS256, isRSA, a, at)
+	if err == nil && name != "" && (signer == nil || signer.Subject.CommonName != name) {
+		err = fmt.Errorf("signed by somebody who is not %.80q", name)
+		if signer != nil {
+			err = fmt.Errorf("signed by %.80q, who is not %.80q", signer.Subject.CommonName, name)
+		}
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrNotAuthentic, err)
+	}
+	return j.payload, nil
+}
+
+// switzerlandTimes are when the rules were signed (iat), and the earlier of exp and validDuration, which is in milliseconds and counts
+// from there: an app counts it from when it got them, so that a replay renews itself.
+func switzerlandTimes(payload []byte) (signed, expires time.Time, err error) {
+	var claims struct {
+		Issued        *float64 `json:"iat"`
+		Expires       *float64 `json:"exp"`
+		ValidDuration *float64 `json:"validDuration"`
+	}
+	if err := json.Unmarshal(payload, &claims); err != nil {
+		return signed, expires, fmt.Errorf("%w: %w", ErrMalformed, err)
+	}
+	if signed, err = numericDate(claims.Issued); err != nil {
+		return signed, expires, fmt.Errorf("%w: iat: %w", ErrMalformed, err)
+	}
+	if claims.Expires != nil {
+		if expires, err = numericDate(claims.Expires); err != nil {
+			return signed, expires, fmt.Errorf("%w: exp: %w", ErrMalformed, err)
+		}
+	}
+	if claims.ValidDuration != nil {
+		most := float64(endOfTime.Sub(signed).Milliseconds())
+		if *claims.ValidDuration < 0 || math.IsNaN(*claims.ValidDuration) {
+			return signed, expires, fmt.Errorf("%w: validDuration: %w", ErrMalformed, errors.New("not a duration"))
+		}
+		until := signed.Add(time.Duration(min(*claims.ValidDuration, most)) * time.Millisecond)
+		if expires.IsZero() || until.Before(expires) {
+			expires = until
+		}
+	}
+	return signed, expires, nil
+}
