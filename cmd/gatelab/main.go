@@ -18,12 +18,14 @@ SYNOPSIS
     gatelab init [-country CC] [-usage LETTERS] [-rsa-bits N] DIR
     gatelab mint -lab DIR [-alg ALG] [-iss CC] [-iat TIME] [-exp TIME] [-png DIR] [FILE|-]
     gatelab serve -lab DIR [-addr HOST:PORT] [-fault SOURCE=FAULT]... [-config FILE] [-json]
+    gatelab module -type TYPE [-link PATH] [-baud N] [-usb] [-ready] [-silent] [-lose N] [-quiet]
     gatelab help [COMMAND]
 
 DESCRIPTION
     demo    shows a gate at work: a simulated barcode module, turnstile and lamps
     init    makes a lab: a country signing CA, document signers under it, and their keys
     mint    turns DCC payloads (JSON, one a line) into signed QR texts and QR images
+    module  plays a serial barcode module on a pseudo terminal
     serve   offers every kind of trust source on loopback, with faults on demand
 
     A lab proves nothing about anybody. Its certificates say so in their names; never
@@ -51,6 +53,7 @@ var commands = []command{
 	{"demo", demoUsage, runDemo},
 	{"init", initUsage, runInit},
 	{"mint", mintUsage, runMint},
+	{"module", moduleUsage, runModule},
 	{"serve", serveUsage, runServe},
 }
 

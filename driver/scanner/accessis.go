@@ -89,6 +89,6 @@ func (a *accessis) drop([]byte) {}
 
 func (a *accessis) answer() []byte { return nil }
 
-func (a *accessis) heard() bool { return false }
+func (a *accessis) heard() sign { return noSign }
 
 func (a *accessis) stray() uint64 { return a.lost }

@@ -11,17 +11,26 @@ type decoder interface {
 	drop(b []byte)
 	// answer returns what is to be sent to the module now, and forgets it; nil if nothing is.
 	answer() []byte
-	// heard reports whether a message came since the last call that only a living module sends.
-	heard() bool
+	// heard returns what the messages since the last call say about the module.
+	heard() sign
 	// stray returns how many bytes belonged to no message.
 	stray() uint64
 }
 
+// sign is what a module's messages say about it.
+type sign int
+
+const (
+	noSign sign = iota
+	living
+	forgetful // it lives, and has lost its settings
+)
+
 // lines reads a module that sends lines, and answers in lines.
 type lines struct {
 	*Framer
-	isAnswer func([]byte) bool // nil: it never answers
-	answered bool
+	isAnswer func([]byte) sign // nil: it never answers
+	sign     sign
 }
 
 // Next skips answers.
@@ -44,20 +53,21 @@ func (l *lines) Gap() Frame {
 }
 
 func (l *lines) recognise(f Frame) bool {
-	if f == nil || l.isAnswer == nil || !l.isAnswer(f) {
+	if f == nil || l.isAnswer == nil {
 		return false
 	}
-	l.answered = true
-	return true
+	sign := l.isAnswer(f)
+	l.sign = max(l.sign, sign)
+	return sign != noSign
 }
 
 func (l *lines) drop([]byte) {}
 
 func (l *lines) answer() []byte { return nil }
 
-func (l *lines) heard() bool {
-	was := l.answered
-	l.answered = false
+func (l *lines) heard() sign {
+	was := l.sign
+	l.sign = noSign
 	return was
 }
 

@@ -24,7 +24,7 @@ func oneCR(text string) []string { return []string{text + "\r"} }
 var dialects = []dialect{
 	{module: ModuleLine, make: func(f *Framer) decoder { return &lines{Framer: f} }, send: oneCR, model: modelFrames},
 	{
-		module: ModuleGM65, make: func(f *Framer) decoder { return gm65{}.decoder(f, Config{}, true) },
+		module: ModuleGM65, make: func(f *Framer) decoder { return gm65{}.decoder(f, Config{}, Setup{}) },
 		send: func(text string) []string { return []string{"\x02\x00\x00\x01\x00\x33\x31" + text + "\r\n"} },
 		model: func(input string) []string {
 			// The only answers in the inputs, and without a second one inside each other.
@@ -33,7 +33,7 @@ var dialects = []dialect{
 		},
 	},
 	{
-		module: ModuleNewland, make: func(f *Framer) decoder { return newland{}.decoder(f, Config{}, true) },
+		module: ModuleNewland, make: func(f *Framer) decoder { return newland{}.decoder(f, Config{}, Setup{}) },
 		send: oneCR,
 		model: func(input string) []string {
 			return slices.DeleteFunc(modelFrames(input), func(f string) bool {
@@ -42,7 +42,7 @@ var dialects = []dialect{
 		},
 	},
 	{
-		module: ModuleHoneywell, make: func(f *Framer) decoder { return honeywell{}.decoder(f, Config{}, true) },
+		module: ModuleHoneywell, make: func(f *Framer) decoder { return honeywell{}.decoder(f, Config{}, Setup{}) },
 		send: oneCR,
 		model: func(input string) []string {
 			answer := regexp.MustCompile(`(?s)^.{6,}[\x05\x06\x15][.!]$`)
@@ -51,7 +51,7 @@ var dialects = []dialect{
 	},
 	{
 		module: ModuleSSI, strict: true,
-		make: func(f *Framer) decoder { return ssi{}.decoder(f, Config{IdleGap: testGap}, true) },
+		make: func(f *Framer) decoder { return ssi{}.decoder(f, Config{IdleGap: testGap}, Setup{kept: true}) },
 		send: func(text string) []string { return ssiPackets(text, 250) },
 	},
 	{
@@ -351,13 +351,13 @@ func TestDecodersDoNotAllocate(t *testing.T) {
 			t.Errorf("%s: %v allocations, %d frames", d.module, allocs, n)
 		}
 	}
-	l := life{proven: true, pulse: pulse{question: ssi{}.heartbeat()}}
+	l := life{proven: true, questions: ssi{}.heartbeat()}
 	var p port = nullPort{}
 	now := l.heard
 	if allocs := testing.AllocsPerRun(10, func() {
 		now = now.Add(heartbeatPause)
-		_ = l.watch(p, now, false, false)
-		_ = l.watch(p, now, false, true)
+		_ = l.watch(p, now, false, noSign)
+		_ = l.watch(p, now, false, living)
 	}); allocs != 0 {
 		t.Errorf("heartbeat: %v allocations", allocs)
 	}

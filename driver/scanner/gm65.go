@@ -106,7 +106,7 @@ func (g gm65) configure(t *talk, c Config, s *Setup) {
 		return
 	}
 	mode := g.read(t, gm65Mode, 0xD4) // lamp, beeper, aim and light as they are at the factory
-	s.note("reading all the time", g.write(t, gm65Mode, mode&^0x03|0x02))
+	s.kept = s.note("reading all the time", g.write(t, gm65Mode, mode&^0x03|0x02))
 	s.note("setup codes off", g.write(t, gm65SetupCodes, 0x02))
 	s.note("read interval 100ms", g.write(t, gm65Interval, 1))
 	s.note("no read time-out", g.write(t, gm65Timeout, 0))
@@ -135,17 +135,28 @@ func (gm65) write(t *talk, register uint16, value byte) bool {
 
 func accepted(answer []byte) bool { return len(answer) > 2 && answer[2] == 0x00 }
 
-func (gm65) heartbeat() []byte { return gm65Command(gm65Heartbeat, 0, 0) }
+func (gm65) heartbeat() [][]byte {
+	return [][]byte{gm65Command(gm65Heartbeat, 0, 0), gm65Command(gm65Read, gm65Mode, 2)}
+}
 
-func (gm65) decoder(f *Framer, _ Config, _ bool) decoder {
-	return &gm65Decoder{lines: lines{Framer: f}}
+func (gm65) decoder(f *Framer, _ Config, s Setup) decoder {
+	return &gm65Decoder{lines: lines{Framer: f}, kept: s.kept}
 }
 
 // gm65Decoder takes answers out of the lines, wherever they stand. Only what has the right CRC is an answer: all else is text.
 type gm65Decoder struct {
 	lines
+	kept bool
 	held [gm65MaxAnswer]byte // what may be an answer
 	n    int
+}
+
+// says is what an answer says. Only the heartbeat asks for two registers, the mode and the one behind it.
+func (d *gm65Decoder) says(answer []byte) sign {
+	if d.kept && len(answer) == gm65Overhead+2 && accepted(answer) && answer[4]&0x03 != 0x02 {
+		return forgetful
+	}
+	return living
 }
 
 func (d *gm65Decoder) Next(b []byte) (Frame, []byte) {
@@ -177,7 +188,7 @@ func (d *gm65Decoder) sift(ended bool) Frame {
 			return nil
 		}
 		if n > 0 {
-			d.answered = true
+			d.sign = max(d.sign, d.says(d.held[:n]))
 			d.shift(n)
 			continue
 		}

@@ -56,7 +56,7 @@ func (h honeywell) configure(t *talk, c Config, s *Setup) {
 	if !s.Answered {
 		return
 	}
-	s.note("presentation mode", h.set(t, 2, "TRGMOD3"))
+	s.kept = s.note("presentation mode", h.set(t, 2, "TRGMOD3"))
 	s.note(fmt.Sprintf("same-code delay %v", c.SameCodeDelay), h.set(t, 2, fmt.Sprintf("DLYRRD%d", c.SameCodeDelay.Milliseconds())))
 	if t.save {
 		s.Saved = len(s.Missed) == 0 && (c.Baud != 115200 || h.set(t, 2, "232BAD9"))
@@ -73,8 +73,21 @@ func (honeywell) set(t *talk, times int, body string) bool {
 	return len(a) > 1 && a[len(a)-2] == ack
 }
 
-func (honeywell) heartbeat() []byte { return nil }
+func (honeywell) heartbeat() [][]byte { return [][]byte{honeywellCommand("TRGMOD?", '.')} }
 
-func (honeywell) decoder(f *Framer, _ Config, _ bool) decoder {
-	return &lines{Framer: f, isAnswer: isHoneywellAnswer}
+func (honeywell) decoder(f *Framer, _ Config, s Setup) decoder {
+	return &lines{Framer: f, isAnswer: func(b []byte) sign {
+		switch {
+		case !isHoneywellAnswer(b):
+			return noSign
+		case s.kept && bytes.Contains(b, honeywellMode) && !bytes.Contains(b, honeywellByItself):
+			return forgetful
+		}
+		return living
+	}}
 }
+
+var (
+	honeywellMode     = []byte("TRGMOD")
+	honeywellByItself = []byte("TRGMOD3\x06")
+)

@@ -15,23 +15,36 @@ const (
 
 var (
 	errSilent  = errors.New("the module has stopped answering: check its power and its cable")
-	errAnswers = errors.New("the module answers now")
+	errAnswers = errors.New("the module answers now, and is set up")
+	errForgot  = errors.New("the module has lost its settings, and is set up again: check its power")
 )
 
-// pulse watches whether a module lives that can be asked.
-type pulse struct {
-	question []byte // nil: it cannot be asked
-	heard    time.Time
-	asked    time.Time
-	missed   int
+// life is what is known of whether the module of a session lives. One that cannot be asked does, as long as its port does.
+type life struct {
+	proven    bool     // it has answered, or sent a frame, since its port was opened
+	questions [][]byte // none: it cannot be asked
+	next      int
+	heard     time.Time
+	asked     time.Time
+	missed    int // questions since it was heard
 }
 
 // alive is told that the module has proved itself.
-func (l *pulse) alive(now time.Time) { l.heard, l.missed = now, 0 }
+func (l *life) alive(now time.Time) { l.heard, l.missed = now, 0 }
 
-// beat asks if it is time to. A question that begins with NUL wakes the module up with it first. It allocates nothing.
-func (l *pulse) beat(p port, now time.Time) error {
-	if l.question == nil || now.Sub(l.heard) < heartbeatPause || now.Sub(l.asked) < heartbeatWait {
+// watch is told of every turn. Its error ends the session: the module is silent, or wants to be set up. It allocates nothing.
+func (l *life) watch(p port, now time.Time, frame bool, s sign) error {
+	switch {
+	case frame && !l.proven: // it sends but does not answer: there is no point in asking
+		l.proven, l.questions = true, nil
+	case s != noSign && !l.proven:
+		return errAnswers
+	case s == forgetful:
+		return errForgot
+	case frame || s == living:
+		l.alive(now)
+	}
+	if len(l.questions) == 0 || now.Sub(l.heard) < heartbeatPause || now.Sub(l.asked) < heartbeatWait {
 		return nil
 	}
 	if l.missed == heartbeatTries {
@@ -39,7 +52,13 @@ func (l *pulse) beat(p port, now time.Time) error {
 	}
 	l.asked = now
 	l.missed++
-	question := l.question
+	question := l.questions[l.next]
+	l.next = (l.next + 1) % len(l.questions)
+	return ask(p, question)
+}
+
+// ask sends a question. One that begins with NUL wakes the module up with it first.
+func ask(p port, question []byte) error {
 	if question[0] == 0 {
 		if _, err := p.Write(question[:1]); err != nil {
 			return err
@@ -49,23 +68,4 @@ func (l *pulse) beat(p port, now time.Time) error {
 	}
 	_, err := p.Write(question)
 	return err
-}
-
-// life is what is known of whether the module of a session lives. One that cannot be asked does, as long as its port does.
-type life struct {
-	pulse
-	proven bool // it has answered, or sent a frame, since its port was opened
-}
-
-// watch is told of every turn. Its error ends the session: the module is silent, or answers at last and wants to be set up.
-func (l *life) watch(p port, now time.Time, frame, answered bool) error {
-	switch {
-	case frame && !l.proven: // it sends but does not answer: there is no point in asking
-		l.proven, l.question = true, nil
-	case answered && !l.proven:
-		return errAnswers
-	case frame || answered:
-		l.alive(now)
-	}
-	return l.beat(p, now)
 }

@@ -35,10 +35,11 @@ type family interface {
 	meet(t *talk, s *Setup) bool
 	// configure sets up a module that was met. What it acknowledged, and what not, goes into s.
 	configure(t *talk, c Config, s *Setup)
-	// heartbeat is what a living module answers; nil if there is no such thing.
-	heartbeat() []byte
-	// decoder makes frames of what the module sends. met tells whether it was set up or never answered.
-	decoder(f *Framer, c Config, met bool) decoder
+	// heartbeat lists questions that a living module answers and that change nothing. They are asked in turn. The answer to
+	// the last one shows whether the module still has its settings.
+	heartbeat() [][]byte
+	// decoder makes frames of what the module sends, after a set-up that ended like s.
+	decoder(f *Framer, c Config, s Setup) decoder
 }
 
 // families are those that can be talked to, in the order in which ModuleAuto asks. First come those whose questions
@@ -75,15 +76,18 @@ type Setup struct {
 	Saved    bool          // the settings are in its flash
 	Took     time.Duration // from the opened port to the end of the set-up
 	Fault    string        // what is wrong and what to do; empty if nothing is
+
+	kept bool // it took the setting that its heartbeat shows
 }
 
-// note records what the module said to one setting.
-func (s *Setup) note(what string, acknowledged bool) {
+// note records what the module said to one setting, and returns that.
+func (s *Setup) note(what string, acknowledged bool) bool {
 	if acknowledged {
 		s.Set = append(s.Set, what)
 	} else {
 		s.Missed = append(s.Missed, what)
 	}
+	return acknowledged
 }
 
 // conclude words the fault.

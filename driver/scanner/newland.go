@@ -71,7 +71,7 @@ func (n newland) configure(t *talk, c Config, s *Setup) {
 		return
 	}
 	ms := c.SameCodeDelay.Milliseconds()
-	s.note("reading by itself", n.set(t, 2, "SCNMOD2"))
+	s.kept = s.note("reading by itself", n.set(t, 2, "SCNMOD2"))
 	s.note(fmt.Sprintf("same-code delay %v", c.SameCodeDelay), n.set(t, 2, "RRDENA1") && n.set(t, 2, fmt.Sprintf("RRDDUR%d", ms)))
 	s.note("setup codes off", n.set(t, 2, "SETUPE0"))
 	if t.save { // each was, with @; the speed only if it was changed
@@ -95,11 +95,24 @@ func (n newland) set(t *talk, times int, body string) bool {
 	return false
 }
 
-func (newland) heartbeat() []byte { return nil }
+func (newland) heartbeat() [][]byte { return [][]byte{newlandCommand('#', "SCNMOD*")} }
 
-func (newland) decoder(f *Framer, _ Config, _ bool) decoder {
-	return &lines{Framer: f, isAnswer: isNewlandAnswer}
+func (newland) decoder(f *Framer, _ Config, s Setup) decoder {
+	return &lines{Framer: f, isAnswer: func(b []byte) sign {
+		switch {
+		case !isNewlandAnswer(b):
+			return noSign
+		case s.kept && bytes.Contains(b, newlandMode) && !bytes.Contains(b, newlandByItself):
+			return forgetful
+		}
+		return living
+	}}
 }
+
+var (
+	newlandMode     = []byte("SCNMOD")
+	newlandByItself = []byte("SCNMOD2\x06")
+)
 
 // isNewlandAnswer recognises an answer as the Framer leaves it, without STX and ETX.
 func isNewlandAnswer(b []byte) bool {

@@ -17,6 +17,9 @@ const (
 	// maxStall is how late input may be read beyond the idle gap. Later, the process was stopped or starved, and whoever
 	// presented a code that waited meanwhile may have left. It is far above what a loaded single core causes.
 	maxStall = time.Second
+
+	// manyStray is how many bytes that belong to no message are more than noise.
+	manyStray = 64
 )
 
 // Reader keeps the port of one barcode module open and hands on its frames.
@@ -124,6 +127,7 @@ func (r *Reader) session(ctx context.Context, handle func(Frame)) (worked bool, 
 	dropping := true
 	opened := time.Now()
 	last := opened
+	strange := false
 	for ctx.Err() == nil {
 		r.turn()
 		n, err := read(p, r.buf[:])
@@ -146,6 +150,10 @@ func (r *Reader) session(ctx context.Context, handle func(Frame)) (worked bool, 
 		}
 		if err := life.watch(p, now, frame != nil, r.decoder.heard()); err != nil {
 			return worked, err
+		}
+		if !strange && r.decoder.stray() >= manyStray {
+			strange = true
+			r.log.Warn("the barcode module sends what is no message of its family: check reader.module", "module", setup.Module, "device", c.Device)
 		}
 		if n == 0 && dropping {
 			dropping = false
@@ -178,11 +186,11 @@ func (r *Reader) meet(s Setup, c Config) life {
 	r.setup.Store(&s)
 	r.logSetup(s)
 	now := time.Now()
-	l := life{proven: true, pulse: pulse{heard: now}}
+	l := life{proven: true, heard: now}
 	switch f := familyOf(s.Module); {
 	case f != nil:
-		r.decoder = f.decoder(&r.framer, c, s.Answered)
-		if l.question = f.heartbeat(); l.question != nil && !s.Answered {
+		r.decoder = f.decoder(&r.framer, c, s)
+		if l.questions = f.heartbeat(); !s.Answered {
 			l.proven = false
 			err := errors.New(s.Fault)
 			r.cause.Store(&err)
@@ -248,6 +256,7 @@ func (r *Reader) failed(err error) {
 	r.stats.failures.Add(1)
 	r.cause.Store(&err)
 	if r.Up() || !r.reported {
+		r.said = "" // what is found next may be another module
 		r.log.Warn("barcode module not readable, trying again", "device", r.config.Device, "err", err)
 		r.report(false)
 	}

@@ -88,6 +88,7 @@ var gm65Talk = []exchange{
 	{"7E 00 07 01 00 0D 01 77 1D", "02 00 00 01 A0 86 DB"},
 	{"7E 00 0A 01 00 00 00 30 1A", "03 00 00 01 00 33 31"}, // the heartbeat
 	{"7E 00 09 01 00 00 00 DE C8", gm65OK},                 // into flash
+	{"7E 00 07 01 00 00 02 31 22", "02 00 00 02 D6 00 D1 E1"},
 }
 
 var newlandTalk = []exchange{
@@ -330,7 +331,7 @@ func TestSilentModule(t *testing.T) {
 				if !strings.Contains(b.log.String(), strings.ReplaceAll(s.Fault, `"`, `\"`)) {
 					t.Errorf("the log does not say so:\n%s", b.log.String())
 				}
-				if pulse := module == ModuleGM65 || module == ModuleSSI; b.Up() == pulse {
+				if b.Up() != (module == ModuleAuto) { // lines need no proof
 					t.Errorf("up %v", b.Up())
 				}
 				p.send("]Q1HC1:A\r\n")
@@ -355,26 +356,50 @@ func TestEndWhileSettingUp(t *testing.T) {
 	}
 }
 
+// beats is how each family is asked whether it lives: the questions in turn, and the answer to the last one once it has lost its
+// settings.
+var beats = []struct {
+	module  Module
+	talk    []exchange
+	beats   []exchange
+	forgets string
+}{
+	{ModuleGM65, gm65Talk, []exchange{
+		{"7E 00 0A 01 00 00 00 30 1A", "03 00 00 01 00 33 31"},
+		{"7E 00 07 01 00 00 02 31 22", "02 00 00 02 D6 00 D1 E1"},
+	}, "02 00 00 02 D4 00 B7 83"},
+	{ModuleSSI, ssiTalk, []exchange{
+		{"00", ""},
+		{"04 A3 04 00 FF 55", "0C A4 00 00 50 41 41 42 53 30 30 36 FD 53"},
+		{"04 D0 04 00 FF 28", ""},
+		{"00", ""},
+		{"05 C7 04 00 EE FE 42", "07 C6 00 00 FF EE 01 FD 45"},
+	}, "07 C6 00 00 FF EE 00 FD 46"},
+	{ModuleNewland, newlandTalk, []exchange{
+		{newlandTalk[0].command, "02 01 30 30 30 30 23 53 43 4E 4D 4F 44 32 06 3B 03"},
+	}, "02 01 30 30 30 30 23 53 43 4E 4D 4F 44 30 06 3B 03"},
+	{ModuleHoneywell, honeywellTalk, []exchange{
+		{"16 4D 0D 54 52 47 4D 4F 44 3F 2E", "54 52 47 4D 4F 44 33 06 2E"}, // TRGMOD?.
+	}, "54 52 47 4D 4F 44 30 06 2E"},
+}
+
 func TestHeartbeat(t *testing.T) {
-	for _, tt := range []struct {
-		module Module
-		talk   []exchange
-		beat   []string
-	}{
-		{ModuleGM65, gm65Talk, []string{"7E 00 0A 01 00 00 00 30 1A"}},
-		{ModuleSSI, ssiTalk, []string{"00", "04 A3 04 00 FF 55"}},
-	} {
+	for _, tt := range beats {
 		t.Run(string(tt.module), func(t *testing.T) {
 			m := newRecorded(t, 115200, tt.talk)
 			runModule(t, tt.module, m.port(), func(b *bench) {
-				after(setUpLimit)
+				after(9 * time.Second)
 				m.told = nil
+				for _, e := range tt.beats {
+					m.speaks[e.command] = e.answer
+				}
 				after(time.Minute)
 				if !b.Up() || len(b.opened) != 1 {
-					t.Fatalf("a living module: up %v, opened at %v", b.Up(), b.opened)
+					t.Fatalf("a living module: up %v, opened at %v, %v", b.Up(), b.opened, b.log.String())
 				}
-				if n := len(m.told); n < 5*len(tt.beat) || n > 2*6*len(tt.beat) || !slices.Equal(m.told[:len(tt.beat)], tt.beat) {
-					t.Errorf("asked %q", m.told)
+				asked := commands(tt.beats, seq(len(tt.beats))...)
+				if n := len(m.told); n < 2*len(tt.beats) || n > 6*len(tt.beats) || !slices.Equal(m.told[:len(asked)], asked) {
+					t.Errorf("asked %q, want %q", m.told, asked)
 				}
 				m.silent = true
 				began := time.Now()
@@ -407,6 +432,58 @@ func TestHeartbeat(t *testing.T) {
 			})
 		})
 	}
+}
+
+// A module that was without power for a moment answers again, with the settings that are in its flash.
+func TestForgottenSettings(t *testing.T) {
+	for _, tt := range beats {
+		t.Run(string(tt.module), func(t *testing.T) {
+			m := newRecorded(t, 115200, tt.talk)
+			runModule(t, tt.module, m.port(), func(b *bench) {
+				after(9 * time.Second)
+				for _, e := range tt.beats {
+					m.speaks[e.command] = e.answer
+				}
+				after(30 * time.Second)
+				last := tt.beats[len(tt.beats)-1]
+				m.speaks[last.command] = tt.forgets
+				m.told = nil
+				for range 30 * time.Second / testGap {
+					if after(testGap); !b.Up() {
+						break
+					}
+				}
+				if err := b.Err(); b.Up() || err == nil || !strings.Contains(err.Error(), "lost its settings") {
+					t.Fatalf("up %v, %v; told %q", b.Up(), err, m.told)
+				}
+				m.speaks[last.command] = last.answer
+				m.told = nil
+				after(9 * time.Second)
+				if !b.Up() || len(m.told) < 3 || b.Setup().Fault != "" {
+					t.Errorf("up %v, %+v, told %q", b.Up(), b.Setup(), m.told)
+				}
+			})
+		})
+	}
+}
+
+// A module that did not take the setting which its heartbeat shows is not set up again and again.
+func TestNothingToForget(t *testing.T) {
+	m := newRecorded(t, 115200, newlandTalk)
+	m.speaks[newlandTalk[2].command] = "02 01 30 30 30 30 23 53 43 4E 4D 4F 44 32 05 3B 03"
+	runModule(t, ModuleNewland, m.port(), func(b *bench) {
+		after(2 * time.Minute)
+		if !b.Up() || len(b.opened) != 1 {
+			t.Errorf("up %v, opened at %v", b.Up(), b.opened)
+		}
+	})
+}
+
+func seq(n int) (list []int) {
+	for i := range n {
+		list = append(list, i)
+	}
+	return list
 }
 
 // Frames prove life as well as answers do: whoever presents codes all the time is not disturbed by questions.

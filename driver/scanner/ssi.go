@@ -19,6 +19,7 @@ const (
 	ssiRevision   = 0xA3 // a request
 	ssiHasVersion = 0xA4 // the reply
 	ssiSetParams  = 0xC6
+	ssiAskParams  = 0xC7
 	ssiAck        = 0xD0
 	ssiNak        = 0xD1
 	ssiScanEnable = 0xE9
@@ -116,14 +117,14 @@ func (i ssi) meet(t *talk, s *Setup) bool {
 
 func (i ssi) configure(t *talk, c Config, s *Setup) {
 	i.wake(t)
-	set := func(what string, parameter, value byte) {
+	set := func(what string, parameter, value byte) bool {
 		status := byte(0)
 		if t.save {
 			status = ssiPermanent
 		}
-		s.note(what, i.acknowledged(t, ssiPacket(ssiSetParams, status, 0xFF, parameter, value)))
+		return s.note(what, i.acknowledged(t, ssiPacket(ssiSetParams, status, 0xFF, parameter, value)))
 	}
-	set("packets", ssiDataFormat, 1)
+	s.kept = set("packets", ssiDataFormat, 1)
 	set("presentation mode", ssiTriggerMode, 7)
 	same := min(c.SameCodeDelay, ssiMostSameCode)
 	set(fmt.Sprintf("same-code delay %v", same), ssiSameCode, byte(same/(100*time.Millisecond)))
@@ -146,8 +147,13 @@ func (ssi) acknowledged(t *talk, packet []byte) bool {
 	return len(a) > 1 && a[1] == ssiAck
 }
 
-func (ssi) heartbeat() []byte { return append([]byte{0x00}, ssiPacket(ssiRevision, 0)...) }
+func (ssi) heartbeat() [][]byte {
+	return [][]byte{
+		append([]byte{0x00}, ssiPacket(ssiRevision, 0)...),
+		append([]byte{0x00}, ssiPacket(ssiAskParams, 0, ssiDataFormat)...),
+	}
+}
 
-func (ssi) decoder(f *Framer, c Config, met bool) decoder {
-	return &ssiDecoder{text: f, packets: met, patience: int(ssiPatience/c.IdleGap) + 1}
+func (ssi) decoder(f *Framer, c Config, s Setup) decoder {
+	return &ssiDecoder{text: f, packets: s.kept, kept: s.kept, patience: int(ssiPatience/c.IdleGap) + 1}
 }

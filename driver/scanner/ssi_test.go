@@ -23,7 +23,7 @@ func TestSSIPackets(t *testing.T) {
 			t.Errorf("%d characters in %d packets, want %d", length, len(sent), packets)
 		}
 		var f Framer
-		d := ssi{}.decoder(&f, Config{IdleGap: testGap}, true)
+		d := ssi{}.decoder(&f, Config{IdleGap: testGap}, Setup{kept: true})
 		for i, packet := range sent {
 			frame, rest := d.Next([]byte(packet))
 			if got := string(d.answer()); got != ssiAckBytes || len(rest) > 0 {
@@ -71,7 +71,7 @@ func TestSSIMessages(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			var f Framer
-			d := ssi{}.decoder(&f, Config{IdleGap: testGap}, true)
+			d := ssi{}.decoder(&f, Config{IdleGap: testGap}, Setup{kept: true})
 			var frames []string
 			answers := ""
 			note := func(frame Frame) {
@@ -128,7 +128,7 @@ func TestSSIUnanswered(t *testing.T) {
 	} {
 		for _, size := range []int{1, 2, 3, 64} {
 			var f Framer
-			d := ssi{}.decoder(&f, Config{IdleGap: testGap}, false)
+			d := ssi{}.decoder(&f, Config{IdleGap: testGap}, Setup{})
 			var got []string
 			for i, part := range strings.Split(tt.sent, gap) {
 				if i > 0 {
@@ -200,7 +200,7 @@ func TestSSIWhileDropping(t *testing.T) {
 func TestSSIDroppedBeginning(t *testing.T) {
 	p := ssiPackets(strings.Repeat("A", 400), 250)
 	var f Framer
-	d := ssi{}.decoder(&f, Config{IdleGap: testGap}, true)
+	d := ssi{}.decoder(&f, Config{IdleGap: testGap}, Setup{kept: true})
 	d.drop([]byte(p[0]))
 	if d.Gap() != nil || string(d.answer()) != ssiAckBytes {
 		t.Error("a frame, or no acknowledgement")

@@ -17,6 +17,7 @@ const ssiPatience = 3 * time.Second
 type ssiDecoder struct {
 	text     *Framer // of the message or line under way
 	packets  bool    // only packets are read
+	kept     bool    // it was set to send them
 	inLine   bool
 	patience int // idle gaps in ssiPatience
 
@@ -36,7 +37,7 @@ type ssiDecoder struct {
 
 	out     [4 * 7]byte
 	outN    int
-	alive   bool
+	sign    sign
 	unknown uint64
 }
 
@@ -135,11 +136,17 @@ func (d *ssiDecoder) take(p []byte) Frame {
 		d.packets = true
 		d.text.Reset()
 	}
-	d.alive, d.quiet = true, 0
+	d.sign, d.quiet = max(d.sign, living), 0
 	switch p[1] {
 	case ssiAck, ssiNak:
 		return nil
 	case ssiDecodeData:
+	case ssiSetParams: // what it has, behind a beep code
+		if data := p[ssiHeader : len(p)-2]; d.kept && len(data) == 3 && data[1] == ssiDataFormat && data[2] != 1 {
+			d.sign = forgetful
+		}
+		d.say(ackPacket)
+		return nil
 	default: // a reply that comes late, an event
 		d.say(ackPacket)
 		return nil
@@ -245,9 +252,9 @@ func (d *ssiDecoder) answer() []byte {
 	return out
 }
 
-func (d *ssiDecoder) heard() bool {
-	was := d.alive
-	d.alive = false
+func (d *ssiDecoder) heard() sign {
+	was := d.sign
+	d.sign = noSign
 	return was
 }
 

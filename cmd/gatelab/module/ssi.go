@@ -125,6 +125,16 @@ func (s *ssi) obey(opcode, status byte, data []byte) response {
 			}
 		}
 		return ack
+	case 0xC7:
+		values := []byte{0xFF}
+		for _, parameter := range data {
+			value, known := s.table[parameter]
+			if !known {
+				return response{answer: seal(0xD1, 0, 0x06)}
+			}
+			values = append(values, parameter, value)
+		}
+		return response{answer: seal(0xC6, 0, values...)}
 	case 0xE4:
 		s.triggered = true
 		return ack
