@@ -26,10 +26,12 @@ func TestGuest(t *testing.T) {
 	g.scenario("unplugged and plugged in again", g.unplugged)
 	g.scenario("frozen with an output on", func(t *testing.T) { g.ended(t, "STOP", "Watchdog timeout") })
 	g.scenario("killed with an output on", func(t *testing.T) { g.ended(t, "KILL", "code=killed, status=9/KILL") })
+	g.scenario("the clock is kept, and no longer", g.disciplined)
 	g.scenario("a new configuration with a mistake", g.reloads)
 	g.scenario("a start with a mistake in the configuration", g.broken)
 	g.scenario("stopped", g.stopped)
-	g.scenario("confined", g.confined)
+	g.scenario("confined", func(t *testing.T) { g.confined(t, "gatescan.service", attempts) })
+	g.scenario("the clock's service confined", func(t *testing.T) { g.confined(t, "gatescan-clock.service", clockAttempts) })
 }
 
 func (g *gate) starts(t *testing.T) {
@@ -101,6 +103,28 @@ func (g *gate) ended(t *testing.T, signal, reason string) {
 	if after := g.show("NRestarts"); after == before {
 		t.Errorf("%s restarts before, %s after", before, after)
 	}
+	g.opens()
+}
+
+// disciplined has somebody keep the clock. The daemon may not ask the kernel whether; gatescan-clock.service tells it.
+func (g *gate) disciplined(t *testing.T) {
+	cursor := g.journal.Lines()
+	g.in("/usr/bin/discipline 5000")
+	g.await(cursor, "the clock is synced")
+	cursor = g.journal.Lines()
+	g.in("systemctl kill -s KILL gatescan-clock.service") // it comes again by itself
+	time.Sleep(never)
+	g.in("/usr/bin/discipline 16000000")
+	g.await(cursor, "the clock is held")
+	if restarts := g.in("systemctl show --value -p NRestarts gatescan-clock.service"); restarts != "1" {
+		t.Errorf("gatescan-clock.service: %s restarts", restarts)
+	}
+	cursor = g.journal.Lines()
+	g.in("systemctl stop gatescan-clock.socket gatescan-clock.service")
+	g.await(cursor, "gatescan-clock.socket does not help")
+	cursor = g.journal.Lines()
+	g.in("systemctl start gatescan-clock.socket")
+	g.await(cursor, "the clock is held")
 	g.opens()
 }
 

@@ -19,6 +19,7 @@ SYNOPSIS
     gatescan sync -config FILE [-json] [-forget NAME | -vouch]
     gatescan release [-config FILE] [-runtime DIR] [-json]
     gatescan config -check FILE | -example
+    gatescan clock
     gatescan version
     gatescan help [COMMAND]
 
@@ -29,6 +30,7 @@ DESCRIPTION
     sync     asks the sources of trust data now, and says what changed
     release  puts every output to its inert level, whatever state the daemon is in
     config   says what is wrong with a configuration file, or what is in effect
+    clock    tells a daemon in a sandbox how wrong the kernel's clock may be
     version  says what this binary was built from
 
 EXIT STATUS
@@ -55,6 +57,7 @@ func commands() []command {
 		{"sync", syncUsage, runSync},
 		{"release", releaseUsage, runRelease},
 		{"config", configUsage, runConfig},
+		{"clock", clockUsage, runClock},
 		{"version", versionUsage, runVersion},
 	}
 }
