@@ -5,7 +5,7 @@
 # make bench   speed and allocations, peers in the same run
 # make soak    the daemon for GATESCAN_SOAK (an hour), with unplugs, SIGHUPs and steps of its clock, then all sources for
 #              GATESCAN_SYNC_SOAK (ten minutes) with faults switched at random: neither may grow
-# make dist    static binaries for every platform, with their hashes
+# make dist    static binaries for every platform, and the source archive for builds without a network, with their hashes
 # make test-arm, make test-dist: what make check cannot: other processors, reproducible builds
 # make test-board          the gate on an emulated ARM board: real kernel, GPIO, LED class and USB serial (needs QEMU)
 # make test-guest          the service unit under systemd on that board (needs systemd's tools, too)
@@ -75,7 +75,10 @@ soak:
 	GATESCAN_SOAK=$(GATESCAN_SOAK) $(GO) test -count=1 -timeout 0 -tags soak -run '^TestSoak$$' -v ./cmd/gatescan
 	GATESCAN_SYNC_SOAK=$(GATESCAN_SYNC_SOAK) $(GO) test -race -count=1 -timeout 0 -tags soak -run '^TestSyncSoak$$' -v ./trustsync
 
+# The archive is of what is committed.
 dist: $(DIST)
+	@rm -f dist/gatescan-source-*.tar.gz
+	@GO='$(GO)' buildroot/source-archive.sh dist >/dev/null
 	@cd dist && sha256sum gatescan-* | tee SHA256SUMS
 
 dist/gatescan-linux-armv6: FORCE
@@ -100,20 +103,20 @@ test-arm:
 	cd verify && qemu-arm -cpu cortex-a7 ../bin/verify-armv7.test -test.short
 	cd verify && qemu-aarch64 ../bin/verify-arm64.test -test.short
 
-# Builds the committed source twice, in two other directories, and compares the bytes.
+# Builds the committed source twice, in two other directories, and compares the bytes; then a binary from the source archive,
+# by Buildroot's build line and without a network.
 test-dist:
-	@set -e; here=$$(pwd); sums=; \
-	for i in 1 2; do \
-		dir=$$(mktemp -d); \
-		git archive --format=tar HEAD | tar -x -C $$dir; \
-		$(MAKE) --no-print-directory -C $$dir dist VERSION=$(VERSION) SOURCE_DATE_EPOCH=$(SOURCE_DATE_EPOCH) >/dev/null; \
-		sums="$$sums $$dir/dist/SHA256SUMS"; \
+	@set -e; dirs=$$(mktemp -d); trap 'rm -rf "$$dirs"' EXIT; \
+	for dir in $$dirs/1 $$dirs/2; do \
+		git clone -q . $$dir; \
+		$(MAKE) --no-print-directory -C $$dir dist >/dev/null; \
 	done; \
-	cmp $$sums && cat $$dir/dist/SHA256SUMS && echo "built twice, identical"; \
+	grep -q gatescan-source- $$dir/dist/SHA256SUMS || { echo "there is no source archive"; exit 1; }; \
+	cmp $$dirs/*/dist/SHA256SUMS && cat $$dir/dist/SHA256SUMS && echo "built twice, identical"; \
 	for binary in $$dir/dist/gatescan-linux-*; do \
 		! readelf -l $$binary | grep -q INTERP || { echo "$$binary is not static"; exit 1; }; \
 	done; \
-	for sum in $$sums; do rm -rf $$(dirname $$(dirname $$sum)); done
+	$$dir/buildroot/build-archive.sh $$dir/dist/gatescan-source-*.tar.gz
 
 # Says which packages to install if one is missing. The board's kernel comes from the machine's own package sources.
 test-board:

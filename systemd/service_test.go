@@ -42,6 +42,7 @@ func (g *gate) starts(t *testing.T) {
 	}
 	g.quiet(0, relay, "since power-on")
 	g.quiet(0, green, "since power-on")
+	g.await(0, "the clock is rtc")
 	t.Logf("memory %s bytes", g.show("MemoryCurrent"))
 }
 

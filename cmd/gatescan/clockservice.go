@@ -16,8 +16,8 @@ const clockSocket = "/run/gatescan-clock.sock"
 
 // Limits of a connection to it.
 const (
-	clockTimeout   = time.Second // of the whole, as a look takes place each second
-	maxClockAnswer = 256         // bytes
+	clockTimeout   = 2 * time.Second // of the whole: the service may be starting again
+	maxClockAnswer = 256             // bytes
 )
 
 const clockUsage = `NAME
