@@ -8,7 +8,8 @@
 # make dist    static binaries for every platform, and the source archive for builds without a network, with their hashes
 # make test-arm, make test-dist: what make check cannot: other processors, reproducible builds
 # make test-board          the gate on an emulated ARM board: real kernel, GPIO, LED class and USB serial (needs QEMU)
-# make test-guest          the service unit under systemd on that board (needs systemd's tools, too)
+# make test-guest          the service's units under systemd on that board (needs systemd's tools, too)
+# make test-image          the cards of Buildroot's images, from stand-ins for what Buildroot builds (names the Debian packages)
 # make check-image         the Buildroot tree, if BUILDROOT_TREE names a Buildroot
 # make test-board-full     the same, with the daemon killed and frozen at 200 random moments of a pulse each
 
@@ -29,7 +30,7 @@ BUILD = CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=false \
 
 DIST = dist/gatescan-linux-armv6 dist/gatescan-linux-armv7 dist/gatescan-linux-arm64 dist/gatescan-linux-amd64
 
-.PHONY: all run test check fuzz bench soak dist test-arm test-dist test-board test-board-full test-guest check-image clean FORCE
+.PHONY: all run test check fuzz bench soak dist test-arm test-dist test-board test-board-full test-guest test-image check-image clean FORCE
 
 all: bin/gatescan bin/gatelab
 
@@ -125,9 +126,12 @@ test-board:
 test-board-full:
 	GATESCAN_BOARD_MOMENTS=200 $(GO) test -count=1 -timeout 60m -tags board -run '^TestBoard' -v ./driver/drivertest ./cmd/gatescan
 
-# The unit and the init script in a small systemd guest, and what systemd-analyze says of the unit (needs QEMU and systemd).
+# The units and the init script in a small systemd guest, and what systemd-analyze says of the units (needs QEMU and systemd).
 test-guest:
 	$(GO) test -count=1 -timeout 15m -tags guest -v ./systemd
+
+test-image: bin/gatescan
+	buildroot/test-image.sh
 
 # The Buildroot tree by Buildroot's own tools, if BUILDROOT_TREE names one; it says so if not.
 check-image:

@@ -90,7 +90,7 @@ for toml in "$board"/*/gatescan.toml; do
 	"$gatescan" config -check "$toml" >"$work/log" 2>&1 || { cat "$work/log" >&2; fail "$name: gatescan.toml"; }
 	leds=$work/leds
 	test -e "$work/leds-$name" && leds=$work/leds-$name
-	grep -o 'gate:[a-z]*"' "$toml" | tr -d '"' | sort >"$work/named"
+	grep -o 'gate:[^"]*"' "$toml" | tr -d '"' | sort >"$work/named"
 	test -s "$work/named" || fail "$name: gatescan.toml names no output"
 	cut -d' ' -f1 "$leds" | comm -23 "$work/named" - >"$work/unknown"
 	test ! -s "$work/unknown" || fail "$name: gatescan.toml names what the board has not: $(cat "$work/unknown")"
