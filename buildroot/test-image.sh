@@ -147,6 +147,32 @@ for toml in "$board"/*/gatescan.toml; do
 		done
 		same "$work/boot/config.txt" "$config" "$name: config.txt on the card"
 		same "$work/boot/cmdline.txt" "$board/cmdline.txt" "$name: cmdline.txt on the card"
+		# An update replaces the system and the kernel, and nothing else.
+		card=$BINARIES_DIR/$image
+		read -r start size _ <"$work/table"
+		echo '# mine' >"$work/mine"
+		mcopy -o -i "$card@@$((start * 512))" "$work/mine" ::gatescan/gatescan.toml
+		echo new >"$BINARIES_DIR/boot/zImage"
+		echo new >"$BINARIES_DIR/boot/overlays/gatescan.dtbo"
+		mksquashfs "$board" "$work/rootfs.squashfs" -noappend -quiet -no-progress >/dev/null
+		cp "$work/rootfs.squashfs" "$BINARIES_DIR/"
+		"$here/update-card.sh" "$BINARIES_DIR" "$card" >/dev/null
+		mcopy -n -i "$card@@$((start * 512))" ::gatescan/gatescan.toml "$work/kept"
+		mcopy -n -i "$card@@$((start * 512))" ::zImage "$work/updated"
+		mcopy -n -i "$card@@$((start * 512))" ::overlays/gatescan.dtbo "$work/overlay"
+		same "$work/kept" "$work/mine" "$name: an update changes the configuration"
+		same "$work/updated" "$BINARIES_DIR/boot/zImage" "$name: an update leaves the kernel"
+		same "$work/overlay" "$BINARIES_DIR/boot/overlays/gatescan.dtbo" "$name: an update leaves an overlay"
+		rm "$work/kept" "$work/updated" "$work/overlay"
+		start=$(sed -n '2s/ .*//p' "$work/table")
+		dd if="$card" bs=512 skip="$start" count=$(($(wc -c <"$work/rootfs.squashfs") / 512)) status=none | cmp -s - "$work/rootfs.squashfs" ||
+			fail "$name: an update leaves the system"
+		read -r start size _ <<-END
+			$(sed -n 3p "$work/table")
+		END
+		dd if="$card" bs=512 skip="$start" count="$size" status=none | cmp -s - "$work/part3" || fail "$name: an update changes the memory"
+		! "$here/update-card.sh" "$BINARIES_DIR" "$work/part1" 2>/dev/null || fail "update-card.sh takes anything for a card"
+
 		# A console on the barcode module's port stops the build.
 		echo console=ttyAMA0,115200 >"$BINARIES_DIR/rpi-firmware/cmdline.txt"
 		! "$board/post-build.sh" "$TARGET_DIR" 2>/dev/null || fail "$name: post-build.sh lets a console on the barcode module's port"
