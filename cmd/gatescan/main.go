@@ -21,6 +21,7 @@ SYNOPSIS
     gatescan selftest -config FILE [-json] [-alone] [-no-pulse] [-save-module] | -codes FILE
     gatescan release [-config FILE] [-runtime DIR] [-json]
     gatescan config -check FILE | -example
+    gatescan clock
     gatescan version
     gatescan help [COMMAND]
 
@@ -32,6 +33,7 @@ DESCRIPTION
     selftest commissions a gate: module, lamps, turnstile, clock, trust, disk -> a record
     release  puts every output to its inert level, whatever state the daemon is in
     config   says what is wrong with a configuration file, or what is in effect
+    clock    tells a daemon in a sandbox how wrong the kernel's clock may be
     version  says what this binary was built from
 
 EXIT STATUS
@@ -59,6 +61,7 @@ func commands() []command {
 		{"selftest", selftestUsage, runSelftest},
 		{"release", releaseUsage, runRelease},
 		{"config", configUsage, runConfig},
+		{"clock", clockUsage, runClock},
 		{"version", versionUsage, runVersion},
 	}
 }
