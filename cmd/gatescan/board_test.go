@@ -54,6 +54,12 @@ type boardGate struct {
 // newBoardGate boots a board with gatescan, a lab's certificates, and a configuration of these outputs.
 func newBoardGate(t *testing.T, outputs, linkerFlags string, o drivertest.Options) *boardGate {
 	t.Helper()
+	return newBoardGateReading(t, fmt.Sprintf("device = %q\nbaud = 115200\n", drivertest.SerialPath), outputs, linkerFlags, o)
+}
+
+// newBoardGateReading has the keys of the reader, too.
+func newBoardGateReading(t *testing.T, reader, outputs, linkerFlags string, o drivertest.Options) *boardGate {
+	t.Helper()
 	dir := t.TempDir()
 	g := &boardGate{t: t, lab: filepath.Join(buildGatelab(t), "gatelab"), labDir: filepath.Join(dir, "lab")}
 	g.host(g.lab, "", "init", g.labDir)
@@ -65,8 +71,8 @@ func newBoardGate(t *testing.T, outputs, linkerFlags string, o drivertest.Option
 		t.Fatalf("%v\n%s", err, out)
 	}
 	config := filepath.Join(dir, "gatescan.toml")
-	text := fmt.Sprintf("[reader]\ndevice = %q\nbaud = 115200\n[trust]\nlab = true\ndirectory = \"/etc/dsc\"\n[clock]\nrequire = \"rtc\"\nfile = \"\"\n[counters]\ndirectory = \"\"\n[turnstile]\npulse = %q\nshow = \"500ms\"\n%s",
-		drivertest.SerialPath, boardPulse, outputs)
+	text := fmt.Sprintf("[reader]\n%s[trust]\nlab = true\ndirectory = \"/etc/dsc\"\n[clock]\nrequire = \"rtc\"\nfile = \"\"\n[counters]\ndirectory = \"\"\n[turnstile]\npulse = %q\nshow = \"500ms\"\n%s",
+		reader, boardPulse, outputs)
 	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}

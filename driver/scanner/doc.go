@@ -11,6 +11,31 @@
 // The text itself cannot be confused with any of that, because Base45 (RFC 9285, table 1) has no control characters
 // and no ']'. It does have SPACE, and a text may end in one, so a space is never trimmed.
 //
+// Some modules can be told how to send, and asked whether they live. [Config.Module] says which family one belongs to, or that
+// all are to be asked:
+//
+//	line           nothing is ever sent, texts are lines as above. The default, for a module that takes a question for
+//	               another command could be spoilt by it
+//	gm65           gm65.go       registers with CRC-16/XMODEM; answers are taken out of the lines
+//	newland        newland.go    ~ SOH 0000 TAG...; ETX
+//	honeywell      honeywell.go  SYN M CR TAG... !
+//	ssi            ssi.go, ssidecoder.go  packets with a checksum, acknowledged; texts of several packets
+//	accessis       accessis.go   STX symbology text CR ETX at 9600 baud, 7 data bits, even parity
+//	accessis-raw   lines that silence ends, at 9600 baud
+//	auto           the first of gm65, ssi, newland, honeywell that answers; else as line
+//
+// A module is set up after each opening of its port: looked for at the configured speed, 9600 and 115200, raised to the
+// configured one, told to read by itself, not to send the same code again at once, and, where there is a command for it, not to
+// obey setup codes: whoever may present those can switch a gate off. Settings are volatile; only [SaveModule] and
+// [Reader.Save] write its flash, which wears. What it does not take is a fault in [Setup] and the log, and
+// reading goes on as well as it can: a module that never answers is read with its own settings.
+//
+// Not every fact about every module could be confirmed without one. The unit of the GM65's same-code delay is taken
+// for 100 ms, as other registers have it; TRGMOD and DLYRRD are those of Honeywell's Xenon; the speed of SSI engines is left as
+// it is, for its values differ. A module that answers no to one of them says so in the log and works on.
+//
+// [Ports] finds a USB module in sysfs by what it is, whatever number its tty has got.
+//
 // A [Reader] owns the port. It stands in for what a turnstile needs of a reader beyond framing:
 //
 //   - A decision is made on what is presented now. While the handler works, and from then on until the line has been
@@ -18,6 +43,9 @@
 //     for somebody who has left. The same holds when a port is opened and after the process itself was stopped.
 //   - A port that fails is closed at once (a held descriptor makes a replugged module come back under another name)
 //     and opened again with growing pauses, for as long as the program runs.
+//   - A module that can be asked is, whenever it has been silent for 10 s. One that stops answering is taken for gone; one that has
+//     lost its settings is set up again.
+//   - The port is locked: a second reader would take half of the texts.
 //   - What was read is wiped as soon as it has been handled or thrown away, and it never reaches a log.
 //   - Nothing is allocated per frame.
 //
