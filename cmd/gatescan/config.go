@@ -199,6 +199,10 @@ func readConfig(path string) (config, error) {
 	sum := sha256.Sum256(data)
 	c.file, c.sum = filepath.Join(dir, filepath.Base(path)), hex.EncodeToString(sum[:])
 	c.trust, mistakes = c.Trust.build(dir)
+	if c.Rules.Require && !slices.ContainsFunc(c.trust.Sources, func(s trustsync.Named) bool { return s.Source != nil && s.Traits().Rules }) {
+		mistakes = append(mistakes, mistake{key: "rules.require", text: "nobody would pass, for no [[trust.source]] brings rules; name one, " +
+			"or leave it false: built-in rules and modes are in force anyway"})
+	}
 	var wrong []mistake
 	c.status, wrong = c.Status.build(dir, c.Daemon.Group, c.Counters.Zone.location())
 	if mistakes = append(mistakes, wrong...); len(mistakes) > 0 {

@@ -89,6 +89,7 @@ func TestConfigMistakes(t *testing.T) {
 		"clock file":          {"[clock]\nfile = \"x\"\n", []string{`c.toml:2: clock.file: "x": give the full path`}},
 		"clock held":          {"[clock]\nhold = \"1s\"\n", []string{`c.toml:2: clock.hold: 1s is out of range`}},
 		"rules, no country":   {"[rules]\nmode = \"2g\"\n", []string{`c.toml:2: rules.mode: says nothing without rules.country`}},
+		"rules, no source":    {"[rules]\ncountry = \"DE\"\nrequire = true\n", []string{`c.toml:3: rules.require: nobody would pass, for no [[trust.source]] brings rules`}},
 		"rules country":       {"[rules]\ncountry = \"Germany\"\n", []string{`c.toml:2: rules.country: "Germany" is no country; write the two letters`}},
 		"rules region, mode":  {"[rules]\ncountry = \"DE\"\nregion = \"b y\"\nmode = \"4g\"\n", []string{`c.toml:3: rules.region: "b y" is no region`, `c.toml:4: rules.mode: "4g" is no mode; there are`}},
 		"rules window":        {"[rules]\nwindow = \"1s\"\n", []string{`c.toml:2: rules.window: 1s is out of range`}},
