@@ -61,6 +61,10 @@ func (d *daemon) checkModule(r *selfRecord) {
 		return
 	}
 	s := reader.Setup()
+	c := d.settings()
+	if s.Device == "" { // never opened
+		s.Device, s.Baud = c.Reader.Device, c.Reader.effective().Baud
+	}
 	r.Reader = selfReader{
 		Module: string(s.Module), Device: s.Device, Baud: s.Baud, Firmware: s.Firmware, Set: s.Set, Missed: s.Missed, Saved: s.Saved,
 	}
