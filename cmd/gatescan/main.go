@@ -20,6 +20,7 @@ SYNOPSIS
     gatescan sync -config FILE [-json] [-forget NAME | -vouch]
     gatescan release [-config FILE] [-runtime DIR] [-json]
     gatescan config -check FILE | -example
+    gatescan config -export ARCHIVE | -import ARCHIVE -config FILE
     gatescan version
     gatescan help [COMMAND]
 
@@ -29,7 +30,8 @@ DESCRIPTION
     check    verifies QR texts from a file or standard input, one a line
     sync     asks the sources of trust data now, and says what changed
     release  puts every output to its inert level, whatever state the daemon is in
-    config   says what is wrong with a configuration file, or what is in effect
+    config   says what is wrong with a configuration file, or what is in effect; moves a
+             gate's configuration to the unit that replaces it
     version  says what this binary was built from
 
 EXIT STATUS
