@@ -265,6 +265,16 @@ func TestRecordedTrouble(t *testing.T) {
 			}
 		})
 	})
+	t.Run("another mode", func(t *testing.T) {
+		m := newRecorded(t, 115200, gm65Talk)
+		m.speaks[gm65Talk[2].command] = "02 00 00 01 D7 88 AB" // when something moves
+		runModule(t, ModuleGM65, m.port(), func(b *bench) {
+			after(setUpLimit)
+			if s := b.Setup(); s.Fault != "" || !slices.Contains(m.told, gm65Talk[3].command) {
+				t.Errorf("%+v, told %q", s, m.told)
+			}
+		})
+	})
 	t.Run("the speed cannot be changed", func(t *testing.T) {
 		m := recordedGM65(t, 9600)
 		m.then = nil
