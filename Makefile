@@ -5,11 +5,12 @@
 # make bench   speed and allocations, peers in the same run (certlogic-js if GATESCAN_CERTLOGIC_JS names its npm folder)
 # make soak    the daemon for GATESCAN_SOAK (an hour), with unplugs, SIGHUPs and steps of its clock, then all sources for
 #              GATESCAN_SYNC_SOAK (ten minutes) with faults switched at random: neither may grow
-# make dist    static binaries for every platform, with their hashes
+# make dist    static binaries for every platform, and the source archive for builds without a network, with their hashes
 # make test-arm, make test-dist: what make check cannot: other processors, reproducible builds
 # make test-board          the gate on an emulated ARM board: real kernel, GPIO, LED class and USB serial (needs QEMU)
 # make test-page           what venues read, in a real browser (needs Chromium); GATESCAN_SCREENSHOTS names where pictures stay
-# make test-guest          the service unit under systemd on that board (needs systemd's tools, too)
+# make test-guest          the service's units under systemd on that board (needs systemd's tools, too)
+# make test-image          the cards of Buildroot's images, from stand-ins for what Buildroot builds (names the Debian packages)
 # make check-image         the Buildroot tree, if BUILDROOT_TREE names a Buildroot
 # make test-board-full     the same, with the daemon killed and frozen at 200 random moments of a pulse each
 
@@ -30,7 +31,7 @@ BUILD = CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=false \
 
 DIST = dist/gatescan-linux-armv6 dist/gatescan-linux-armv7 dist/gatescan-linux-arm64 dist/gatescan-linux-amd64
 
-.PHONY: all run test check fuzz bench soak dist test-arm test-dist test-page test-board test-board-full test-guest check-image clean FORCE
+.PHONY: all run test check fuzz bench soak dist test-arm test-dist test-page test-board test-board-full test-guest test-image check-image clean FORCE
 
 all: bin/gatescan bin/gatelab
 
@@ -78,7 +79,10 @@ soak:
 	GATESCAN_SOAK=$(GATESCAN_SOAK) $(GO) test -count=1 -timeout 0 -tags soak -run '^TestSoak$$' -v ./cmd/gatescan
 	GATESCAN_SYNC_SOAK=$(GATESCAN_SYNC_SOAK) $(GO) test -race -count=1 -timeout 0 -tags soak -run '^TestSyncSoak$$' -v ./trustsync
 
+# The archive is of what is committed.
 dist: $(DIST)
+	@rm -f dist/gatescan-source-*.tar.gz
+	@GO='$(GO)' buildroot/source-archive.sh dist >/dev/null
 	@cd dist && sha256sum gatescan-* | tee SHA256SUMS
 
 dist/gatescan-linux-armv6: FORCE
@@ -103,20 +107,20 @@ test-arm:
 	cd verify && qemu-arm -cpu cortex-a7 ../bin/verify-armv7.test -test.short
 	cd verify && qemu-aarch64 ../bin/verify-arm64.test -test.short
 
-# Builds the committed source twice, in two other directories, and compares the bytes.
+# Builds the committed source twice, in two other directories, and compares the bytes; then a binary from the source archive,
+# by Buildroot's build line and without a network.
 test-dist:
-	@set -e; here=$$(pwd); sums=; \
-	for i in 1 2; do \
-		dir=$$(mktemp -d); \
-		git archive --format=tar HEAD | tar -x -C $$dir; \
-		$(MAKE) --no-print-directory -C $$dir dist VERSION=$(VERSION) SOURCE_DATE_EPOCH=$(SOURCE_DATE_EPOCH) >/dev/null; \
-		sums="$$sums $$dir/dist/SHA256SUMS"; \
+	@set -e; dirs=$$(mktemp -d); trap 'rm -rf "$$dirs"' EXIT; \
+	for dir in $$dirs/1 $$dirs/2; do \
+		git clone -q . $$dir; \
+		$(MAKE) --no-print-directory -C $$dir dist >/dev/null; \
 	done; \
-	cmp $$sums && cat $$dir/dist/SHA256SUMS && echo "built twice, identical"; \
+	grep -q gatescan-source- $$dir/dist/SHA256SUMS || { echo "there is no source archive"; exit 1; }; \
+	cmp $$dirs/*/dist/SHA256SUMS && cat $$dir/dist/SHA256SUMS && echo "built twice, identical"; \
 	for binary in $$dir/dist/gatescan-linux-*; do \
 		! readelf -l $$binary | grep -q INTERP || { echo "$$binary is not static"; exit 1; }; \
 	done; \
-	for sum in $$sums; do rm -rf $$(dirname $$(dirname $$sum)); done
+	$$dir/buildroot/build-archive.sh $$dir/dist/gatescan-source-*.tar.gz
 
 # Says which packages to install if one is missing. The board's kernel comes from the machine's own package sources.
 test-board:
@@ -128,9 +132,12 @@ test-board-full:
 test-page:
 	GATESCAN_SCREENSHOTS=$(GATESCAN_SCREENSHOTS) $(GO) test -count=1 -tags chromium -run Chromium -v ./cmd/gatescan/status
 
-# The unit and the init script in a small systemd guest, and what systemd-analyze says of the unit (needs QEMU and systemd).
+# The units and the init script in a small systemd guest, and what systemd-analyze says of the units (needs QEMU and systemd).
 test-guest:
 	$(GO) test -count=1 -timeout 15m -tags guest -v ./systemd
+
+test-image: bin/gatescan
+	buildroot/test-image.sh
 
 # The Buildroot tree by Buildroot's own tools, if BUILDROOT_TREE names one; it says so if not.
 check-image:

@@ -70,7 +70,10 @@ func boot(t *testing.T) *gate {
 
 	tree := newTree(t, filepath.Join(dir, "gatescan.tar"))
 	tree.copy("/usr/bin/gatescan", build("gatescan/cmd/gatescan"), 0o755)
-	tree.copy("/usr/lib/systemd/system/gatescan.service", "gatescan.service", 0o644)
+	tree.copy("/usr/bin/discipline", build("gatescan/systemd/testdata/guest/discipline"), 0o755)
+	for _, unit := range []string{"gatescan.service", "gatescan-clock.service", "gatescan-clock.socket"} {
+		tree.copy("/usr/lib/systemd/system/"+unit, unit, 0o644)
+	}
 	tree.copy("/usr/lib/sysusers.d/gatescan.conf", "gatescan.sysusers", 0o644)
 	tree.copy("/usr/lib/udev/rules.d/70-gatescan.rules", "70-gatescan.rules", 0o644)
 	tree.file(configPath, g.config, 0o644)

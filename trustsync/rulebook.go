@@ -1,11 +1,13 @@
 package trustsync
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -148,6 +150,7 @@ type ruleKey struct{ country, identifier, version string }
 // compiling is one body of a rule, and who vouches for it.
 type compiling struct {
 	verify.Rule
+	err    error // of the parser
 	body   []byte
 	first  string // source
 	source uint64 // bits
@@ -170,7 +173,7 @@ func (c *ruleCompiler) rule(source string, bit uint64, body []byte) {
 	key := ruleKey{rule.Country, rule.Identifier, rule.Version.String()}
 	known := c.rules[key]
 	for i := range known {
-		if sameJSON(known[i].body, body) {
+		if known[i].same(rule, err, body) {
 			known[i].source |= bit
 			return
 		}
@@ -186,7 +189,21 @@ func (c *ruleCompiler) rule(source string, bit uint64, body []byte) {
 			return
 		}
 	}
-	c.rules[key] = append(known, compiling{rule, body, source, bit})
+	c.rules[key] = append(known, compiling{rule, err, body, source, bit})
+}
+
+// same says whether another body says the same: in other words perhaps, but by the same logic for the same passes.
+func (r *compiling) same(rule verify.Rule, err error, body []byte) bool {
+	if r.err != nil || err != nil {
+		return bytes.Equal(r.body, body)
+	}
+	a, b := r.Rule, rule
+	logic := sameJSON(a.Logic, b.Logic)
+	window := a.ValidFrom.Equal(b.ValidFrom) && a.ValidTo.Equal(b.ValidTo)
+	for _, one := range []*verify.Rule{&a, &b} {
+		one.Logic, one.Description, one.ValidFrom, one.ValidTo = nil, nil, time.Time{}, time.Time{}
+	}
+	return logic && window && reflect.DeepEqual(a, b)
 }
 
 // conflicting is another name for a rule, empty if there is no room for one.
@@ -266,12 +283,12 @@ func valueSetCodes(set ValueSet) (codes []string, err error) {
 
 // sameJSON says whether two texts are the same value, whatever their space and the order of names.
 func sameJSON(a, b []byte) bool {
-	if string(a) == string(b) {
+	if bytes.Equal(a, b) {
 		return true
 	}
-	var values [2]string
+	var values [2][]byte
 	for i, text := range [][]byte{a, b} {
-		d := json.NewDecoder(strings.NewReader(string(text)))
+		d := json.NewDecoder(bytes.NewReader(text))
 		d.UseNumber()
 		var v any
 		if d.Decode(&v) != nil {
@@ -281,7 +298,7 @@ func sameJSON(a, b []byte) bool {
 		if err != nil {
 			return false
 		}
-		values[i] = string(canonical)
+		values[i] = canonical
 	}
-	return values[0] == values[1]
+	return bytes.Equal(values[0], values[1])
 }

@@ -204,8 +204,8 @@ func (s *syncSoak) settle() {
 		ill := ""
 		for i, source := range s.syncer.State().Sources {
 			// Two attempts that began after the switch: the first may have been under way.
-			if source.Attempts < asked[i]+3 || source.Error != "" || source.Signers != len(s.domain.DSCs) {
-				ill += fmt.Sprintf("%s: %d attempts, %d signers, %q\n", source.Name, source.Attempts-asked[i], source.Signers, source.Error)
+			if source.Attempts < asked[i]+3 || source.Error != "" || source.Signers != len(s.domain.DSCs) && source.Rules != len(s.domain.Rules) {
+				ill += fmt.Sprintf("%s: %d attempts, %d signers, %d rules, %q\n", source.Name, source.Attempts-asked[i], source.Signers, source.Rules, source.Error)
 			}
 		}
 		if ill == "" {
@@ -250,6 +250,9 @@ func (s *syncSoak) look(ctx context.Context) {
 		now, trust := time.Now(), s.syncer.Current()
 		if trust.Len() == 0 {
 			s.t.Error("nothing is in force")
+		}
+		if rules := trust.Rules(); rules.Len() != len(s.domain.Rules) || rules.Stale(now) {
+			s.t.Errorf("%v in force, too old %t: %v", rules, rules.Stale(now), s.syncer.State().RuleFaults)
 		}
 		for i, reason := range want {
 			if got := verifier.Verify(texts[i], trust, now).Reason(); got != reason {

@@ -4,36 +4,54 @@
 //
 // What each kind of source can prove, and what it cannot (Traits has the same in code):
 //
-//	kind         signed, by whom                                 age counts from     an older list     a key that is gone
-//	directory    nothing; whoever writes there is trusted        never, by default   cannot be told    is gone
-//	who          the document, by WHO's pinned key               proof.created       is refused        is gone
-//	eu, italy    nothing but TLS, with pins                      last confirmation   cannot be told    is gone; "deleted" bars it
-//	germany      the list, by a pinned key; no time in it        last confirmation   cannot be told    is gone
-//	sweden       the list, by a pinned certificate               iat, ends at exp    is refused        is gone
-//	austria      the list, by a pinned certificate               nbf, ends at exp    is refused        is gone
-//	netherlands  the list, under a pinned root                   CMS signing time    is refused        is gone
-//	eu_archive   the archive, under a pinned certificate         CMS signing time    is refused        is gone
-//	gateway      each entry, by uploader and CSCA, under the     last confirmation   cannot be told    is gone; rawData null bars it
-//	             pinned trust anchor
+//	kind               signed, by whom                                 age counts from     an older list     what is gone
+//	directory          nothing; whoever writes there is trusted        never, by default   cannot be told    is gone
+//	who                the document, by WHO's pinned key               proof.created       is refused        is gone
+//	eu, italy          nothing but TLS, with pins                      last confirmation   cannot be told    is gone; "deleted" bars it
+//	germany            the list, by a pinned key; no time in it        last confirmation   cannot be told    is gone
+//	sweden             the list, by a pinned certificate               iat, ends at exp    is refused        is gone
+//	austria            the list, by a pinned certificate               nbf, ends at exp    is refused        is gone
+//	netherlands        the list, under a pinned root                   CMS signing time    is refused        is gone
+//	eu_archive         the archive, under a pinned certificate         CMS signing time    is refused        is gone
+//	gateway            each entry, by uploader and CSCA, under the     last confirmation   cannot be told    is gone; rawData null bars it
+//	                   pinned trust anchor
+//
+//	eu_rules           each list and body, by a key if one is pinned,  last confirmation   cannot be told    is gone
+//	germany_rules      else nothing but TLS; no time in it
+//	austria_rules      rules, and value sets, by a pinned certificate  the older nbf, ends is refused, of    is gone
+//	                                                                   at the sooner exp   either
+//	switzerland_rules  both together, under a pinned root              iat, ends at exp    is refused        is gone
+//	                                                                   or validDuration
+//	rules_directory    nothing; whoever writes there is trusted        never, by default   cannot be told    is gone
 //
 // "Is gone" means: this source no longer vouches for it; another one may. "Bars it" means: nobody may any more. A key is
 // fresh while one source that is not too old vouches for it.
+//
+// The last five give rules and value sets, vouch for no key, and have no part in whether there is any trust. What is missing of keys
+// keeps people out, but what is missing of rules lets them in. So of rules an answer counts as a whole or not at all; what does not
+// compile, or refers to a value set that is not there, lets nobody in to whom it applies; and if rules are required, nobody passes
+// before every source of rules has given some, nor once something of them is vouched for by nobody who is not too old. Sources are
+// brought together: where two of them differ about a rule of one identifier and version both count, about a value set only the
+// codes that both have, and the state says so. Keys and rules are stored in one file and published as one
+// snapshot.
 //
 //	trustsync.go          the loop: attempt, publish, wait or back off
 //	attempt.go            what is checked of an answer, whatever its source: never backwards, never from the future
 //	quiet.go              on a thread that gives way to all others
 //	snapshot.go           all holdings -> one verify.Trust
+//	rulebook.go           the rules and value sets among them, compiled; rules.go what is read of one; rulechanges.go what changed
 //	state.go              what is known about the attempts
 //	say.go                what the log says of them
-//	store*.go disk.go     generations on disk, their floors, and the operations they need; generation.go the format
+//	store*.go disk.go     generations on disk, their floors, and the operations they need; generation*.go the format
 //	load.go               what somebody names by a path: a directory, a store, a list
 //
 //	source.go             what a source is; source_*.go one kind each
 //	document.go           sources that are one signed document; entries.go json_walk.go what lists have in common
+//	rules_document.go     documents that hold many rules
 //	did.go jcs.go         the WHO network's documents and what of them is signed
 //	client*.go            bounded HTTP, and files on a stick; transport.go what it can be told
 //	anchors*.go chain*.go who signed it: pinned keys and authorities; CSCAs
-//	cms*.go ber.go        who signed it: CMS, also in BER
+//	cms*.go ber.go jws.go who signed it: CMS, also in BER; JWS
 //
 //	signer.go certificate*.go spki.go pem.go  one certificate -> DSC
 package trustsync

@@ -23,7 +23,8 @@ type judgement struct {
 		exp, iat [len("9999-12-31T23:59:59Z")]byte
 	}
 
-	arrived bool   // a rule of the country of arrival applied
+	arrived bool   // a rule of the country of arrival applied, and not one of the policy's own
+	own     bool   // the rules being judged by are the policy's
 	failed  string // the first rule that failed
 	open    string // the first rule that is open
 }
@@ -46,12 +47,12 @@ func (v *Verifier) judgeRules(rules *Rules, d *DSC, m *sign1, cl *claims, kind K
 	q.kind, q.ms = kind, now.UnixMilli()
 	j.question = q
 	v.prepareRules(d, m, cl, now)
-	for _, source := range [...]*Rules{rules, v.policy.Rules} {
+	for i, source := range [...]*Rules{rules, v.policy.Rules} {
 		if source == nil {
 			continue
 		}
 		v.unload()
-		j.data.ValueSets = source.valueSets
+		j.own, j.data.ValueSets = i > 0, source.valueSets
 		v.judgeCountry(source.of(j.arrival), Acceptance)
 		v.judgeCountry(source.of(j.issue), Invalidation)
 	}
@@ -67,6 +68,7 @@ func (v *Verifier) judgeRules(rules *Rules, d *DSC, m *sign1, cl *claims, kind K
 // judgeParts finds out which parts of the policy the pass meets. If it meets none, the first says why.
 func (v *Verifier) judgeParts() (refused Reason, rule string, met uint8) {
 	j := &v.rules
+	j.own = false
 	for i, part := range v.policy.Parts {
 		j.arrived, j.failed, j.open = false, "", ""
 		v.unload()
@@ -152,7 +154,7 @@ func (v *Verifier) judgeCountry(rules *countryRules, t RuleType) {
 
 func (v *Verifier) judgeRule(r *compiledRule) {
 	j := &v.rules
-	j.arrived = j.arrived || r.home == j.arrival
+	j.arrived = j.arrived || r.home == j.arrival && !j.own
 	outcome, cause := certlogic.Open, j.undecidable(r)
 	if cause == noCause {
 		if r.set != j.loaded {

@@ -166,7 +166,7 @@ func TestIndefiniteTextsForManySets(t *testing.T) {
 	text("dn")
 	dcc.WriteByte(2)
 	text("is")
-	text(string(bytes.Repeat([]byte("x"), 6000)))
+	text(string(bytes.Repeat([]byte("x"), 7500)))
 	dcc.WriteString("\xff")
 	text("ver")
 	text("1.3.0")

@@ -18,10 +18,11 @@ type Policy struct {
 	// Region selects the acceptance rules of one region of Arrival, and those alone, as the apps of the EU do; without
 	// one it is the rules that name none. Case and white space around it do not count.
 	Region string
-	// RulesRequire refuses with RulesUnavailable if no rule of the country of arrival applies.
+	// RulesRequire refuses with RulesUnavailable if no rule of the country of arrival applies that the snapshot has.
 	RulesRequire bool
-	// Rules are judged by besides those of the snapshot and in the same way: what the operator demands, or rules that
-	// are built in. They bring value sets of their own. May be nil.
+	// Rules are what the operator demands besides: judged by in the same way as those of the snapshot, with value sets
+	// of their own. They do not stand in for the country's rules under RulesRequire; rules that should belong in the
+	// snapshot. May be nil.
 	Rules *Rules
 
 	// Parts is what the passes of one person must meet, each of them by one pass: a pass meets a part if acceptance rules

@@ -335,7 +335,15 @@ func probes(t testing.TB, l *lab) []probe {
 			rule("GR-YY-0001", "YY", "0"), rule("GR-YY-0002", "YY", "false"), rule("GR-YY-0003", "YY", "true"),
 		)},
 		{name: "rule of the policy's own fails", want: RuleFailed, policy: Policy{Arrival: "YY", Rules: ruleSet(t, nil, rule("GR-YY-0001", "YY", "false"))}},
-		{name: "rule of the policy's own passes", want: Accepted, policy: Policy{Arrival: "YY", RulesRequire: true, Rules: ruleSet(t, nil, rule("GR-YY-0001", "YY", "true"))}},
+		{name: "rule of the policy's own passes", want: Accepted, policy: Policy{Arrival: "YY", Rules: ruleSet(t, nil, rule("GR-YY-0001", "YY", "true"))}},
+		{
+			name: "rule of the policy's own, beside that of the country", want: Accepted, trust: ruled(rule("GR-YY-0001", "YY", "true")),
+			policy: Policy{Arrival: "YY", RulesRequire: true, Rules: ruleSet(t, nil, rule("GR-YY-0001", "YY", "true"))},
+		},
+		{
+			name: "rule of the policy's own, required of the country", want: RulesUnavailable,
+			policy: Policy{Arrival: "YY", RulesRequire: true, Rules: ruleSet(t, nil, rule("GR-YY-0001", "YY", "true"))},
+		},
 
 		{
 			name: "tolerated: alg unprotected", want: Accepted, policy: Policy{Tolerate: TolerateAll},

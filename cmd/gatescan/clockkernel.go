@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -45,7 +46,20 @@ type systemClock struct{}
 
 func (systemClock) wall(now time.Time) time.Time { return wallAt(now) }
 
+// maxError asks the kernel, or gatescan-clock.service where the daemon may not.
 func (systemClock) maxError() (time.Duration, error) {
+	e, err := kernelMaxError()
+	if !errors.Is(err, fs.ErrPermission) {
+		return e, err
+	}
+	e, asked := askMaxError(clockSocket)
+	if asked != nil {
+		return 0, fmt.Errorf("%w, and gatescan-clock.socket does not help: %w", err, asked)
+	}
+	return e, nil
+}
+
+func kernelMaxError() (time.Duration, error) {
 	var t unix.Timex // modes are zero: nothing is changed, and no privilege needed
 	if _, err := unix.Adjtimex(&t); err != nil {
 		return 0, fmt.Errorf("adjtimex: %w", err)

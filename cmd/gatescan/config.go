@@ -1,7 +1,9 @@
 package main
 
 import (
+	"crypto/sha256"
 	_ "embed"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -40,8 +42,11 @@ type config struct {
 	Inputs    inputsConfig    `toml:"inputs"`
 	Counters  countersConfig  `toml:"counters"`
 	Status    statusConfig    `toml:"status"`
+	Selftest  selftestConfig  `toml:"selftest"`
 	Daemon    daemonConfig    `toml:"daemon"`
 
+	file   string           // full path
+	sum    string           // SHA-256 of the file, in hexadecimal digits
 	trust  trustsync.Config // what Trust says, with its files read
 	status status.Config    // what Status says, with its files read
 }
@@ -50,7 +55,7 @@ type clockSection struct {
 	Require    clockState `toml:"require"`
 	Hold       duration   `toml:"hold"`
 	MaxForward duration   `toml:"max_forward"`
-	File       string     `toml:"file"`
+	File       string     `toml:"file" carry:"never"`
 }
 
 type turnstileConfig struct {
@@ -81,9 +86,9 @@ type inputsConfig struct {
 }
 
 type daemonConfig struct {
-	Runtime  string `toml:"runtime"`
+	Runtime  string `toml:"runtime" carry:"never"`
 	Group    string `toml:"group"`
-	Watchdog string `toml:"watchdog"`
+	Watchdog string `toml:"watchdog" carry:"never"`
 }
 
 // duration is a time.Duration written like "400ms" or "10m".
@@ -133,6 +138,7 @@ func defaultConfig() config {
 		Inputs:   inputsConfig{Debounce: duration(30 * time.Millisecond)},
 		Counters: defaultCounters(),
 		Status:   defaultStatus(),
+		Selftest: selftestConfig{Daily: "03:30", File: "/var/lib/gatescan/selftest.json"},
 		Daemon:   daemonConfig{Runtime: defaultRuntime},
 	}
 }
@@ -168,19 +174,28 @@ func (e *configError) Error() string {
 	return b.String()
 }
 
-// readConfig reads and checks a configuration file. Relative paths in it count from its own directory.
-func readConfig(path string) (config, error) {
+// readConfigText reads a configuration file, which may be a pipe.
+func readConfigText(path string) ([]byte, error) {
 	f, err := os.Open(path)
 	if err != nil {
-		return config{}, fmt.Errorf("configuration: %w", err)
+		return nil, fmt.Errorf("configuration: %w", err)
 	}
 	defer f.Close()
 	data, err := io.ReadAll(io.LimitReader(f, maxConfigSize+1))
 	if err != nil {
-		return config{}, fmt.Errorf("configuration: %w", err)
+		return nil, fmt.Errorf("configuration: %w", err)
 	}
 	if len(data) > maxConfigSize {
-		return config{}, fmt.Errorf("configuration: %s is larger than %d bytes", path, maxConfigSize)
+		return nil, fmt.Errorf("configuration: %s is larger than %d bytes", path, maxConfigSize)
+	}
+	return data, nil
+}
+
+// readConfig reads and checks a configuration file. Relative paths in it count from its own directory.
+func readConfig(path string) (config, error) {
+	data, err := readConfigText(path)
+	if err != nil {
+		return config{}, err
 	}
 	c, mistakes := parseConfig(data)
 	if len(mistakes) > 0 {
@@ -190,13 +205,21 @@ func readConfig(path string) (config, error) {
 	if err != nil {
 		return config{}, fmt.Errorf("configuration: %w", err)
 	}
-	c.trust, mistakes = c.Trust.build(dir)
-	var wrong []mistake
-	c.status, wrong = c.Status.build(dir, c.Daemon.Group, c.Counters.Zone.location())
-	if mistakes = append(mistakes, wrong...); len(mistakes) > 0 {
+	sum := sha256.Sum256(data)
+	c.file, c.sum = filepath.Join(dir, filepath.Base(path)), hex.EncodeToString(sum[:])
+	if mistakes := c.readFiles(dir); len(mistakes) > 0 {
 		return config{}, &configError{path, placed(mistakes, data)}
 	}
 	return c, nil
+}
+
+// readFiles reads the files that the configuration names. Relative paths count from dir.
+func (c *config) readFiles(dir string) (mistakes []mistake) {
+	c.trust, mistakes = c.Trust.build(dir)
+	mistakes = append(mistakes, c.Rules.sourced(c.trust.Sources)...)
+	var wrong []mistake
+	c.status, wrong = c.Status.build(dir, c.Daemon.Group, c.Counters.Zone.location())
+	return append(mistakes, wrong...)
 }
 
 // parseConfig puts a file over the defaults and names every mistake in it.
@@ -302,6 +325,7 @@ func (c *config) check() (mistakes []mistake) {
 	mistakes = append(mistakes, c.Outputs.check(relay.key)...)
 	c.Rules.check(c.Policy.Kinds, bad)
 	c.Counters.check(bad)
+	c.Selftest.check(bad)
 	if !filepath.IsAbs(c.Daemon.Runtime) {
 		bad("daemon.runtime", "%q: give the full path of a directory, such as %s", c.Daemon.Runtime, defaultRuntime)
 	}

@@ -26,10 +26,11 @@ import (
 const (
 	commandRelease = "release" // answered with []released
 	commandState   = "state"
-	commandTrust   = "trust"  // answered with a trustsync.State
-	commandSync    = "sync"   // asks every source now; answered with the trustsync.State before
-	commandForget  = "forget" // forgets the floor of request.Source
-	commandVouch   = "vouch"  // somebody says that the wall clock is right
+	commandTrust   = "trust"    // answered with a trustsync.State
+	commandSync    = "sync"     // asks every source now; answered with the trustsync.State before
+	commandForget  = "forget"   // forgets the floor of request.Source
+	commandVouch   = "vouch"    // somebody says that the wall clock is right
+	commandTest    = "selftest" // does request.Step of a self-test
 )
 
 // Limits of the control socket.
@@ -44,6 +45,9 @@ const (
 type request struct {
 	Command string `json:"command"`
 	Source  string `json:"source,omitempty"`
+	Step    string `json:"step,omitempty"` // of a self-test, with its token
+	Token   string `json:"token,omitempty"`
+	Signal  string `json:"signal,omitempty"`
 }
 
 // answer is the one line that it gets: an error, or the result of the command.

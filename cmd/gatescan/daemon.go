@@ -23,7 +23,8 @@ import (
 // when its configuration changes.
 type daemon struct {
 	log       *slog.Logger
-	config    config
+	config    config // of serve's goroutine; others see inForce
+	inForce   atomic.Pointer[config]
 	board     gpio.Board
 	hardware  *hardware
 	gate      *gate
@@ -33,7 +34,10 @@ type daemon struct {
 	status    *status.Server
 	started   time.Time                      // by the wall clock
 	reader    atomic.Pointer[readerStanding] // never nil
+	scanner   atomic.Pointer[scanner.Reader] // nil until one was started
+	tested    atomic.Pointer[selfRecord]     // the last self-test without anybody; nil for none
 	stir      chan struct{}                  // something changed that the lamps should show
+	serving   chan struct{}                  // closed once serve has begun, and the daemon may be asked
 
 	storeFault error // why trust data are not kept; nil if they are
 
@@ -53,7 +57,7 @@ const (
 
 // newDaemon makes every output inert before anything else is opened.
 func newDaemon(c config, board gpio.Board, stdout io.Writer, log *slog.Logger) (*daemon, error) {
-	d := &daemon{log: log, config: c, board: board, stir: make(chan struct{}, 1), started: wallAt(time.Now())}
+	d := &daemon{log: log, config: c, board: board, stir: make(chan struct{}, 1), serving: make(chan struct{}), started: wallAt(time.Now())}
 	d.reader.Store(&readerStanding{})
 	d.gate = &gate{verifier: verify.New(verify.Policy{})}
 	var err error
@@ -104,6 +108,9 @@ func (d *daemon) openCounters(c config) (err error) {
 	return nil
 }
 
+// settings are the configuration in force, for any goroutine. Nobody changes them.
+func (d *daemon) settings() config { return *d.inForce.Load() }
+
 // totals is how many frames were accepted and refused since the daemon began.
 func (d *daemon) totals() (accepted, refused uint64) { return d.gate.counts.Totals() }
 
@@ -120,12 +127,13 @@ func (d *daemon) serve(ctx context.Context, held *lock, read func() (config, err
 		}
 	}
 	d.watchdog = newWatchdog(&d.progress, device, d.log)
+	close(d.serving)
 
 	var parts sync.WaitGroup
 	parts.Go(func() {
 		control.serve(ctx, handlers{
 			commandRelease: d.release, commandState: d.state,
-			commandTrust: d.trust, commandSync: d.sync, commandForget: d.forget, commandVouch: d.vouch,
+			commandTrust: d.trust, commandSync: d.sync, commandForget: d.forget, commandVouch: d.vouch, commandTest: d.selftest,
 		})
 	})
 	parts.Go(func() { d.watchdog.run(ctx) })
@@ -134,6 +142,7 @@ func (d *daemon) serve(ctx context.Context, held *lock, read func() (config, err
 	parts.Go(func() { d.gate.clock.run(ctx) })
 	parts.Go(func() { d.syncer.Run(ctx) })
 	parts.Go(func() { d.tend(ctx) })
+	parts.Go(func() { d.testDaily(ctx) })
 	listen(ctx, d.config, d.board, d.turnstile, d.log, &parts)
 	endReader := d.startReader(ctx)
 	d.watchdog.ready()
@@ -256,12 +265,10 @@ func (d *daemon) startReader(ctx context.Context) (end func()) {
 	c.OnTurn = d.reading.beat
 	c.OnState = func(up bool) {
 		d.reader.Store(&readerStanding{up, wallAt(time.Now())})
-		select {
-		case d.stir <- struct{}{}:
-		default:
-		}
+		d.awake()
 	}
 	reader := scanner.NewReader(c, d.log)
+	d.scanner.Store(reader)
 	ctx, cancel := context.WithCancel(ctx)
 	var done sync.WaitGroup
 	done.Go(func() {

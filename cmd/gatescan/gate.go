@@ -20,6 +20,7 @@ type gate struct {
 	clock     *clock
 	repeats   repeats
 	waiting   secondPasses
+	bench     testbench
 	turnstile *turnstile.Turnstile
 	counts    *counters.Counters
 	working   *heartbeat // of a verdict in progress
@@ -73,6 +74,9 @@ func (g *gate) standing() (s status.Gate) {
 func (g *gate) handle(f scanner.Frame, now time.Time) {
 	g.working.beat()
 	defer g.working.rest()
+	if g.bench.take(f, now) {
+		return
+	}
 	g.verifier.SetPolicy(*g.policy.Load())
 	v := g.verifier.Verify(f, g.trust(), wallAt(now))
 	v = g.doubt(v, now)
@@ -135,6 +139,9 @@ func (g *gate) refuse(r verify.Reason) {
 // resting is what the turnstile shows between passes. A fault that does not keep the gate from judging is shown while
 // passes are read all the same.
 func (g *gate) resting(readerUp, fault bool, now time.Time) turnstile.Signal {
+	if signal, held := g.bench.shows(now); held {
+		return signal
+	}
 	switch {
 	case !readerUp:
 		return turnstile.Fault

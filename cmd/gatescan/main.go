@@ -18,8 +18,11 @@ SYNOPSIS
     gatescan check [-json] [-trust PATH] [-at TIME] [-tolerate]
                    [-rules PATH -country CC [-region R] [-explain]] [FILE|-]
     gatescan sync -config FILE [-json] [-forget NAME | -vouch]
+    gatescan selftest -config FILE [-json] [-alone] [-no-pulse] [-save-module] | -codes FILE
     gatescan release [-config FILE] [-runtime DIR] [-json]
     gatescan config -check FILE | -example
+    gatescan config -export ARCHIVE | -import ARCHIVE -config FILE
+    gatescan clock
     gatescan version
     gatescan help [COMMAND]
 
@@ -28,8 +31,11 @@ DESCRIPTION
              turnstile for those that are good; this is the daemon
     check    verifies QR texts from a file or standard input, one a line
     sync     asks the sources of trust data now, and says what changed
+    selftest commissions a gate: module, lamps, turnstile, clock, trust, disk -> a record
     release  puts every output to its inert level, whatever state the daemon is in
-    config   says what is wrong with a configuration file, or what is in effect
+    config   says what is wrong with a configuration file, or what is in effect; moves a
+             gate's configuration to the unit that replaces it
+    clock    tells a daemon in a sandbox how wrong the kernel's clock may be
     version  says what this binary was built from
 
 EXIT STATUS
@@ -54,8 +60,10 @@ func commands() []command {
 		{"run", runUsage, runRun},
 		{"check", checkUsage, runCheck},
 		{"sync", syncUsage, runSync},
+		{"selftest", selftestUsage, runSelftest},
 		{"release", releaseUsage, runRelease},
 		{"config", configUsage, runConfig},
+		{"clock", clockUsage, runClock},
 		{"version", versionUsage, runVersion},
 	}
 }

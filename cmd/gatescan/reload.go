@@ -36,6 +36,7 @@ func (d *daemon) apply(c config) {
 		c.fix(now)
 	}
 	d.config = c
+	d.inForce.Store(&c)
 	if err := d.status.Configure(c.status); err != nil {
 		d.log.Error("the status server goes on as it was", "err", err)
 	}

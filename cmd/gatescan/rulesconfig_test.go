@@ -102,7 +102,7 @@ func TestBuiltInPeriods(t *testing.T) {
 			}
 			for _, region := range []string{"", "BY"} {
 				var p verify.Policy
-				(&rulesConfig{Country: "DE", Region: region, Require: true, BuiltIn: true}).apply(&p)
+				(&rulesConfig{Country: "DE", Region: region, BuiltIn: true}).apply(&p)
 				got := verify.New(p).Verify([]byte(m.mint(dccOf("A", tc.entry))[0]), m.trust, at)
 				want := verify.Accepted
 				if tc.want != "" {

@@ -24,11 +24,10 @@ func (d *daemon) standing() status.Daemon {
 func (d *daemon) snapshot() status.Snapshot {
 	now := time.Now()
 	d.takePassages()
-	reader := d.reader.Load()
 	s := status.Snapshot{
 		Version: version, Time: wallAt(now), Started: d.started,
 		Gate:      d.gate.standing(),
-		Reader:    status.Reader{Up: reader.up, Since: reader.since},
+		Reader:    d.readerStanding(),
 		Clock:     clockStanding(d.gate.clock.status()),
 		Trust:     trustStanding(d.syncer.State()),
 		Totals:    countsOf(d.book.Live().Tally()),
@@ -43,9 +42,26 @@ func (d *daemon) snapshot() status.Snapshot {
 	if trouble := d.turnstile.Trouble(); trouble != "" && s.Gate.Open {
 		s.Gate.Open, s.Gate.Why = false, trouble
 	}
+	if tested := d.tested.Load(); tested != nil {
+		s.Selftest = status.Selftest{Time: tested.Time, Usable: tested.Usable, Failed: tested.failed()}
+	}
 	s.Watchdogs.Manager = d.watchdog.manager.Seconds()
 	if d.watchdog.device != nil {
 		s.Watchdogs.Board = d.watchdog.device.timeout.Seconds()
+	}
+	return s
+}
+
+// readerStanding says how it stands with the barcode module, and why.
+func (d *daemon) readerStanding() status.Reader {
+	reader := d.reader.Load()
+	s := status.Reader{Up: reader.up, Since: reader.since}
+	if r := d.scanner.Load(); r != nil {
+		if err := r.Err(); err != nil && !reader.up {
+			s.Fault = err.Error()
+		} else {
+			s.Fault = r.Setup().Fault
+		}
 	}
 	return s
 }

@@ -36,8 +36,9 @@ const (
 	// both delays, and delay_off. That is 4 ticks, 40 ms at 100 Hz.
 	slack = 50 * time.Millisecond
 
-	// handover is how long udev may take to hand over the files of a trigger that was just set.
-	handover = time.Second
+	// handover is how long udev may take to hand over the files of a trigger that was just set. It may be busy with the
+	// devices of the whole board.
+	handover = 5 * time.Second
 )
 
 // Oneshot is an LED whose pulses the kernel ends; see the package comment.

@@ -7,8 +7,10 @@ here=$(dirname "$0")
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
-boot=$work/boot
-mkdir -p "$boot/gatescan/dsc" "$work/root" "$work/empty"
+# update-card.sh takes what the board boots from here.
+boot=$BINARIES_DIR/boot
+rm -rf "${boot:?}"
+mkdir -p "$boot" "$work/root"
 cp "$BINARIES_DIR/zImage" "$boot/"
 if [ "$name" = sdcard.img ]; then
 	cp -R "$BINARIES_DIR/rpi-firmware/." "$boot/"
@@ -16,10 +18,10 @@ if [ "$name" = sdcard.img ]; then
 	mkdir -p "$boot/overlays"
 	cp "$BINARIES_DIR/gatescan.dtbo" "$boot/overlays/"
 fi
-cp "$here/$(basename "$3")/gatescan.toml" "$boot/gatescan/"
 
 cp -R "$boot" "$work/root/boot"
-mkdir "$work/root/data"
+mkdir -p "$work/root/boot/gatescan/dsc" "$work/root/data"
+cp "$here/$(basename "$3")/gatescan.toml" "$work/root/boot/gatescan/"
 ln -sf "$BINARIES_DIR/rootfs.squashfs" "$work/rootfs.squashfs"
 sed "s|@NAME@|$name|" "$here/genimage.cfg" >"$work/genimage.cfg"
 genimage --rootpath "$work/root" --tmppath "$work/tmp" --inputpath "$work" --outputpath "$BINARIES_DIR" --config "$work/genimage.cfg"

@@ -37,8 +37,10 @@ endef
 GATESCAN_POST_INSTALL_TARGET_HOOKS += GATESCAN_INSTALL_CONFIG
 
 define GATESCAN_INSTALL_INIT_SYSTEMD
-	$(INSTALL) -D -m 0644 $(@D)/systemd/gatescan.service \
-		$(TARGET_DIR)/usr/lib/systemd/system/gatescan.service
+	$(INSTALL) -D -m 0644 -t $(TARGET_DIR)/usr/lib/systemd/system \
+		$(@D)/systemd/gatescan.service \
+		$(@D)/systemd/gatescan-clock.service \
+		$(@D)/systemd/gatescan-clock.socket
 	$(INSTALL) -D -m 0644 $(@D)/systemd/70-gatescan.rules \
 		$(TARGET_DIR)/usr/lib/udev/rules.d/70-gatescan.rules
 endef
@@ -48,7 +50,8 @@ define GATESCAN_INSTALL_INIT_SYSV
 		$(TARGET_DIR)/etc/init.d/S60gatescan
 endef
 
-# The kernel's own pulse, and the character device.
+# The kernel's own pulse, the character device, and what keeps the service to
+# its devices and its memory.
 define GATESCAN_LINUX_CONFIG_FIXUPS
 	$(call KCONFIG_ENABLE_OPT,CONFIG_GPIOLIB)
 	$(call KCONFIG_ENABLE_OPT,CONFIG_GPIO_CDEV)
@@ -58,6 +61,10 @@ define GATESCAN_LINUX_CONFIG_FIXUPS
 	$(call KCONFIG_ENABLE_OPT,CONFIG_LEDS_TRIGGERS)
 	$(call KCONFIG_ENABLE_OPT,CONFIG_LEDS_TRIGGER_ONESHOT)
 	$(call KCONFIG_ENABLE_OPT,CONFIG_WATCHDOG)
+	$(call KCONFIG_ENABLE_OPT,CONFIG_BPF_SYSCALL)
+	$(call KCONFIG_ENABLE_OPT,CONFIG_CGROUP_BPF)
+	$(call KCONFIG_ENABLE_OPT,CONFIG_CGROUP_PIDS)
+	$(call KCONFIG_ENABLE_OPT,CONFIG_MEMCG)
 	$(call KCONFIG_ENABLE_OPT,CONFIG_USB_ACM)
 	$(call KCONFIG_ENABLE_OPT,CONFIG_USB_SERIAL)
 	$(call KCONFIG_ENABLE_OPT,CONFIG_USB_SERIAL_FTDI_SIO)

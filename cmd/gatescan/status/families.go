@@ -44,6 +44,8 @@ var families = []family{
 	gauge("reader_up", "Whether the barcode module answers.", func(s *Snapshot) float64 { return yesno(s.Reader.Up) }),
 	gauge("faults", "Faults that somebody should look after.", func(s *Snapshot) float64 { return float64(len(s.Faults) + len(s.Trust.Faults)) }),
 	gauge("loops_stalled", "Loops of the daemon that make no progress.", func(s *Snapshot) float64 { return float64(len(s.Stalled)) }),
+	gauge("selftest_timestamp_seconds", "When the last daily self-test was done; 0 for never.", func(s *Snapshot) float64 { return timestamp(s.Selftest.Time) }),
+	gauge("selftest_usable", "Whether nothing in it spoke against using the gate.", func(s *Snapshot) float64 { return yesno(s.Selftest.Usable) }),
 	newFamily(prometheus.GaugeValue, "watchdog_timeout_seconds", "Within what time the daemon must make progress; 0 if nobody watches.", []string{"watchdog"},
 		func(s *Snapshot, give give) {
 			give(s.Watchdogs.Manager, "service_manager")

@@ -1,6 +1,7 @@
 package status
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"net/http"
@@ -8,32 +9,41 @@ import (
 	"time"
 )
 
-// check is one thing that must be so for the gate to let a good pass through.
-type check struct {
-	name string
-	mark mark
-	why  string
+// Check is one thing that must be so for the gate to let a good pass through.
+type Check struct {
+	Name string
+	Mark Mark
+	Why  string // a sentence without full stop
 }
 
-// mark is how a check ended.
-type mark string
+// Mark is how a Check ended.
+type Mark string
 
 const (
-	good   mark = "+"
-	bad    mark = "-"
-	notice mark = "!" // somebody should look after it, and the gate goes on
+	Good   Mark = "+"
+	Bad    Mark = "-"
+	Notice Mark = "!" // somebody should look after it, and the gate goes on
 )
 
-func passes(is bool) mark {
-	if is {
-		return good
+// Checks looks at everything that /readyz looks at.
+func (s *Server) Checks(ctx context.Context) ([]Check, error) {
+	snapshot, err := s.snapshot(ctx)
+	if err != nil {
+		return nil, err
 	}
-	return bad
+	return snapshot.checks(), nil
 }
 
-func ready(checks []check) bool {
+func passes(is bool) Mark {
+	if is {
+		return Good
+	}
+	return Bad
+}
+
+func ready(checks []Check) bool {
 	for _, c := range checks {
-		if c.mark == bad {
+		if c.Mark == Bad {
 			return false
 		}
 	}
@@ -41,8 +51,8 @@ func ready(checks []check) bool {
 }
 
 // checks looks at everything that the gate needs to let a good pass through.
-func (s *Snapshot) checks() []check {
-	checks := []check{
+func (s *Snapshot) checks() []Check {
+	checks := []Check{
 		{"gate", passes(s.Gate.Open), s.Gate.sentence()},
 		{"reader", passes(s.Reader.Up), s.Reader.sentence()},
 		{"clock", passes(s.Clock.Believed), s.Clock.Explanation},
@@ -50,24 +60,24 @@ func (s *Snapshot) checks() []check {
 	}
 	for i := range s.Trust.Sources {
 		source := &s.Trust.Sources[i]
-		c := check{"source " + source.Name, good, source.sentence(s.Time)}
+		c := Check{"source " + source.Name, Good, source.sentence(s.Time)}
 		if source.State != sourceFresh {
-			c.mark = notice
+			c.Mark = Notice
 		}
 		checks = append(checks, c)
 	}
 	checks = append(checks, loops(s.Stalled))
 	for _, fault := range append(append([]string(nil), s.Faults...), s.Trust.Faults...) {
-		checks = append(checks, check{"fault", notice, fault})
+		checks = append(checks, Check{"fault", Notice, fault})
 	}
 	return checks
 }
 
-func loops(stalled []string) check {
+func loops(stalled []string) Check {
 	if len(stalled) > 0 {
-		return check{"loops", bad, "no progress: " + strings.Join(stalled, ", ")}
+		return Check{"loops", Bad, "no progress: " + strings.Join(stalled, ", ")}
 	}
-	return check{"loops", good, "everything goes on"}
+	return Check{"loops", Good, "everything goes on"}
 }
 
 func (g *Gate) sentence() string {
@@ -90,14 +100,14 @@ func (r *Reader) sentence() string {
 	return "the barcode module does not answer; look at its cable and power"
 }
 
-func (t *Trust) check() check {
+func (t *Trust) check() Check {
 	switch {
 	case t.DSCs == 0:
-		return check{"trust", bad, "no trust data was ever loaded; connect the network, or load a signed list from a stick"}
+		return Check{"trust", Bad, "no trust data was ever loaded; connect the network, or load a signed list from a stick"}
 	case !t.fresh():
-		return check{"trust", bad, "all trust data is too old; connect the network, or load a newer signed list from a stick"}
+		return Check{"trust", Bad, "all trust data is too old; connect the network, or load a newer signed list from a stick"}
 	}
-	return check{"trust", good, plural(t.DSCs, "DSC") + " in force"}
+	return Check{"trust", Good, plural(t.DSCs, "DSC") + " in force"}
 }
 
 func (s *Source) sentence(now time.Time) string {
@@ -140,21 +150,21 @@ func ago(d time.Duration) string {
 
 // livez says whether the daemon should be left alone. A gate that must stay closed is alive.
 func (s *Server) livez(w http.ResponseWriter, r *http.Request) {
-	report(w, r, "livez", []check{{"http", good, "it answers"}, loops(clipAll(s.desk.daemon.Stalled()))})
+	report(w, r, "livez", []Check{{"http", Good, "it answers"}, loops(clipAll(s.desk.daemon.Stalled()))})
 }
 
 // readyz says whether the gate lets a good pass through.
 func (s *Server) readyz(w http.ResponseWriter, r *http.Request) {
 	snapshot, err := s.snapshot(r.Context())
 	if err != nil {
-		report(w, r, "readyz", []check{{"state", bad, err.Error()}})
+		report(w, r, "readyz", []Check{{"state", Bad, err.Error()}})
 		return
 	}
 	report(w, r, "readyz", snapshot.checks())
 }
 
 // report answers as a Kubernetes endpoint does: "ok", or a line for each check if it failed or ?verbose was asked.
-func report(w http.ResponseWriter, r *http.Request, name string, checks []check) {
+func report(w http.ResponseWriter, r *http.Request, name string, checks []Check) {
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	ok := ready(checks)
 	if !ok {
@@ -166,7 +176,7 @@ func report(w http.ResponseWriter, r *http.Request, name string, checks []check)
 	}
 	var lines strings.Builder
 	for _, c := range checks {
-		fmt.Fprintf(&lines, "[%s]%s: %s\n", c.mark, c.name, c.why)
+		fmt.Fprintf(&lines, "[%s]%s: %s\n", c.Mark, c.Name, c.Why)
 	}
 	verdict := "passed"
 	if !ok {

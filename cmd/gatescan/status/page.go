@@ -151,14 +151,14 @@ func newView(s *Snapshot, c *Config) *view {
 		v.Name = "Gate"
 	}
 	v.Verdict = item{Word: "Open", Text: "Good passes are let through.", Shape: "ok"}
-	var causes []check
+	var causes []Check
 	for _, c := range s.checks() {
-		if c.mark == bad {
+		if c.Mark == Bad {
 			causes = append(causes, c)
 		}
 	}
 	if len(causes) > 0 {
-		v.Verdict = item{Word: "Nobody is let through", Text: sentence(causes[0].why), Shape: "stop"}
+		v.Verdict = item{Word: "Nobody is let through", Text: sentence(causes[0].Why), Shape: "stop"}
 	}
 	if more := len(causes) - 1; more > 0 {
 		v.Verdict.Text += " That is one cause of " + strconv.Itoa(len(causes)) + "; see below."
@@ -195,11 +195,11 @@ func (s *Snapshot) items(zone *time.Location) []item {
 		}
 	}
 	check := s.Trust.check()
-	trust := item{"Trust data", "in force", sentence(check.why), "ok"}
+	trust := item{"Trust data", "in force", sentence(check.Why), "ok"}
 	switch {
-	case check.mark == bad && s.Trust.DSCs == 0:
+	case check.Mark == Bad && s.Trust.DSCs == 0:
 		trust.Word, trust.Shape = "none", "stop"
-	case check.mark == bad:
+	case check.Mark == Bad:
 		trust.Word, trust.Shape = "too old", "stop"
 	default:
 		var unwell []string
@@ -215,7 +215,7 @@ func (s *Snapshot) items(zone *time.Location) []item {
 	}
 	items := []item{gate, reader, clock, trust}
 	if len(s.Stalled) > 0 {
-		items = append(items, item{"Program", "stuck", sentence(loops(s.Stalled).why), "stop"})
+		items = append(items, item{"Program", "stuck", sentence(loops(s.Stalled).Why), "stop"})
 	}
 	return items
 }

@@ -32,6 +32,7 @@ type Snapshot struct {
 	Tolerated uint64    `json:"-"`                       // deviations that were let through since then
 	ByRule    []ByRule  `json:"-"`                       // refusals since then, by the rule that refused
 	Watchdogs Watchdogs `json:"watchdogs"`               //
+	Selftest  Selftest  `json:"selftest,omitzero"`       // the last daily one
 	Faults    []string  `json:"faults,omitempty"`        // that somebody should look after, a sentence each
 	Stalled   []string  `json:"stalled_loops,omitempty"` // what makes no progress; the server fills it in
 	Name      string    `json:"name,omitempty"`          // of the gate; the server fills it in
@@ -113,6 +114,13 @@ const (
 	sourceFresh   = "fresh"
 )
 
+// Selftest is what came of a self-test.
+type Selftest struct {
+	Time   time.Time `json:"time"`
+	Usable bool      `json:"usable"`           // nothing spoke against using the gate
+	Failed []string  `json:"failed,omitempty"` // the checks that did
+}
+
 // Watchdogs is within what time the daemon must make progress, or be ended; 0 for never.
 type Watchdogs struct {
 	Manager float64 `json:"service_manager_seconds"`
@@ -176,6 +184,7 @@ func (t *Trust) fresh() bool {
 // complete bounds a Snapshot and fills in what the server knows.
 func (s *Snapshot) complete(name string, stalled []string) {
 	s.Name, s.Stalled = clip(name), clipAll(stalled)
+	s.Selftest.Failed = clipAll(s.Selftest.Failed)
 	s.Faults, s.Trust.Faults = clipAll(s.Faults), clipAll(s.Trust.Faults)
 	for _, text := range []*string{
 		&s.Version, &s.Gate.Mode, &s.Gate.Why, &s.Reader.Fault, &s.Clock.State, &s.Clock.Required, &s.Clock.Fault, &s.Clock.Explanation,

@@ -1,0 +1,93 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"net"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/coreos/go-systemd/v22/activation"
+)
+
+// clockSocket is where gatescan-clock.socket listens. Nobody but root can put something there.
+const clockSocket = "/run/gatescan-clock.sock"
+
+// Limits of a connection to it.
+const (
+	clockTimeout   = 2 * time.Second // of the whole: the service may be starting again
+	maxClockAnswer = 256             // bytes
+)
+
+const clockUsage = `NAME
+    gatescan clock - tell the daemon how wrong the kernel's clock may be
+
+SYNOPSIS
+    gatescan clock
+
+DESCRIPTION
+    Answers whoever connects to the socket that the service manager passes with what the
+    kernel says (adjtimex(2)). gatescan-clock.socket starts it: the unit of the daemon, which
+    has the network and the devices, forbids every call that can set a clock, and the unit
+    of this, which may make them, has neither.
+`
+
+func runClock(args []string, _ io.Reader, _, _ io.Writer) (int, error) {
+	if err := parseFlags(newFlags(), args, 0); err != nil {
+		return 0, err
+	}
+	passed, err := activation.Listeners()
+	if err != nil {
+		return 0, err
+	}
+	if len(passed) != 1 || passed[0] == nil {
+		return 0, usageError("no socket was passed: gatescan-clock.socket of systemd starts this")
+	}
+	return exitFailed, serveClock(passed[0], kernelMaxError)
+}
+
+// serveClock answers one connection after the other, until the listener is closed. An answer is a number of microseconds
+// in decimal, or "error: " and what is wrong.
+func serveClock(listener net.Listener, maxError func() (time.Duration, error)) error {
+	for {
+		c, err := listener.Accept()
+		if err != nil {
+			return err
+		}
+		said := ""
+		if e, err := maxError(); err != nil {
+			said = "error: " + err.Error()
+		} else {
+			said = strconv.FormatInt(e.Microseconds(), 10)
+		}
+		_ = c.SetDeadline(time.Now().Add(clockTimeout))
+		_, _ = io.WriteString(c, said[:min(len(said), maxClockAnswer)]) // whoever does not take it asks again
+		_ = c.Close()
+	}
+}
+
+// askMaxError asks who serves the clock at a socket.
+func askMaxError(socket string) (time.Duration, error) {
+	c, err := net.DialTimeout("unix", socket, clockTimeout)
+	if err != nil {
+		return 0, err
+	}
+	defer c.Close()
+	if err := c.SetDeadline(time.Now().Add(clockTimeout)); err != nil {
+		return 0, err
+	}
+	data, err := io.ReadAll(io.LimitReader(c, maxClockAnswer))
+	if err != nil {
+		return 0, err
+	}
+	said := string(data)
+	if failed, ok := strings.CutPrefix(said, "error: "); ok {
+		return 0, fmt.Errorf("%s: %q", socket, failed)
+	}
+	us, err := strconv.ParseUint(said, 10, 32) // the kernel's own limit is 16,000,000 (NTP_PHASE_LIMIT)
+	if err != nil {
+		return 0, fmt.Errorf("%s: a maximum error of %.40q", socket, said)
+	}
+	return time.Duration(us) * time.Microsecond, nil
+}

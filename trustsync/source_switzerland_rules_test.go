@@ -1,0 +1,191 @@
+package trustsync
+
+import (
+	"bytes"
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"gatescan/cmd/gatelab/lists"
+	"gatescan/verify"
+)
+
+func switzerlandBuilt(t testing.TB, d *lists.Domain) []byte {
+	t.Helper()
+	body, err := lists.SwitzerlandRules(d, listSigned, listExpires)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return body
+}
+
+func switzerlandOf(t testing.TB, c SourceConfig) *switzerlandRules {
+	c.Kind = kindSwitzerlandRules
+	if c.URLs == nil {
+		c.URLs = []string{"https://x.example/verificationRules"}
+	}
+	return rulesSource(t, c).(*switzerlandRules)
+}
+
+func TestSwitzerlandRules(t *testing.T) {
+	d := documentDomain(t, 0)
+	body := switzerlandBuilt(t, d)
+	source := switzerlandOf(t, SourceConfig{Anchors: d.CSCA.PEM(), SignerName: lists.SwissSigner})
+	h, report, err := source.read(body, Moment{Time: listNow, Synced: true})
+	if err != nil || len(h.Rules) != 6 || len(h.ValueSets) != 2 || report.Loaded != 6 || !h.Signed.Equal(listSigned) || !h.Expires.Equal(listExpires) {
+		t.Fatalf("%v, %+v", err, h)
+	}
+	// Small letters are no other rule than large ones.
+	capital := &Holding{ValueSets: nil}
+	for _, rule := range d.Rules {
+		capital.Rules = append(capital.Rules, rule.JSON)
+	}
+	for _, set := range d.ValueSets {
+		capital.ValueSets = append(capital.ValueSets, ValueSet{set.ID, set.JSON})
+	}
+	b := compileRules([]ruledSource{{"ch", h, time.Time{}}, {"eu", capital, time.Time{}}})
+	if b.rules.Len() != 6 || len(b.faults) > 0 || b.sets != 2 || b.rules.Count(verify.Acceptance, "XX") != 4 {
+		t.Errorf("%v, %v", b.rules, b.faults)
+	}
+	for i := 0; i < len(body); i += 17 {
+		flipped := bytes.Clone(body)
+		flipped[i] ^= 1
+		if h, _, err := source.read(flipped, Moment{Time: listNow, Synced: true}); h != nil || err == nil {
+			t.Fatalf("byte %d: read", i)
+		}
+	}
+}
+
+func TestSwitzerlandRulesRefused(t *testing.T) {
+	d, other := documentDomain(t, 0), documentDomain(t, 0)
+	rule := string(d.Rules[0].JSON)
+	payload := func(change func(string) string) []byte {
+		text := `{"iat":` + unixText(listSigned) + `,"exp":` + unixText(listExpires) + `,"validDuration":3600000,"rules":[` + rule + `],"valueSets":{"a":["b"]},"displayRules":[]}`
+		body, err := lists.SignSwitzerland(d, []byte(change(text)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return body
+	}
+	in := func(old, new string) []byte {
+		return payload(func(text string) string {
+			if !strings.Contains(text, old) {
+				t.Fatal(old)
+			}
+			return strings.Replace(text, old, new, 1)
+		})
+	}
+	good := payload(func(s string) string { return s })
+	es256, err := lists.SignSweden(d.Signer, nil, []byte(`{}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	hour := listSigned.Add(time.Hour)
+	for name, test := range map[string]struct {
+		body    []byte
+		config  SourceConfig
+		now     time.Time
+		want    error
+		skipped int
+		expires time.Time
+	}{
+		"good":                       {good, SourceConfig{}, listSigned, nil, 0, hour},
+		"its signer by name":         {good, SourceConfig{SignerName: lists.SwissSigner}, listSigned, nil, 0, hour},
+		"validDuration has passed":   {good, SourceConfig{}, hour.Add(time.Second), ErrExpired, 0, time.Time{}},
+		"a long validDuration":       {in("3600000", "1e300"), SourceConfig{}, listSigned, nil, 0, listExpires},
+		"no validDuration":           {in(`"validDuration":3600000,`, ``), SourceConfig{}, listSigned, nil, 0, listExpires},
+		"no exp":                     {in(`"exp":`+unixText(listExpires)+`,`, ``), SourceConfig{}, listSigned, nil, 0, hour},
+		"no iat":                     {in(`"iat":`+unixText(listSigned)+`,`, ``), SourceConfig{}, listSigned, ErrMalformed, 0, time.Time{}},
+		"iat twice":                  {in(`"iat"`, `"iat":1,"iat"`), SourceConfig{}, listSigned, ErrMalformed, 0, time.Time{}},
+		"a negative validDuration":   {in("3600000", "-1"), SourceConfig{}, listSigned, ErrMalformed, 0, time.Time{}},
+		"from the future":            {good, SourceConfig{}, listSigned.Add(-time.Hour), ErrFuture, 0, time.Time{}},
+		"another authority":          {good, SourceConfig{Anchors: other.CSCA.PEM()}, listSigned, ErrNotAuthentic, 0, time.Time{}},
+		"another name":               {good, SourceConfig{SignerName: "gatelab content"}, listSigned, ErrNotAuthentic, 0, time.Time{}},
+		"another algorithm":          {es256, SourceConfig{}, listSigned, ErrNotAuthentic, 0, time.Time{}},
+		"not a JWS":                  {[]byte("x"), SourceConfig{}, listSigned, ErrMalformed, 0, time.Time{}},
+		"cut short":                  {good[:len(good)-10], SourceConfig{}, listSigned, ErrNotAuthentic, 0, time.Time{}},
+		"too large":                  {bytes.Repeat([]byte("x"), maxListSize+1), SourceConfig{}, listSigned, ErrTooLarge, 0, time.Time{}},
+		"not a rule":                 {in(rule, `{}`), SourceConfig{}, listSigned, ErrMalformed, 0, time.Time{}},
+		"a rule that is text":        {in(rule, `"x"`), SourceConfig{}, listSigned, ErrMalformed, 0, time.Time{}},
+		"rules that are no array":    {in(`"rules":[`+rule+`]`, `"rules":{}`), SourceConfig{}, listSigned, ErrMalformed, 0, time.Time{}},
+		"a set of numbers, skipped":  {in(`["b"]`, `{"pcr-test-validity":72}`), SourceConfig{}, listSigned, nil, 1, hour},
+		"neither rules nor sets":     {payload(func(string) string { return `{"iat":` + unixText(listSigned) + `}` }), SourceConfig{}, listSigned, ErrMalformed, 0, time.Time{}},
+		"older than what it gave on": {good, SourceConfig{}, listSigned, ErrRollback, 0, time.Time{}},
+	} {
+		if test.config.Anchors == nil {
+			test.config.Anchors = d.CSCA.PEM()
+		}
+		now := Moment{Time: test.now, Synced: true}
+		if test.want == ErrRollback {
+			now.Last = &Holding{Signed: listSigned.Add(1)}
+		}
+		h, report, err := switzerlandOf(t, test.config).read(test.body, now)
+		switch {
+		case test.want != nil:
+			if h != nil || !errors.Is(err, test.want) {
+				t.Errorf("%s: %v, want %v", name, err, test.want)
+			}
+		case err != nil || len(report.Skipped) != test.skipped || !h.Expires.Equal(test.expires):
+			t.Errorf("%s: %v, %+v, %v", name, err, report, h)
+		}
+	}
+}
+
+// The token is shown, the form is asked for, and a tag that is known spares the document.
+func TestSwitzerlandRulesFetch(t *testing.T) {
+	d := documentDomain(t, 0)
+	body := switzerlandBuilt(t, d)
+	var asked []http.Header
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		asked = append(asked, r.Header)
+		switch {
+		case r.Header.Get("Authorization") != "Bearer secret":
+			http.Error(w, "who are you?", http.StatusUnauthorized)
+		case r.Header.Get("If-None-Match") == `"1"`:
+			w.WriteHeader(http.StatusNotModified)
+		default:
+			w.Header().Set("ETag", `"1"`)
+			w.Write(body)
+		}
+	}))
+	defer server.Close()
+	c := SourceConfig{URLs: []string{server.URL}, Anchors: d.CSCA.PEM()}
+	if _, _, err := switzerlandOf(t, c).Fetch(t.Context(), Moment{Time: listNow}); err == nil || !strings.Contains(err.Error(), "status 401") || strings.Contains(err.Error(), "secret") {
+		t.Errorf("without token: %v", err)
+	}
+	c.Header = map[string]string{"Authorization": "Bearer secret"}
+	source := switzerlandOf(t, c)
+	h, _, err := source.Fetch(t.Context(), Moment{Time: listNow})
+	if err != nil || len(h.Rules) != 6 || asked[1].Get("Accept") != "application/json+jws" {
+		t.Fatalf("%v, %v", err, asked)
+	}
+	if _, _, err := source.Fetch(t.Context(), Moment{Time: listNow, Last: h}); !errors.Is(err, errUnchanged) {
+		t.Errorf("again: %v", err)
+	}
+}
+
+func unixText(at time.Time) string { return strconv.FormatInt(at.Unix(), 10) }
+
+func FuzzSwitzerlandRules(f *testing.F) {
+	d := documentDomain(f, 0)
+	f.Add(switzerlandBuilt(f, d), []byte(`{"rules":[],"valueSets":{},"iat":1,"exp":2,"validDuration":3}`))
+	f.Add([]byte("a.b.c"), []byte(`{"iat":1e400}`))
+	other := cmsAnchors(f, documentDomain(f, 0).CSCA.PEM())
+	f.Fuzz(func(t *testing.T, body, payload []byte) {
+		if _, err := openSwitzerland(body, other, "", listNow); err == nil {
+			t.Fatal("authentic")
+		}
+		signed, expires, err := switzerlandTimes(payload)
+		if err == nil && (signed.Before(time.Unix(0, 0)) || signed.After(endOfTime) || !expires.IsZero() && expires.After(endOfTime)) {
+			t.Fatal(signed, expires)
+		}
+		r := newRulesReader()
+		if r.both(payload) == nil {
+			checkRulesReader(t, r)
+		}
+	})
+}
