@@ -15,9 +15,9 @@ import (
 )
 
 const (
-	bootTimeout = 4 * time.Minute
+	bootTimeout = 8 * time.Minute
 	// soon is how long the guest may take for what it does at once: it is some 20 times slower than a board.
-	soon = time.Minute
+	soon = 2 * time.Minute
 	// never is how long a line is watched that must not move.
 	never = 3 * time.Second
 
