@@ -199,12 +199,12 @@ func (im *importer) lost() (words []string) {
 	after := im.config.trust.Barred
 	for _, kid := range before.trust.Barred.KIDs {
 		if !slices.Contains(after.KIDs, kid) {
-			words = append(words, fmt.Sprintf("kid:%x", kid))
+			words = append(words, fmt.Sprintf("kid:%x", kid[:]))
 		}
 	}
 	for _, key := range before.trust.Barred.Keys {
 		if !slices.Contains(after.Keys, key) {
-			words = append(words, fmt.Sprintf("spki:%x", key))
+			words = append(words, fmt.Sprintf("spki:%x", key[:]))
 		}
 	}
 	return words
