@@ -39,6 +39,9 @@ func (d *daemon) snapshot() status.Snapshot {
 		s.ByRule = append(s.ByRule, status.ByRule(c))
 	}
 	s.ByRule = append(s.ByRule, status.ByRule{N: others})
+	c := d.settings()
+	_, passage := c.granted()
+	s.Gate.PassageInput = passage.spec.wired
 	if trouble := d.turnstile.Trouble(); trouble != "" && s.Gate.Open {
 		s.Gate.Open, s.Gate.Why = false, trouble
 	}

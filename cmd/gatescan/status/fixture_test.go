@@ -38,7 +38,7 @@ func fixture(t testing.TB) *Snapshot {
 	now := instant(t, noon)
 	s := &Snapshot{
 		Version: "1.4.0", Time: now, Started: now.Add(-30 * time.Hour),
-		Gate:   Gate{Mode: "open", Open: true},
+		Gate:   Gate{Mode: "open", Open: true, PassageInput: true},
 		Reader: Reader{Up: true, Since: now.Add(-29 * time.Hour)},
 		Clock: Clock{
 			State: "synced", Required: "rtc", Believed: true, Time: now, Floor: now.Add(-time.Hour), LastSynced: now,

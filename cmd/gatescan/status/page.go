@@ -51,6 +51,7 @@ type view struct {
 	Accepted, Refused  figure
 	Groups             []groupView
 	Passages           []countView
+	Watched            bool // an input tells of passages
 	Chart              chart
 	MinCount           int
 	Undated            bool
@@ -144,7 +145,7 @@ func newView(s *Snapshot, c *Config) *view {
 	zone := c.zone()
 	v := &view{
 		Style: template.CSS(pageStyle), Name: s.Name, Version: s.Version, MinCount: c.MinCount,
-		At: s.Time.In(zone).Format("15:04:05"), Date: s.Time.In(zone).Format("Monday, 2 January 2006"),
+		Watched: s.Gate.PassageInput, At: s.Time.In(zone).Format("15:04:05"), Date: s.Time.In(zone).Format("Monday, 2 January 2006"),
 		Faults: append(append([]string(nil), s.Faults...), s.Trust.Faults...),
 	}
 	if v.Name == "" {
@@ -251,12 +252,14 @@ func (v *view) count(day *span, buckets []Bucket, now time.Time, c *Config) {
 	for g, n := range groups {
 		v.Groups = append(v.Groups, groupView{countView{groupText[g][0], m.of(n)}, groupText[g][1]})
 	}
-	v.Passages = []countView{
-		{"Opened", m.of(total.Granted)},
-		{"Went through", m.of(total.Passages)},
-		{"Did not go through", m.of(total.NotEntered)},
-		{"Went through unasked", m.of(total.Unexpected)},
-		{"Came back", m.of(total.Back)},
+	v.Passages = []countView{{"Opened", m.of(total.Granted)}}
+	if v.Watched = v.Watched || total.Passages+total.NotEntered+total.Unexpected+total.Back > 0; v.Watched {
+		v.Passages = append(v.Passages,
+			countView{"Went through", m.of(total.Passages)},
+			countView{"Did not go through", m.of(total.NotEntered)},
+			countView{"Went through unasked", m.of(total.Unexpected)},
+			countView{"Came back", m.of(total.Back)},
+		)
 	}
 	if undated != nil && undated.Accepted+undated.Refused > 0 {
 		v.Undated, v.UndatedA, v.UndatedR = true, m.of(undated.Accepted), m.of(undated.Refused)

@@ -250,3 +250,21 @@ func TestChart(t *testing.T) {
 		t.Errorf("%+v %+v", b, ch.Lines)
 	}
 }
+
+// Without a passage input the page does not say that nobody went through.
+func TestPageWithoutPassages(t *testing.T) {
+	s := fixture(t)
+	s.Gate.PassageInput = false
+	for name, tc := range map[string]struct {
+		buckets []Bucket
+		says    bool
+	}{
+		"none was ever seen": {[]Bucket{{Start: instant(t, "2026-11-22T06:00:00Z"), End: instant(t, "2026-11-22T07:00:00Z"), Counts: Counts{Accepted: 3, Turnstile: Turnstile{Granted: 3}}}}, false},
+		"there was one":      {someBuckets(t), true},
+	} {
+		_, body := get(t, serve(t, Config{Zone: berlin(t)}, daemonOf(s, tc.buckets)).URL+"/")
+		if went := strings.Contains(body, "Went through"); went != tc.says || strings.Contains(body, "No passage input is wired") == tc.says {
+			t.Errorf("%s: tells of passages: %v", name, went)
+		}
+	}
+}

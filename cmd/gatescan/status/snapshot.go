@@ -50,6 +50,8 @@ type Gate struct {
 	Mode string `json:"mode"` // "open", "closed" or "maintenance"
 	Open bool   `json:"open"` // the mode is open, and nobody released the outputs
 	Why  string `json:"why"`  // a sentence without full stop; it may be empty while Open
+	// PassageInput says whether an input tells of passages; without one only the pulses are known.
+	PassageInput bool `json:"passage_input"`
 }
 
 // Reader is the barcode module.
