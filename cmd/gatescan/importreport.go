@@ -82,7 +82,7 @@ type byHand struct {
 // explain adds to an error what is to be done by hand first.
 func (im *importer) explain(err error) error {
 	if errors.Is(err, unix.EROFS) {
-		return fmt.Errorf("%w; mount it for writing: mount -o remount,rw %s", err, im.dir)
+		return fmt.Errorf("%w; mount %s for writing first", err, im.dir)
 	}
 	var wrong *configError
 	if !errors.As(err, &wrong) || len(im.report.ByHand) == 0 {

@@ -3,6 +3,8 @@ package main
 import (
 	"archive/tar"
 	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"os"
@@ -122,21 +124,28 @@ func TestHostileArchives(t *testing.T) {
 		change func(*testing.T, []tarEntry) []tarEntry
 		want   string
 	}{
-		"nothing":               {func(*testing.T, []tarEntry) []tarEntry { return nil }, "it ends before manifest.json"},
-		"manifest alone":        {func(_ *testing.T, e []tarEntry) []tarEntry { return e[:1] }, "it ends before gatescan.toml"},
-		"a file is missing":     {func(_ *testing.T, e []tarEntry) []tarEntry { return e[:3] }, "it ends before files/0002/a.pem"},
-		"one file more":         {func(_ *testing.T, e []tarEntry) []tarEntry { return append(e, e[3]) }, `"files/0002/a.pem" is not in its manifest`},
-		"other order":           {func(_ *testing.T, e []tarEntry) []tarEntry { e[2], e[3] = e[3], e[2]; return e }, `"files/0002/a.pem" stands where files/0001/barred.txt should`},
-		"other name":            {entry(2, func(e *tarEntry) { e.Name = "../../etc/passwd" }), `"../../etc/passwd" stands where`},
-		"absolute name":         {entry(2, func(e *tarEntry) { e.Name = "/etc/passwd" }), `"/etc/passwd" stands where`},
-		"other contents":        {entry(2, func(e *tarEntry) { e.data = []byte("# more\n") }), "files/0001/barred.txt is not what the manifest says"},
-		"longer":                {entry(2, func(e *tarEntry) { e.data, e.Size = []byte("# none\n\n"), 8 }), "has 8 bytes, of 7"},
-		"other configuration":   {entry(1, func(e *tarEntry) { e.data = bytes.Repeat([]byte("x"), len(e.data)) }), "gatescan.toml is not what the manifest says"},
-		"symbolic link":         {link(tar.TypeSymlink), "is no plain file"},
-		"hard link":             {link(tar.TypeLink), "is no plain file"},
-		"device":                {link(tar.TypeChar), "is no plain file"},
-		"pipe":                  {link(tar.TypeFifo), "is no plain file"},
-		"directory":             {link(tar.TypeDir), ""},
+		"nothing":             {func(*testing.T, []tarEntry) []tarEntry { return nil }, "it ends before manifest.json"},
+		"manifest alone":      {func(_ *testing.T, e []tarEntry) []tarEntry { return e[:1] }, "it ends before gatescan.toml"},
+		"a file is missing":   {func(_ *testing.T, e []tarEntry) []tarEntry { return e[:3] }, "it ends before files/0002/a.pem"},
+		"one file more":       {func(_ *testing.T, e []tarEntry) []tarEntry { return append(e, e[3]) }, `"files/0002/a.pem" is not in its manifest`},
+		"other order":         {func(_ *testing.T, e []tarEntry) []tarEntry { e[2], e[3] = e[3], e[2]; return e }, `"files/0002/a.pem" stands where files/0001/barred.txt should`},
+		"other name":          {entry(2, func(e *tarEntry) { e.Name = "../../etc/passwd" }), `"../../etc/passwd" stands where`},
+		"absolute name":       {entry(2, func(e *tarEntry) { e.Name = "/etc/passwd" }), `"/etc/passwd" stands where`},
+		"other contents":      {entry(2, func(e *tarEntry) { e.data = []byte("# more\n") }), "files/0001/barred.txt is not what the manifest says"},
+		"longer":              {entry(2, func(e *tarEntry) { e.data, e.Size = []byte("# none\n\n"), 8 }), "has 8 bytes, of 7"},
+		"other configuration": {entry(1, func(e *tarEntry) { e.data = bytes.Repeat([]byte("x"), len(e.data)) }), "gatescan.toml is not what the manifest says"},
+		"symbolic link":       {link(tar.TypeSymlink), "is no plain file"},
+		"hard link":           {link(tar.TypeLink), "is no plain file"},
+		"device":              {link(tar.TypeChar), "is no plain file"},
+		"pipe":                {link(tar.TypeFifo), "is no plain file"},
+		"directory":           {link(tar.TypeDir), ""},
+		"device for nothing": {func(t *testing.T, entries []tarEntry) []tarEntry {
+			empty := sha256.Sum256(nil)
+			entries = manifest(func(m *unitManifest) { m.Files[0].Size, m.Files[0].SHA256 = 0, hex.EncodeToString(empty[:]) })(t, entries)
+			entries = link(tar.TypeChar)(t, entries)
+			entries[2].Linkname = ""
+			return entries
+		}, "is no plain file"},
 		"extended header":       {entry(2, func(e *tarEntry) { e.PAXRecords = map[string]string{"SCHILY.xattr.security.capability": "x"} }), "is no plain file"},
 		"manifest is no JSON":   {entry(0, func(e *tarEntry) { e.data = bytes.Repeat([]byte("{"), len(e.data)) }), "manifest: invalid character"},
 		"manifest too large":    {entry(0, func(e *tarEntry) { e.data = make([]byte, maxUnitManifest+1); e.Size = maxUnitManifest + 1 }), "manifest.json has 8388609 bytes"},
