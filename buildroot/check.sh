@@ -1,7 +1,7 @@
 #!/bin/sh
 # Checks this tree with Buildroot's own tools: style, that each configuration is taken as it is written, that the package
 # is understood, and that its build line is the one that build-archive.sh runs. It builds nothing.
-# usage: check.sh [TREE]    TREE is an unpacked Buildroot, 2026.02 or later; BUILDROOT_TREE if not given
+# usage: check.sh [TREE]    TREE is an unpacked Buildroot, 2026.02.1 or later; BUILDROOT_TREE if not given
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 tree=${1:-${BUILDROOT_TREE:-}}
@@ -78,6 +78,8 @@ for file in "$here"/configs/*_defconfig; do
 		grep -qF -- "$part" "$out/vars" || { echo "$name: the build line has no $part" >&2; exit 1; }
 		grep -qF -- "$part" "$here/build-archive.sh" || { echo "build-archive.sh has no $part" >&2; exit 1; }
 	done
+	wanted=$(sed -n 's/^go //p' "$here/../go.mod") had=$(sed -n 's/^GO_VERSION=//p' "$out/vars")
+	printf '%s\n' "$wanted" "$had" | sort -CV || { echo "$name: this Buildroot has Go $had, and go.mod asks for $wanted: take a later one" >&2; exit 1; }
 	archive=$here/../dist/$(sed -n 's/^GATESCAN_SOURCE=//p' "$out/vars")
 	hashes=$here/../dist/buildroot/gatescan/gatescan.hash
 	"$tree/support/download/check-hash" "$archive" "$(basename "$archive")" "$hashes" >&2 ||

@@ -15,9 +15,11 @@ import (
 )
 
 const (
-	bootTimeout = 4 * time.Minute
+	bootTimeout = 8 * time.Minute
 	// soon is how long the guest may take for what it does at once: it is some 20 times slower than a board.
-	soon = time.Minute
+	soon = 2 * time.Minute
+	// pause is between two questions to the guest, which has better things to do.
+	pause = time.Second
 	// never is how long a line is watched that must not move.
 	never = 3 * time.Second
 
@@ -44,58 +46,84 @@ type gate struct {
 	journal *drivertest.Process // journalctl -f
 }
 
-// boot makes a guest with the unit, as a package would install it, and switches it on.
+// boot makes a guest with the units, as a package would install them, and switches it on.
 func boot(t *testing.T) *gate {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), bootTimeout)
-	t.Cleanup(cancel)
-	parts, err := drivertest.Prepare(ctx, "")
-	if err != nil {
-		t.Fatal(err)
-	}
+	defer cancel()
 	system, err := debian(ctx)
 	if err != nil {
 		t.Fatalf("Debian's systemd for the guest: %v", err)
 	}
 	dir := t.TempDir()
-	build := func(name string) string {
-		built, err := drivertest.Build(ctx, dir, name)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return built
-	}
 	g := &gate{t: t, config: read(t, "testdata/guest/gatescan.toml")}
 	lab := g.mint(dir)
-
 	tree := newTree(t, filepath.Join(dir, "gatescan.tar"))
-	tree.copy("/usr/bin/gatescan", build("gatescan/cmd/gatescan"), 0o755)
-	tree.copy("/usr/bin/discipline", build("gatescan/systemd/testdata/guest/discipline"), 0o755)
+	g.install(ctx, tree, dir)
+	tree.file(configPath, g.config, 0o644)
+	tree.copy("/etc/gatescan/dsc/es256.pem", filepath.Join(lab, "dsc", "es256.pem"), 0o644)
+	for inGuest, here := range g.agent(ctx, dir) {
+		tree.copy(inGuest, here, 0o755)
+	}
+	tree.close()
+	g.power("testdata/guest/init", drivertest.Options{Files: map[string]string{"/debian.tar": system, "/gatescan.tar": tree.path}})
+	return g
+}
+
+// install puts the service and what the test needs into a tree.
+func (g *gate) install(ctx context.Context, tree *tree, dir string) {
+	g.t.Helper()
+	tree.copy("/usr/bin/gatescan", g.build(ctx, dir, "gatescan/cmd/gatescan"), 0o755)
+	tree.copy("/usr/bin/discipline", g.build(ctx, dir, "gatescan/systemd/testdata/guest/discipline"), 0o755)
 	for _, unit := range []string{"gatescan.service", "gatescan-clock.service", "gatescan-clock.socket"} {
 		tree.copy("/usr/lib/systemd/system/"+unit, unit, 0o644)
 	}
 	tree.copy("/usr/lib/sysusers.d/gatescan.conf", "gatescan.sysusers", 0o644)
 	tree.copy("/usr/lib/udev/rules.d/70-gatescan.rules", "70-gatescan.rules", 0o644)
-	tree.file(configPath, g.config, 0o644)
-	tree.copy("/etc/gatescan/dsc/es256.pem", filepath.Join(lab, "dsc", "es256.pem"), 0o644)
 	tree.link("/etc/systemd/system/multi-user.target.wants/gatescan.service", "/usr/lib/systemd/system/gatescan.service")
 	tree.system()
-	tree.copy("/agent/init", build("gatescan/driver/drivertest/guest/init"), 0o755)
-	tree.copy("/agent/bin/busybox", parts.Busybox, 0o755)
-	tree.close()
+}
 
+// agent returns the files of what does in the guest what the test asks for.
+func (g *gate) agent(ctx context.Context, dir string) map[string]string {
+	g.t.Helper()
+	parts, err := drivertest.Prepare(ctx, "")
+	if err != nil {
+		g.t.Fatal(err)
+	}
+	return map[string]string{"/agent/init": g.build(ctx, dir, "gatescan/driver/drivertest/guest/init"), "/agent/bin/busybox": parts.Busybox}
+}
+
+func (g *gate) build(ctx context.Context, dir, name string) string {
+	g.t.Helper()
+	built, err := drivertest.Build(ctx, dir, name)
+	if err != nil {
+		g.t.Fatal(err)
+	}
+	return built
+}
+
+// power switches the guest on, until the end of the test.
+func (g *gate) power(init string, o drivertest.Options) {
+	t := g.t
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), bootTimeout)
+	defer cancel()
+	parts, err := drivertest.Prepare(ctx, "")
+	if err != nil {
+		t.Fatal(err)
+	}
 	life, off := context.WithCancel(context.WithoutCancel(t.Context())) // the journal is read when the test is over
 	late := time.AfterFunc(bootTimeout, off)
-	g.Board, err = drivertest.Power(life, parts, "testdata/guest/init", drivertest.Options{
-		Files:  map[string]string{"/debian.tar": system, "/gatescan.tar": tree.path},
-		Args:   []string{"-m", "512"},
-		Append: "systemd.unified_cgroup_hierarchy=1 systemd.show_status=0 " + os.Getenv("GATESCAN_GUEST_APPEND"),
-	})
+	o.Args = []string{"-m", "512"}
+	o.Append = "systemd.unified_cgroup_hierarchy=1 systemd.show_status=0 " + os.Getenv("GATESCAN_GUEST_APPEND")
+	g.Board, err = drivertest.Power(life, parts, init, o)
 	late.Stop()
 	if err != nil {
 		off()
 		t.Fatal(err)
 	}
+	t.Logf("the guest was up after %v", g.Took.Round(time.Second))
 	t.Cleanup(func() {
 		if t.Failed() && g.journal != nil {
 			t.Logf("journal:\n%s\nconsole:\n%s", g.journal.Output(), g.Console())
@@ -103,7 +131,6 @@ func boot(t *testing.T) *gate {
 		g.Close()
 		off()
 	})
-	return g
 }
 
 // mint makes the passes, and returns the directory of the lab that signed them.
@@ -179,7 +206,7 @@ func (g *gate) until(what string, true func() bool) {
 
 func (g *gate) within(limit time.Duration, what string, true func() bool) {
 	g.t.Helper()
-	for late := time.Now().Add(limit); !true(); time.Sleep(250 * time.Millisecond) {
+	for late := time.Now().Add(limit); !true(); time.Sleep(pause) {
 		if time.Now().After(late) {
 			g.t.Fatalf("not within %v: %s", limit, what)
 		}

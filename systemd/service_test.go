@@ -17,7 +17,6 @@ const (
 // The unit as systemd runs it, in one guest: a boot takes longer than all that follows.
 func TestGuest(t *testing.T) {
 	g := boot(t)
-	t.Logf("the guest was up after %v", g.Took.Round(time.Second))
 	if !g.scenario("starts with the system", g.starts) {
 		return
 	}

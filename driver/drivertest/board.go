@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -25,6 +26,7 @@ import (
 type Options struct {
 	Files  map[string]string // more files for the guest: its absolute path there, where to find it here
 	Clock  time.Time         // what the board's clock shows at power-on; zero means the right time
+	Card   string            // a disk image, /dev/vda in the guest; it is written to
 	Icount string            // QEMU's -icount: "shift=0,sleep=off" makes an instruction a nanosecond of guest time
 	Args   []string          // more arguments for QEMU
 	Append string            // more words for the kernel's command line
@@ -72,7 +74,11 @@ func Power(ctx context.Context, parts *Parts, init string, o Options) (*Board, e
 
 func (b *Board) power(ctx context.Context, parts *Parts, init string, o Options) error {
 	initrd := filepath.Join(b.dir, "initrd.gz")
-	if err := initramfs(initrd, init, parts, o.Files); err != nil {
+	modules := parts.Modules
+	if o.Card != "" {
+		modules = slices.Concat(modules, parts.Card)
+	}
+	if err := initramfs(initrd, init, parts, modules, o.Files); err != nil {
 		return err
 	}
 	tree, err := deviceTree(ctx, b.dir, machine)
@@ -95,6 +101,9 @@ func (b *Board) power(ctx context.Context, parts *Parts, init string, o Options)
 		base = o.Clock.UTC().Format("2006-01-02T15:04:05")
 	}
 	b.cmd.Args = append(b.cmd.Args, "-rtc", "clock=vm,base="+base) // so that it keeps pace with the guest's own time
+	if o.Card != "" {
+		b.cmd.Args = append(b.cmd.Args, "-drive", "if=none,id=card,format=raw,file="+strings.ReplaceAll(o.Card, ",", ",,"), "-device", "virtio-blk-pci,drive=card")
+	}
 	if o.Icount != "" {
 		b.cmd.Args = append(b.cmd.Args, "-icount", o.Icount)
 	}

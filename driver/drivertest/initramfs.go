@@ -30,7 +30,7 @@ func build(ctx context.Context, module, dir, importPath string) (string, error) 
 
 // initramfs writes the guest's root file system to the file to: an init, busybox, the modules, and files, from their path
 // in the guest to their path here.
-func initramfs(to, init string, parts *Parts, files map[string]string) error {
+func initramfs(to, init string, parts *Parts, modules []string, files map[string]string) error {
 	out, err := os.Create(to)
 	if err != nil {
 		return err
@@ -48,7 +48,7 @@ func initramfs(to, init string, parts *Parts, files map[string]string) error {
 	r.device("dev/null", 1, 3)
 	all := map[string]string{"/init": init, "/bin/busybox": parts.Busybox}
 	var order strings.Builder
-	for _, module := range parts.Modules {
+	for _, module := range modules {
 		inGuest := "/lib/modules/" + filepath.Base(module)
 		all[inGuest] = module
 		fmt.Fprintln(&order, inGuest)

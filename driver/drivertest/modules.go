@@ -16,9 +16,12 @@ var modules = []string{
 	"softdog", // /dev/watchdog; the machine has no watchdog of its own
 }
 
-// copyModules copies the modules, with what they depend on, from an unpacked kernel package into dir, uncompressed. It returns
+// cardModules are loaded after them by a guest that has a card.
+var cardModules = []string{"virtio_blk", "squashfs", "ext4", "vfat", "nls_cp437", "nls_iso8859-1", "nls_ascii"}
+
+// copyModules copies modules, with what they depend on, from an unpacked kernel package into dir, uncompressed. It returns
 // their file names in the order to load them.
-func copyModules(ctx context.Context, root, release, dir string) ([]string, error) {
+func copyModules(ctx context.Context, root, release, dir string, modules []string) ([]string, error) {
 	// Since Debian 13 the package has no /lib, and kmod of Debian 12 looks nowhere else.
 	if lib := filepath.Join(root, "lib"); !exists(lib) {
 		if err := os.Symlink("usr/lib", lib); err != nil {

@@ -24,6 +24,7 @@ type Parts struct {
 	Release string   // of the kernel, as uname -r says it
 	Busybox string   // path of a static busybox for the guest
 	Modules []string // paths of kernel modules, in the order to load them
+	Card    []string // of those for a card, which come after them
 }
 
 // manifest is the last file written into a cache directory.
@@ -76,7 +77,7 @@ func Prepare(ctx context.Context, cacheDir string) (*Parts, error) {
 
 // partsDir is a directory of its own for each list of modules, because another list needs other parts.
 func partsDir(cacheDir string) string {
-	return filepath.Join(cacheDir, fmt.Sprintf("armhf-%08x", crc32.ChecksumIEEE([]byte(strings.Join(modules, " ")))))
+	return filepath.Join(cacheDir, fmt.Sprintf("armhf-%08x", crc32.ChecksumIEEE([]byte(strings.Join(slices.Concat(modules, cardModules), " ")))))
 }
 
 // makeParts fills dir, with everything on the way in work. The paths in the manifest are relative.
@@ -107,7 +108,10 @@ func makeParts(ctx context.Context, work, dir string) error {
 	if err := copyFirst(filepath.Join(dir, p.Busybox), filepath.Join(busybox, "bin/busybox"), filepath.Join(busybox, "usr/bin/busybox")); err != nil {
 		return err
 	}
-	if p.Modules, err = copyModules(ctx, kernel, p.Release, dir); err != nil {
+	if p.Modules, err = copyModules(ctx, kernel, p.Release, dir, modules); err != nil {
+		return err
+	}
+	if p.Card, err = copyModules(ctx, kernel, p.Release, dir, cardModules); err != nil {
 		return err
 	}
 	text, err := json.MarshalIndent(p, "", "\t")
@@ -129,10 +133,12 @@ func readParts(dir string) (*Parts, error) {
 	absolute := func(path *string) { *path = filepath.Join(dir, *path) }
 	absolute(&p.Kernel)
 	absolute(&p.Busybox)
-	for i := range p.Modules {
-		absolute(&p.Modules[i])
+	for _, modules := range [][]string{p.Modules, p.Card} {
+		for i := range modules {
+			absolute(&modules[i])
+		}
 	}
-	for _, path := range append([]string{p.Kernel, p.Busybox}, p.Modules...) {
+	for _, path := range slices.Concat([]string{p.Kernel, p.Busybox}, p.Modules, p.Card) {
 		if err := statError(path); err != nil {
 			return nil, fmt.Errorf("%s is damaged, remove it: %w", dir, err)
 		}
