@@ -13,7 +13,9 @@ func writtenLog() []byte {
 	u64 := binary.LittleEndian.AppendUint64
 	pad := func(b []byte) []byte { return append(b, make([]byte, 512-len(b))...) }
 	sector := func(of byte) []byte { return slices.Repeat([]byte{of}, 512) }
-	entry := func(sector, sectors, flags uint64) []byte { return pad(u64(u64(u64(u64(nil, sector), sectors), flags), 0)) }
+	entry := func(sector, sectors, flags uint64) []byte {
+		return pad(u64(u64(u64(u64(nil, sector), sectors), flags), 0))
+	}
 	return slices.Concat(
 		pad(append([]byte("rhswfsj\x00\x01\x00\x00\x00\x00\x00\x00\x00\x05\x00\x00\x00\x00\x00\x00\x00"), 0, 2, 0, 0)),
 		entry(1, 2, 0), sector('a'), sector('b'),
