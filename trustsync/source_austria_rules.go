@@ -75,7 +75,8 @@ func (s *austriaRules) fetch(ctx context.Context, mirror *client, now Moment) (*
 	}
 	cursor := austriaRulesCursor{
 		string(rulesSigned.cursor()), string(setsSigned.cursor()),
-		[2]int64{rulesSigned.from.Unix(), setsSigned.from.Unix()}, [2]int64{rulesSigned.until.Unix(), setsSigned.until.Unix()},
+		[2]int64{rulesSigned.from.Unix(), setsSigned.from.Unix()},
+		[2]int64{rulesSigned.until.Unix(), setsSigned.until.Unix()},
 	}
 	if err := cursor.follows(now.Last); err != nil {
 		return nil, Report{}, err

@@ -168,8 +168,13 @@ func TestEURulesCountries(t *testing.T) {
 		rules     int // with the one invalidation rule
 		skipped   string
 	}{
-		{nil, 6, ""}, {[]string{"XX"}, 5, ""}, {[]string{"GR"}, 2, ""}, {[]string{"el"}, 2, ""}, {[]string{"xx", "EL"}, 6, ""},
-		{[]string{"FR"}, 1, "country FR"}, {[]string{"XX", "FR"}, 5, "country FR"},
+		{nil, 6, ""},
+		{[]string{"XX"}, 5, ""},
+		{[]string{"GR"}, 2, ""},
+		{[]string{"el"}, 2, ""},
+		{[]string{"xx", "EL"}, 6, ""},
+		{[]string{"FR"}, 1, "country FR"},
+		{[]string{"XX", "FR"}, 5, "country FR"},
 	} {
 		server := &ruleServer{service: ruleServiceOf(t, d)}
 		source := rulesSource(t, SourceConfig{URLs: []string{server.start(t)}, Anchors: d.Signer.PublicPEM(), Countries: one.countries})

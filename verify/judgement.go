@@ -68,6 +68,7 @@ func (v *Verifier) judgeRules(rules *Rules, d *DSC, m *sign1, cl *claims, kind K
 // judgeParts finds out which parts of the policy the pass meets. If it meets none, the first says why.
 func (v *Verifier) judgeParts() (refused Reason, rule string, met uint8) {
 	j := &v.rules
+	j.own = false
 	for i, part := range v.policy.Parts {
 		j.arrived, j.failed, j.open = false, "", ""
 		v.unload()

@@ -48,6 +48,7 @@ func TestParts(t *testing.T) {
 		"no country":           {Policy{Parts: []*Rules{yes}}, RulesUnavailable, "", 0, 0},
 		"nil":                  {Policy{Arrival: "YY", Parts: []*Rules{nil}}, RulesUnavailable, "", 0, 0},
 		"the operator's rule":  {Policy{Arrival: "YY", Rules: no, Parts: []*Rules{yes}}, RuleFailed, "NO", 0, 0},
+		"the operator's, met":  {Policy{Arrival: "YY", Rules: yes, Parts: []*Rules{yes}}, Accepted, "", 1, 1},
 		"parts are no rules":   {Policy{Arrival: "YY", RulesRequire: true, Parts: []*Rules{yes}}, RulesUnavailable, "", 0, 0},
 		"as many as there are": {Policy{Arrival: "YY", Parts: many[1:]}, Accepted, "", 255, 255},
 		"too many":             {Policy{Arrival: "YY", Parts: many}, RulesUnavailable, "", 0, 0},

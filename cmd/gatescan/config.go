@@ -55,7 +55,7 @@ type clockSection struct {
 	Require    clockState `toml:"require"`
 	Hold       duration   `toml:"hold"`
 	MaxForward duration   `toml:"max_forward"`
-	File       string     `toml:"file"`
+	File       string     `toml:"file" carry:"never"`
 }
 
 type turnstileConfig struct {
@@ -86,9 +86,9 @@ type inputsConfig struct {
 }
 
 type daemonConfig struct {
-	Runtime  string `toml:"runtime"`
+	Runtime  string `toml:"runtime" carry:"never"`
 	Group    string `toml:"group"`
-	Watchdog string `toml:"watchdog"`
+	Watchdog string `toml:"watchdog" carry:"never"`
 }
 
 // duration is a time.Duration written like "400ms" or "10m".
@@ -174,19 +174,28 @@ func (e *configError) Error() string {
 	return b.String()
 }
 
-// readConfig reads and checks a configuration file. Relative paths in it count from its own directory.
-func readConfig(path string) (config, error) {
+// readConfigText reads a configuration file, which may be a pipe.
+func readConfigText(path string) ([]byte, error) {
 	f, err := os.Open(path)
 	if err != nil {
-		return config{}, fmt.Errorf("configuration: %w", err)
+		return nil, fmt.Errorf("configuration: %w", err)
 	}
 	defer f.Close()
 	data, err := io.ReadAll(io.LimitReader(f, maxConfigSize+1))
 	if err != nil {
-		return config{}, fmt.Errorf("configuration: %w", err)
+		return nil, fmt.Errorf("configuration: %w", err)
 	}
 	if len(data) > maxConfigSize {
-		return config{}, fmt.Errorf("configuration: %s is larger than %d bytes", path, maxConfigSize)
+		return nil, fmt.Errorf("configuration: %s is larger than %d bytes", path, maxConfigSize)
+	}
+	return data, nil
+}
+
+// readConfig reads and checks a configuration file. Relative paths in it count from its own directory.
+func readConfig(path string) (config, error) {
+	data, err := readConfigText(path)
+	if err != nil {
+		return config{}, err
 	}
 	c, mistakes := parseConfig(data)
 	if len(mistakes) > 0 {
@@ -198,17 +207,19 @@ func readConfig(path string) (config, error) {
 	}
 	sum := sha256.Sum256(data)
 	c.file, c.sum = filepath.Join(dir, filepath.Base(path)), hex.EncodeToString(sum[:])
-	c.trust, mistakes = c.Trust.build(dir)
-	if c.Rules.Require && !slices.ContainsFunc(c.trust.Sources, func(s trustsync.Named) bool { return s.Source != nil && s.Traits().Rules }) {
-		mistakes = append(mistakes, mistake{key: "rules.require", text: "nobody would pass, for no [[trust.source]] brings rules; name one, " +
-			"or leave it false: built-in rules and modes are in force anyway"})
-	}
-	var wrong []mistake
-	c.status, wrong = c.Status.build(dir, c.Daemon.Group, c.Counters.Zone.location())
-	if mistakes = append(mistakes, wrong...); len(mistakes) > 0 {
+	if mistakes := c.readFiles(dir); len(mistakes) > 0 {
 		return config{}, &configError{path, placed(mistakes, data)}
 	}
 	return c, nil
+}
+
+// readFiles reads the files that the configuration names. Relative paths count from dir.
+func (c *config) readFiles(dir string) (mistakes []mistake) {
+	c.trust, mistakes = c.Trust.build(dir)
+	mistakes = append(mistakes, c.Rules.sourced(c.trust.Sources)...)
+	var wrong []mistake
+	c.status, wrong = c.Status.build(dir, c.Daemon.Group, c.Counters.Zone.location())
+	return append(mistakes, wrong...)
 }
 
 // parseConfig puts a file over the defaults and names every mistake in it.

@@ -10,7 +10,7 @@ import (
 )
 
 type countersConfig struct {
-	Directory string   `toml:"directory"`
+	Directory string   `toml:"directory" carry:"never"`
 	Zone      zone     `toml:"zone"`
 	Bucket    duration `toml:"bucket"`
 	Keep      duration `toml:"keep"`

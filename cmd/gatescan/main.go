@@ -21,6 +21,7 @@ SYNOPSIS
     gatescan selftest -config FILE [-json] [-alone] [-no-pulse] [-save-module] | -codes FILE
     gatescan release [-config FILE] [-runtime DIR] [-json]
     gatescan config -check FILE | -example
+    gatescan config -export ARCHIVE | -import ARCHIVE -config FILE
     gatescan clock
     gatescan version
     gatescan help [COMMAND]
@@ -32,7 +33,8 @@ DESCRIPTION
     sync     asks the sources of trust data now, and says what changed
     selftest commissions a gate: module, lamps, turnstile, clock, trust, disk -> a record
     release  puts every output to its inert level, whatever state the daemon is in
-    config   says what is wrong with a configuration file, or what is in effect
+    config   says what is wrong with a configuration file, or what is in effect; moves a
+             gate's configuration to the unit that replaces it
     clock    tells a daemon in a sandbox how wrong the kernel's clock may be
     version  says what this binary was built from
 

@@ -9,7 +9,7 @@ import (
 
 // readerConfig says where the barcode module is, and of which family. A zero is what that family needs.
 type readerConfig struct {
-	Device        string   `toml:"device"`
+	Device        string   `toml:"device" carry:"never"`
 	Module        string   `toml:"module"`
 	Baud          int      `toml:"baud"`
 	DataBits      int      `toml:"data_bits"`

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"gatescan/trustsync"
 	"gatescan/verify"
 )
 
@@ -122,6 +123,20 @@ func (c *rulesConfig) check(kinds []string, bad func(key, format string, args ..
 	if window := time.Duration(c.Window); window < minSecondPass || window > maxSecondPass {
 		bad("rules.window", "%v is out of range; it must be %v to %v", c.Window, duration(minSecondPass), duration(maxSecondPass))
 	}
+}
+
+// sourced says whether rules that are required can come.
+func (c *rulesConfig) sourced(sources []trustsync.Named) []mistake {
+	for _, s := range sources {
+		if s.Source != nil && s.Traits().Rules {
+			return nil
+		}
+	}
+	if !c.Require {
+		return nil
+	}
+	return []mistake{{key: "rules.require", text: "nobody would pass, for no [[trust.source]] brings rules; name one, " +
+		"or leave it false: built-in rules and modes are in force anyway"}}
 }
 
 // apply puts the rules into a policy.

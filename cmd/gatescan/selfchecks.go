@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"gatescan/cmd/gatescan/status"
+	"gatescan/driver/scanner"
 
 	"golang.org/x/sys/unix"
 )
@@ -61,9 +62,11 @@ func (d *daemon) checkModule(r *selfRecord) {
 		return
 	}
 	s := reader.Setup()
-	r.Reader = selfReader{
-		Module: string(s.Module), Device: s.Device, Baud: s.Baud, Firmware: s.Firmware, Set: s.Set, Missed: s.Missed, Saved: s.Saved,
+	c := d.settings()
+	if s.Device == "" { // never opened
+		s.Device, s.Baud = c.Reader.Device, c.Reader.effective().Baud
 	}
+	r.Reader = selfReaderOf(s)
 	switch {
 	case s.Fault != "":
 		r.add("module", selfWarning, "%s", s.Fault)
@@ -71,6 +74,12 @@ func (d *daemon) checkModule(r *selfRecord) {
 		r.add("module", selfPassed, "%s answered and was set up in %v", s.Module, s.Took.Round(time.Millisecond))
 	default:
 		r.add("module", selfSkipped, "it is only listened to (reader.module)")
+	}
+}
+
+func selfReaderOf(s scanner.Setup) selfReader {
+	return selfReader{
+		Module: string(s.Module), Device: s.Device, Baud: s.Baud, Firmware: s.Firmware, Set: s.Set, Missed: s.Missed, Saved: s.Saved,
 	}
 }
 

@@ -84,9 +84,7 @@ func (d *daemon) selftest(ctx context.Context, asked request) (any, error) {
 		ctx, cancel := context.WithTimeout(ctx, saveStep)
 		defer cancel()
 		s, err := reader.Save(ctx)
-		return selfReader{
-			Module: string(s.Module), Device: s.Device, Baud: s.Baud, Firmware: s.Firmware, Set: s.Set, Missed: s.Missed, Saved: s.Saved,
-		}, err
+		return selfReaderOf(s), err
 	}
 	return nil, fmt.Errorf("a self-test has no step %q", shorten(asked.Step))
 }

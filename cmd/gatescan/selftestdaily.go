@@ -12,7 +12,7 @@ import (
 
 type selftestConfig struct {
 	Daily string `toml:"daily"`
-	File  string `toml:"file"`
+	File  string `toml:"file" carry:"never"`
 }
 
 // dailyForm is how a time of the day is written.

@@ -11,9 +11,9 @@ import (
 type statusConfig struct {
 	Address     string   `toml:"address"`
 	Name        string   `toml:"name"`
-	Tokens      string   `toml:"tokens"`
-	Certificate string   `toml:"certificate"`
-	Key         string   `toml:"key"`
+	Tokens      string   `toml:"tokens" carry:"secret"`
+	Certificate string   `toml:"certificate" carry:"file"`
+	Key         string   `toml:"key" carry:"secret"`
 	Hosts       []string `toml:"hosts"`
 	MinCount    int      `toml:"min_count"`
 }

@@ -17,13 +17,13 @@ import (
 )
 
 type trustConfig struct {
-	Directory  string         `toml:"directory"`
+	Directory  string         `toml:"directory" carry:"directory"`
 	Interval   duration       `toml:"interval"`
 	MaxAge     duration       `toml:"max_age"`
-	Store      string         `toml:"store"`
+	Store      string         `toml:"store" carry:"never"`
 	Lab        bool           `toml:"lab"`
 	Barred     []string       `toml:"barred"`
-	BarredFile string         `toml:"barred_file"`
+	BarredFile string         `toml:"barred_file" carry:"file"`
 	Sources    []sourceConfig `toml:"source"`
 }
 
@@ -32,9 +32,9 @@ type sourceConfig struct {
 	Name         string   `toml:"name"`
 	Kind         string   `toml:"kind"`
 	URLs         []string `toml:"urls"`
-	Path         string   `toml:"path"`
-	Anchors      string   `toml:"anchors"`
-	CSCAs        string   `toml:"cscas"`
+	Path         string   `toml:"path" carry:"directory"`
+	Anchors      string   `toml:"anchors" carry:"file"`
+	CSCAs        string   `toml:"cscas" carry:"file"`
 	Signer       string   `toml:"signer"`
 	Interval     duration `toml:"interval"`
 	MaxAge       duration `toml:"max_age"`
@@ -42,12 +42,12 @@ type sourceConfig struct {
 	Usage        string   `toml:"usage"`
 	Participants []string `toml:"participants"`
 	Countries    []string `toml:"countries"`
-	TokenFile    string   `toml:"token_file"`
-	CA           string   `toml:"ca"`
+	TokenFile    string   `toml:"token_file" carry:"secret"`
+	CA           string   `toml:"ca" carry:"file"`
 	Pins         []string `toml:"pins"`
-	Certificate  string   `toml:"certificate"`
-	Key          string   `toml:"key"`
-	Proxy        string   `toml:"proxy"`
+	Certificate  string   `toml:"certificate" carry:"file"`
+	Key          string   `toml:"key" carry:"secret"`
+	Proxy        string   `toml:"proxy" carry:"login"`
 	Timeout      duration `toml:"timeout"`
 }
 

@@ -128,10 +128,12 @@ func (t *talk) raise(s *Setup, known bool, change func(), meet func() bool) {
 			return
 		}
 		t.pause(50 * time.Millisecond)
-		if meet() || meet() {
-			s.Baud = baud
-			s.note(speed(t.config.Baud), baud == t.config.Baud)
-			return
+		for range 2 {
+			if meet() {
+				s.Baud = baud
+				s.note(speed(t.config.Baud), baud == t.config.Baud)
+				return
+			}
 		}
 	}
 	s.Answered = false

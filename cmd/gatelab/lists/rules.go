@@ -31,27 +31,33 @@ type ruleSketch struct {
 // The rules of a lab are its own, and let through what a venue might.
 var ruleSketches = []ruleSketch{
 	{
-		"GR-%s-0001", "Acceptance", "General", "", "The disease must be COVID-19", []string{"v.0.tg", "t.0.tg", "r.0.tg"},
+		"GR-%s-0001", "Acceptance", "General", "", "The disease must be COVID-19",
+		[]string{"v.0.tg", "t.0.tg", "r.0.tg"},
 		`{"if":[{"var":"payload.v.0"},{"in":[{"var":"payload.v.0.tg"},{"var":"external.valueSets.disease-agent-targeted"}]},true]}`,
 	},
 	{
-		"VR-%s-0001", "Acceptance", "Vaccination", "", "The series must be complete", []string{"v.0.dn", "v.0.sd"},
+		"VR-%s-0001", "Acceptance", "Vaccination", "", "The series must be complete",
+		[]string{"v.0.dn", "v.0.sd"},
 		`{">=":[{"var":"payload.v.0.dn"},{"var":"payload.v.0.sd"}]}`,
 	},
 	{
-		"VR-%s-0002", "Acceptance", "Vaccination", "", "The vaccine must be one of those that the lab accepts", []string{"v.0.mp"},
+		"VR-%s-0002", "Acceptance", "Vaccination", "", "The vaccine must be one of those that the lab accepts",
+		[]string{"v.0.mp"},
 		`{"in":[{"var":"payload.v.0.mp"},{"var":"external.valueSets.vaccines-covid-19-names"}]}`,
 	},
 	{
-		"TR-%s-0001", "Acceptance", "Test", "", "The sample must not be older than 48 hours", []string{"t.0.sc"},
+		"TR-%s-0001", "Acceptance", "Test", "", "The sample must not be older than 48 hours",
+		[]string{"t.0.sc"},
 		`{"before":[{"plusTime":[{"var":"external.validationClock"},0,"hour"]},{"plusTime":[{"var":"payload.t.0.sc"},48,"hour"]}]}`,
 	},
 	{
-		"IR-%s-0001", "Invalidation", "Vaccination", "", "The lab withdrew what it had certified of third doses of two", []string{"v.0.dn", "v.0.sd"},
+		"IR-%s-0001", "Invalidation", "Vaccination", "", "The lab withdrew what it had certified of third doses of two",
+		[]string{"v.0.dn", "v.0.sd"},
 		`{"!":[{"and":[{"===":[{"var":"payload.v.0.dn"},3]},{"===":[{"var":"payload.v.0.sd"},2]}]}]}`,
 	},
 	{
-		"RR-%s-0001", "Acceptance", "Recovery", "GR", "The test must be older than ten days", []string{"r.0.fr"},
+		"RR-%s-0001", "Acceptance", "Recovery", "GR", "The test must be older than ten days",
+		[]string{"r.0.fr"},
 		`{"not-before":[{"plusTime":[{"var":"external.validationClock"},0,"day"]},{"plusTime":[{"var":"payload.r.0.fr"},10,"day"]}]}`,
 	},
 }
