@@ -7,12 +7,13 @@
 #              GATESCAN_SYNC_SOAK (ten minutes) with faults switched at random: neither may grow
 # make dist    static binaries for every platform, and the source archive for builds without a network, with their hashes
 # make test-arm, make test-dist: what make check cannot: other processors, reproducible builds
-# make test-board          the gate on an emulated ARM board: real kernel, GPIO, LED class and USB serial (needs QEMU)
+# make test-board          the gate on an emulated ARM board: real kernel, GPIO, LED class, USB serial, and power cuts of a disk
+#                          (needs QEMU)
 # make test-page           what venues read, in a real browser (needs Chromium); GATESCAN_SCREENSHOTS names where pictures stay
 # make test-guest          the service's units under systemd on that board (needs systemd's tools, too)
 # make test-image          the cards of Buildroot's images, from stand-ins for what Buildroot builds (names the Debian packages)
 # make check-image         the Buildroot tree, if BUILDROOT_TREE names a Buildroot
-# make test-board-full     the same, with the daemon killed and frozen at 200 random moments of a pulse each
+# make test-board-full     the same, with the daemon killed and frozen at 200 random moments of a pulse each, and 200 power cuts
 
 GO       ?= go
 FUZZTIME ?= 60s
@@ -47,10 +48,10 @@ test:
 check:
 	@unformatted=$$($(GOFUMPT) -l .); test -z "$$unformatted" || { echo "not formatted with gofumpt:"; echo "$$unformatted"; exit 1; }
 	$(GO) vet ./...
-	$(GO) vet -tags board ./cmd/gatescan ./driver/drivertest/...
+	$(GO) vet -tags board ./cmd/gatescan ./cmd/gatescan/counters ./driver/drivertest/...
 	$(GO) vet -tags soak ./cmd/gatescan ./trustsync
 	$(STATICCHECK) ./...
-	$(STATICCHECK) -tags board ./cmd/gatescan ./driver/drivertest/...
+	$(STATICCHECK) -tags board ./cmd/gatescan ./cmd/gatescan/counters ./driver/drivertest/...
 	$(STATICCHECK) -tags soak ./cmd/gatescan ./trustsync
 	$(GO) vet -tags guest ./systemd
 	$(GO) vet -tags chromium ./cmd/gatescan/status
@@ -124,10 +125,10 @@ test-dist:
 
 # Says which packages to install if one is missing. The board's kernel comes from the machine's own package sources.
 test-board:
-	$(GO) test -count=1 -timeout 15m -tags board -run '^TestBoard|^TestClock|^TestOff' -v ./driver/drivertest ./cmd/gatescan
+	$(GO) test -count=1 -timeout 15m -tags board -run '^TestBoard|^TestClock|^TestOff' -v ./driver/drivertest ./cmd/gatescan ./cmd/gatescan/counters
 
 test-board-full:
-	GATESCAN_BOARD_MOMENTS=200 $(GO) test -count=1 -timeout 60m -tags board -run '^TestBoard' -v ./driver/drivertest ./cmd/gatescan
+	GATESCAN_BOARD_MOMENTS=200 $(GO) test -count=1 -timeout 60m -tags board -run '^TestBoard' -v ./driver/drivertest ./cmd/gatescan ./cmd/gatescan/counters
 
 test-page:
 	GATESCAN_SCREENSHOTS=$(GATESCAN_SCREENSHOTS) $(GO) test -count=1 -tags chromium -run Chromium -v ./cmd/gatescan/status

@@ -28,6 +28,7 @@ type Options struct {
 	Clock  time.Time         // what the board's clock shows at power-on; zero means the right time
 	Card   string            // a disk image, /dev/vda in the guest; it is written to
 	Icount string            // QEMU's -icount: "shift=0,sleep=off" makes an instruction a nanosecond of guest time
+	Disk   *Disk             // DiskPath in the guest, in place of a card; nil for none
 	Args   []string          // more arguments for QEMU
 	Append string            // more words for the kernel's command line
 }
@@ -75,7 +76,7 @@ func Power(ctx context.Context, parts *Parts, init string, o Options) (*Board, e
 func (b *Board) power(ctx context.Context, parts *Parts, init string, o Options) error {
 	initrd := filepath.Join(b.dir, "initrd.gz")
 	modules := parts.Modules
-	if o.Card != "" {
+	if o.Card != "" || o.Disk != nil {
 		modules = slices.Concat(modules, parts.Card)
 	}
 	if err := initramfs(initrd, init, parts, modules, o.Files); err != nil {
@@ -118,6 +119,9 @@ func (b *Board) power(ctx context.Context, parts *Parts, init string, o Options)
 		return err
 	}
 	b.cmd.Args = append(b.cmd.Args, "-D", b.inherit(traceWriter))
+	if o.Disk != nil {
+		b.cmd.Args = append(b.cmd.Args, o.Disk.args()...)
+	}
 	b.cmd.Args = append(b.cmd.Args, o.Args...)
 	start := time.Now()
 	if err := b.start(trace); err != nil {

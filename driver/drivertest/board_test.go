@@ -3,7 +3,12 @@
 package drivertest
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -317,4 +322,40 @@ func kill(t *testing.T, p *Process) {
 	if s, err := p.Wait(soon); err != nil || s.Signal != syscall.SIGKILL {
 		t.Fatalf("%+v, %v", s, err)
 	}
+}
+
+// What the guest did to its disk is in the log, in order, and what it had flushed is there after a power cut.
+func TestBoardDisk(t *testing.T) {
+	d, err := NewDisk(t.Context(), t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := Boot(t, Options{Disk: d})
+	const line = "cd /tmp && mkdir mnt && mount -t ext4 " + DiskPath + " mnt && mkdir mnt/dir && echo one >mnt/dir/1 && sync && " +
+		"echo mark | dd of=" + DiskPath + " bs=4096 seek=4096 conv=sync,notrunc oflag=direct && echo two >mnt/dir/2 && sync"
+	if out, err := b.Shell(line, soon); err != nil {
+		t.Fatal(err, out)
+	}
+	b.Close()
+	l, err := d.Log()
+	if err != nil {
+		t.Fatal(err)
+	}
+	mark := slices.IndexFunc(l.Writes, Write.Mark)
+	if mark < 0 || !strings.HasPrefix(string(l.Writes[mark].Data), "mark\n") {
+		t.Fatalf("mark %d of %d writes", mark, len(l.Writes))
+	}
+	for moment, want := range map[int]string{0: "", mark: "one\n", len(l.Writes): "one\ntwo\n"} {
+		to := filepath.Join(t.TempDir(), "found")
+		if err := Recover(t.Context(), l.Cut(moment, func() bool { return false }), "/dir", to); (err == nil) != (want != "") ||
+			err != nil && !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("moment %d: %v", moment, err)
+		}
+		one, _ := os.ReadFile(filepath.Join(to, "dir", "1"))
+		two, _ := os.ReadFile(filepath.Join(to, "dir", "2"))
+		if got := string(one) + string(two); got != want {
+			t.Errorf("moment %d: %q, want %q", moment, got, want)
+		}
+	}
+	t.Logf("ready after %v, %d writes", b.Took.Round(time.Millisecond), len(l.Writes))
 }

@@ -17,18 +17,22 @@ var debianPackage = map[string]string{
 	"apt-cache":       "apt",
 	"apt-config":      "apt",
 	"apt-get":         "apt",
+	"debugfs":         "e2fsprogs",
 	"depmod":          "kmod",
 	"dpkg-deb":        "dpkg",
 	"dtc":             "device-tree-compiler",
+	"e2fsck":          "e2fsprogs",
+	"mke2fs":          "e2fsprogs",
 	"modprobe":        "kmod",
 	"qemu-system-arm": "qemu-system-arm",
 	"xz":              "xz-utils",
 }
 
-// Commands to make the parts of a board, and to run one.
+// Commands to make the parts of a board, to run one, and for a disk.
 var (
 	toPrepare = []string{"apt-cache", "apt-config", "apt-get", "depmod", "dpkg-deb", "modprobe", "xz"}
 	toRun     = []string{"dtc", "qemu-system-arm"}
+	toDisk    = []string{"debugfs", "e2fsck", "mke2fs"}
 )
 
 // administrator is where Debian keeps commands that are not in everybody's PATH.

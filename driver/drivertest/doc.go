@@ -18,6 +18,15 @@
 //	PlainLine       free, meant for a relay on the character device
 //	LEDLine         driven by the kernel as LEDPath, active high, off at start
 //
+// With a [Disk] it also has an ext4 file system of which the host can tell afterwards what a power cut would have left, at any
+// moment:
+//
+//	d, err := drivertest.NewDisk(ctx, t.TempDir())
+//	b := drivertest.Boot(t, drivertest.Options{Disk: d}) // the guest mounts DiskPath and writes
+//	b.Close()
+//	log, err := d.Log()
+//	err = drivertest.Recover(ctx, log.Cut(moment, kept), "/directory", to)
+//
 // Times of changes are the host's. While the host is loaded the guest may run late, never early.
 package drivertest
 

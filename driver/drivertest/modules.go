@@ -16,7 +16,7 @@ var modules = []string{
 	"softdog", // /dev/watchdog; the machine has no watchdog of its own
 }
 
-// cardModules are loaded after them by a guest that has a card.
+// cardModules are loaded after them by a guest that has a card or a disk.
 var cardModules = []string{"virtio_blk", "squashfs", "ext4", "vfat", "nls_cp437", "nls_iso8859-1", "nls_ascii"}
 
 // copyModules copies modules, with what they depend on, from an unpacked kernel package into dir, uncompressed. It returns

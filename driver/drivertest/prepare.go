@@ -24,7 +24,7 @@ type Parts struct {
 	Release string   // of the kernel, as uname -r says it
 	Busybox string   // path of a static busybox for the guest
 	Modules []string // paths of kernel modules, in the order to load them
-	Card    []string // of those for a card, which come after them
+	Card    []string // of those for a card or a disk, which come after them
 }
 
 // manifest is the last file written into a cache directory.

@@ -23,6 +23,9 @@ func TestPrepareNamesPackages(t *testing.T) {
 	if _, err := Prepare(t.Context(), cache); err == nil || !strings.HasSuffix(err.Error(), warm) {
 		t.Errorf("with a full cache: %v", err)
 	}
+	if _, err := NewDisk(t.Context(), t.TempDir()); err == nil || !strings.HasSuffix(err.Error(), " e2fsprogs") {
+		t.Errorf("for a disk: %v", err)
+	}
 }
 
 func TestPrepareFromCache(t *testing.T) {

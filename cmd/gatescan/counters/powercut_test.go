@@ -26,10 +26,22 @@ func (l ledger) clone() ledger {
 	return l
 }
 
+func (l *ledger) add(at time.Time, believed bool, delta *Tally) {
+	l.totals.add(delta)
+	if !believed {
+		l.undated.add(delta)
+		return
+	}
+	second := at.Unix() / 3600 * 3600
+	sum := l.buckets[second]
+	sum.add(delta)
+	l.buckets[second] = sum
+}
+
 // clerk counts with a book and in its own ledger.
 type clerk struct {
 	t        testing.TB
-	disk     *cutDisk
+	disk     disk
 	book     *Book
 	at       time.Time
 	believed bool
@@ -40,7 +52,7 @@ type clerk struct {
 
 var quiet = slog.New(slog.DiscardHandler)
 
-func newClerk(t testing.TB, d *cutDisk, seed uint64) *clerk {
+func newClerk(t testing.TB, d disk, seed uint64) *clerk {
 	c := &clerk{
 		t: t, disk: d, at: time.Date(2026, 3, 28, 22, 10, 0, 0, time.UTC), believed: true,
 		random: rand.New(rand.NewPCG(cutSeed, seed)), counted: ledger{buckets: map[int64]Tally{}},
@@ -74,15 +86,7 @@ func (c *clerk) count(n int) {
 	c.seen.add(&delta)
 	c.book.Live().Passages(c.seen.Granted, c.seen.Passages, c.seen.NotEntered, c.seen.Unexpected, c.seen.Back)
 	c.book.Totals() // as the tick does
-	c.counted.totals.add(&delta)
-	if !c.believed {
-		c.counted.undated.add(&delta)
-		return
-	}
-	second := c.at.Unix() / 3600 * 3600
-	sum := c.counted.buckets[second]
-	sum.add(&delta)
-	c.counted.buckets[second] = sum
+	c.counted.add(c.at, c.believed, &delta)
 }
 
 func (c *clerk) flush() error {
@@ -196,6 +200,11 @@ func (p *cutPoint) check(t *testing.T, d *cutDisk, seed uint64) error {
 		return fmt.Errorf("%w: %w", errCutLost, err)
 	}
 	c.counted = found.clone()
+	return c.goOn()
+}
+
+// goOn counts on, and says what is wrong then.
+func (c *clerk) goOn() error {
 	c.count(3)
 	if err := c.flush(); err != nil {
 		return err

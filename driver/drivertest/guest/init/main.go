@@ -79,13 +79,17 @@ func setUp() error {
 	return nil
 }
 
+// load leaves out what is for another processor: one of several modules that do the same, as crc32c.
 func load(path string) error {
 	f, err := os.Open(path)
 	if err != nil {
 		return err
 	}
 	defer f.Close()
-	return unix.FinitModule(int(f.Fd()), "", 0)
+	if err := unix.FinitModule(int(f.Fd()), "", 0); !errors.Is(err, unix.ENODEV) {
+		return err
+	}
+	return nil
 }
 
 // loopback brings lo up. The kernel gives it its address.
