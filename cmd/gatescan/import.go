@@ -75,11 +75,11 @@ type importer struct {
 	dir, name   string // of the configuration: directory and base name
 	made        bool   // the directory
 	unit        *unitArchive
-	config      config                 // of the archive
-	files       map[string]*importFile // into dir, by their paths below it
-	directories map[string]carriedKey  // below dir, that hold what the archive holds and nothing else that is read
-	extras      []string               // files in them that are read and must go
-	present     presence               // of the configuration
+	config      config                  // of the archive
+	files       map[string]*importFile  // into dir, by their paths below it
+	directories map[string][]carriedKey // below dir, that hold what the archive holds and nothing else that is read
+	extras      []string                // files in them that are read and must go
+	present     presence                // of the configuration
 	outside     []outsideFile
 	report      importReport
 }
@@ -119,7 +119,7 @@ func (im *importer) makeDirectory() error {
 		return fmt.Errorf("nothing was changed: %w", err)
 	}
 	im.made = true
-	return syncDirectory(filepath.Dir(im.dir))
+	return errors.Join(keepsNoAccess(os.Chmod(im.dir, 0o755)), syncDirectory(filepath.Dir(im.dir))) // whatever the umask
 }
 
 // lockDirectory keeps two imports apart. The kernel lets go of it when the process ends.

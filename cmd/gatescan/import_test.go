@@ -228,12 +228,15 @@ func TestImportGivesNoKeyBack(t *testing.T) {
 }
 
 func TestImportNamesWhatBelongsElsewhere(t *testing.T) {
-	elsewhere := t.TempDir()
+	elsewhere := filepath.Join(t.TempDir(), "a'; reboot; '")
+	if err := os.Mkdir(elsewhere, 0o755); err != nil {
+		t.Fatal(err)
+	}
 	barred := filepath.Join(elsewhere, "barred.txt")
 	unit := aUnit(fmt.Sprintf("[trust]\nbarred_file = %q\ndirectory = \"/nowhere\"\n", barred), map[string]string{barred: "# none\n"})
 	archive := writeUnit(t, unit)
 	config := filepath.Join(t.TempDir(), "gatescan.toml")
-	order := "tar -xOf " + archive + " files/0001/barred.txt > " + barred
+	order := "(umask 022; tar -xOf " + archive + " files/0001/barred.txt > '" + strings.ReplaceAll(barred, "'", `'\''`) + "')"
 	if said := importInto(t, config, archive, exitUsage); !strings.Contains(said, order) {
 		t.Errorf("it does not say %q:\n%s", order, said)
 	}

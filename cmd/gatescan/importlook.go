@@ -127,7 +127,7 @@ func (im *importer) lookInto(below string) error {
 		file := filepath.Join(below, name)
 		path := filepath.Join(im.dir, file)
 		switch {
-		case im.files[file] != nil || file == im.name || im.leftOut(path) || !im.directories[below].reads(path):
+		case im.files[file] != nil || file == im.name || im.leftOut(path) || !slices.ContainsFunc(im.directories[below], func(k carriedKey) bool { return k.reads(path) }):
 		case slices.Contains(im.extras, file):
 		default:
 			if _, err := im.standing(file, nil); err != nil {
@@ -156,7 +156,12 @@ func (im *importer) elsewhere() {
 		if err == nil {
 			why += ", and another file is there"
 		}
-		im.report.ByHand = append(im.report.ByHand, byHand{o.path, fmt.Sprintf("%s: tar -xOf %s %s > %s", why, im.archive, o.file.Entry, o.path)})
+		mask := "022"
+		if o.file.Secret {
+			mask = "077"
+		}
+		im.report.ByHand = append(im.report.ByHand, byHand{o.path, fmt.Sprintf("%s: (umask %s; tar -xOf %s %s > %s)",
+			why, mask, shellWord(im.archive), o.file.Entry, shellWord(o.path))})
 	}
 	for _, l := range im.unit.manifest.LeftOut {
 		path := under(im.dir, l.Path)

@@ -33,7 +33,7 @@ const (
 
 // assign finds out for each file of the archive where the configuration wants it.
 func (im *importer) assign() error {
-	im.files, im.directories = map[string]*importFile{}, map[string]carriedKey{}
+	im.files, im.directories = map[string]*importFile{}, map[string][]carriedKey{}
 	claimed := map[string]bool{}
 	byPath := map[string]unitFile{}
 	for _, f := range im.unit.manifest.Files {
@@ -52,7 +52,7 @@ func (im *importer) assign() error {
 		if whole := im.holdsDirectory(name); whole && key.how == carryDirectory {
 			names = im.below(name)
 			if isInside {
-				im.directories[below] = key
+				im.directories[below] = append(im.directories[below], key)
 			}
 		}
 		for _, name := range names {

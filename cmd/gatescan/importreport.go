@@ -96,6 +96,14 @@ func (im *importer) explain(err error) error {
 	return fmt.Errorf("%w%s", err, b.String())
 }
 
+// shellWord is a word that a shell reads as it is: what an archive says must not become an order.
+func shellWord(s string) string {
+	if strings.Trim(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._-") == "" {
+		return s
+	}
+	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
+}
+
 // someOf joins the first of many.
 func someOf(words []string) string {
 	const most = 5

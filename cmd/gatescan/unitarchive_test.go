@@ -241,6 +241,17 @@ func FuzzUnitArchive(f *testing.F) {
 		if err != nil {
 			return
 		}
+		im := importer{unit: u, dir: "/etc/gatescan", name: "gatescan.toml"}
+		if c, mistakes := parseConfig(u.config); len(mistakes) == 0 {
+			im.config = c
+			if im.assign() == nil {
+				for below := range im.files {
+					if !filepath.IsLocal(below) || below == "." || below == im.name {
+						t.Fatalf("%q would be written", below)
+					}
+				}
+			}
+		}
 		u.seal()
 		again, err := readUnitArchive(bytes.NewReader(u.bytes(t)))
 		if err != nil || !reflect.DeepEqual(again, u) {
