@@ -127,6 +127,7 @@ for toml in "$board"/*/gatescan.toml; do
 	test "$(cut -d' ' -f3 "$work/table" | paste -sd' ')" = "c 83 83" || { cat "$work/table" >&2; fail "$name: partitions"; }
 	n=0
 	while read -r start size _; do
+		test $((start % 2048)) -eq 0 || fail "$name: a partition does not begin at a whole MiB"
 		n=$((n + 1))
 		dd if="$BINARIES_DIR/$image" of="$work/part$n" bs=512 skip="$start" count="$size" status=none
 	done <"$work/table"

@@ -48,13 +48,26 @@ func TestCard(t *testing.T) {
 	}
 	g.in("test -d /run/log/journal")
 	g.in("test ! -e /var/log/journal")
-	g.in("test -O /var/lib/gatescan || test -d /var/lib/gatescan/lost+found")
+	g.in("test -d /var/lib/gatescan/lost+found")
 	if token, err := g.ReadFile("/proc/1/root/run/credentials/gatescan.service/gatescan.token"); err != nil || strings.TrimSpace(token) != "secret" {
 		t.Errorf("the token from the card: %q, %v", token, err)
 	}
 	if _, err := g.Shell("echo > /proc/1/root/etc/x", soon); err == nil {
 		t.Error("the root can be written to")
 	}
+
+	// A third partition that is damaged beyond mounting costs the memory, and not the gate.
+	g.in("systemctl stop gatescan.service")
+	g.in("systemctl stop var-lib-gatescan.mount")
+	if out, err := g.Shell("dd if=/dev/zero of=/dev/vda3 bs=1024 count=64 conv=notrunc && sync", soon); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	g.in("udevadm trigger --settle /dev/vda3")
+	cursor := g.journal.Lines()
+	g.in("systemctl start --no-block gatescan.service")
+	g.await(cursor, "the third partition is not there")
+	g.ready(cursor)
+	g.opens()
 }
 
 // card makes the card, and what the guest needs beside it.

@@ -51,7 +51,7 @@ func (r *tree) system() {
 	for _, dir := range []string{"/agent/dev", "/agent/proc", "/agent/sys", "/agent/run", "/agent/tmp", "/agent/lib/modules", "/home/somebody", "/dev", "/proc", "/sys", "/run", "/tmp", "/root", "/var/lib", "/home"} {
 		r.header(&tar.Header{Typeflag: tar.TypeDir, Name: dir + "/", Mode: 0o755})
 	}
-	for _, tool := range []string{"sh", "chgrp", "chmod", "kill", "test"} {
+	for _, tool := range []string{"sh", "chgrp", "chmod", "chown", "grep", "kill", "mkdir", "test"} {
 		r.link("/usr/bin/"+tool, "/agent/bin/busybox")
 	}
 }
