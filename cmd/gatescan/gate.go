@@ -136,6 +136,25 @@ func (g *gate) refuse(r verify.Reason) {
 	}
 }
 
+// lacksTrust says whether nobody can be judged for want of trust data, or because all of them are too old.
+func (g *gate) lacksTrust(now time.Time) bool {
+	return g.trust() == nil || g.trust().Stale(wallAt(now))
+}
+
+// lacksRules says, in a sentence, why nobody can be judged for want of rules; it is empty if somebody can.
+func (g *gate) lacksRules(now time.Time) string {
+	trust, policy := g.trust(), g.policy.Load()
+	switch {
+	case trust == nil || !policy.RulesRequire:
+		return ""
+	case trust.Rules().Stale(wallAt(now)):
+		return "the rules are too old, or a source of rules has never answered, and rules.require is set"
+	case trust.Rules().Count(verify.Acceptance, policy.Arrival) == 0:
+		return "there are no acceptance rules of " + policy.Arrival + ", and rules.require is set"
+	}
+	return ""
+}
+
 // resting is what the turnstile shows between passes. A fault that does not keep the gate from judging is shown while
 // passes are read all the same.
 func (g *gate) resting(readerUp, fault bool, now time.Time) turnstile.Signal {
@@ -147,7 +166,7 @@ func (g *gate) resting(readerUp, fault bool, now time.Time) turnstile.Signal {
 		return turnstile.Fault
 	case mode(g.mode.Load()) == modeMaintenance:
 		return turnstile.Fault
-	case g.closed() || g.trust() == nil || !g.clock.believed(now):
+	case g.closed() || !g.clock.believed(now) || g.lacksTrust(now) || g.lacksRules(now) != "":
 		return turnstile.Closed
 	case fault:
 		return turnstile.Fault

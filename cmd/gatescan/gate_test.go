@@ -3,10 +3,12 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"encoding/pem"
 	"log/slog"
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -201,6 +203,7 @@ func TestNoRefusalOpens(t *testing.T) {
 
 func TestResting(t *testing.T) {
 	_, trust := realPasses(t, 1)
+	stale := verify.NewTrust([]verify.DSC{oneDSC(t, time.Unix(1_900_000_000, 0))})
 	floor := time.Unix(1000, 0)
 	for _, tc := range []struct {
 		trust    *verify.Trust
@@ -222,8 +225,11 @@ func TestResting(t *testing.T) {
 		{trust, true, 1000, modeOpen, false, true, turnstile.Fault},
 		{trust, true, 1000, modeClosed, false, true, turnstile.Closed}, // that nobody passes matters more
 		{nil, true, 1000, modeOpen, false, true, turnstile.Closed},
+		{stale, true, 2_000_000_000, modeOpen, false, false, turnstile.Closed},
+		{stale, true, 1000, modeOpen, false, false, turnstile.Idle},
 	} {
 		g := gate{trust: func() *verify.Trust { return tc.trust }, clock: clockFrom(floor)}
+		g.policy.Store(&verify.Policy{})
 		g.mode.Store(int32(tc.mode))
 		g.released.Store(tc.released)
 		if got := g.resting(tc.up, tc.fault, time.Unix(tc.now, 0)); got != tc.want {
@@ -293,4 +299,52 @@ func TestHandleAllocatesNothing(t *testing.T) {
 		t.Errorf("%v allocations", n)
 	}
 	g.turnstile.Close()
+}
+
+// oneDSC is a DSC that somebody vouches for until then.
+func oneDSC(t *testing.T, until time.Time) verify.DSC {
+	t.Helper()
+	block, _ := pem.Decode(selftestFile("dsc.pem"))
+	d, err := trustsync.ParseCertificate(block.Bytes)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.FreshUntil = until
+	return d
+}
+
+// A gate that requires rules is closed, and says why, while there are none or they are too old.
+func TestLacksRules(t *testing.T) {
+	rule := verify.Rule{Identifier: "GR-DE-0001", Type: verify.Acceptance, Country: "DE", Engine: "CERTLOGIC", Logic: []byte(`{"===":[1,1]}`)}
+	rules, faults := verify.NewRules([]verify.Rule{rule}, nil)
+	if len(faults) > 0 {
+		t.Fatal(faults)
+	}
+	now := time.Unix(1_800_000_000, 0)
+	trust := verify.NewTrust([]verify.DSC{oneDSC(t, time.Time{})})
+	for name, tc := range map[string]struct {
+		trust   *verify.Trust
+		require bool
+		country string
+		says    string
+	}{
+		"not required":       {trust, false, "DE", ""},
+		"none":               {trust, true, "DE", "there are no acceptance rules of DE"},
+		"of another country": {trust.WithRules(rules), true, "FR", "there are no acceptance rules of FR"},
+		"there are":          {trust.WithRules(rules), true, "DE", ""},
+		"too old":            {trust.WithRules(rules.Until(now.Add(-1))), true, "DE", "the rules are too old"},
+	} {
+		g := gate{trust: func() *verify.Trust { return tc.trust }, clock: clockFrom(time.Unix(1000, 0))}
+		g.policy.Store(&verify.Policy{Arrival: tc.country, RulesRequire: tc.require})
+		if got := g.lacksRules(now); !strings.HasPrefix(got, tc.says) || (got == "") != (tc.says == "") {
+			t.Errorf("%s: %q", name, got)
+		}
+		want := turnstile.Idle
+		if tc.says != "" {
+			want = turnstile.Closed
+		}
+		if got := g.resting(true, false, now); got != want {
+			t.Errorf("%s: shows %v", name, got)
+		}
+	}
 }

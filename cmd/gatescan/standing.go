@@ -42,8 +42,10 @@ func (d *daemon) snapshot() status.Snapshot {
 	c := d.settings()
 	_, passage := c.granted()
 	s.Gate.PassageInput = passage.spec.wired
-	if trouble := d.turnstile.Trouble(); trouble != "" && s.Gate.Open {
-		s.Gate.Open, s.Gate.Why = false, trouble
+	for _, trouble := range []string{d.turnstile.Trouble(), d.gate.lacksRules(now)} {
+		if trouble != "" && s.Gate.Open {
+			s.Gate.Open, s.Gate.Why = false, trouble
+		}
 	}
 	if tested := d.tested.Load(); tested != nil {
 		s.Selftest = status.Selftest{Time: tested.Time, Usable: tested.Usable, Failed: tested.failed()}
@@ -136,7 +138,7 @@ func trustStanding(t trustsync.State) status.Trust {
 			Name: source.Name, Kind: source.Kind, Active: source.Active, Attempts: source.Attempts, Failures: source.Failures,
 			Error: source.Error, LastAttempt: source.LastAttempt, NextAttempt: source.NextAttempt,
 			Confirmed: source.Confirmed, Signed: source.Signed, Expires: source.Expires, FreshUntil: source.FreshUntil,
-			DSCs: source.Signers, Skipped: source.Skipped,
+			DSCs: source.Signers, Rules: source.Rules, Skipped: source.Skipped,
 		})
 	}
 	return s

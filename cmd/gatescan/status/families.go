@@ -83,6 +83,7 @@ var families = []family{
 		func(s *Source) float64 { return float64(s.Attempts) }),
 	ofSources(prometheus.GaugeValue, "failures", "Failed attempts in a row.", func(s *Source) float64 { return float64(s.Failures) }),
 	ofSources(prometheus.GaugeValue, "dscs", "DSCs that the source vouches for.", func(s *Source) float64 { return float64(s.DSCs) }),
+	ofSources(prometheus.GaugeValue, "rules", "Rules that the source vouches for.", func(s *Source) float64 { return float64(s.Rules) }),
 	ofSources(prometheus.GaugeValue, "skipped", "Entries of the source's last answer that could not be used.",
 		func(s *Source) float64 { return float64(s.Skipped) }),
 }

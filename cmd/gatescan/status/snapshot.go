@@ -105,6 +105,7 @@ type Source struct {
 	Expires     time.Time `json:"expires,omitzero"`
 	FreshUntil  time.Time `json:"fresh_until,omitzero"` // zero for ever
 	DSCs        int       `json:"dscs"`                 // it vouches for
+	Rules       int       `json:"rules"`                // likewise
 	Skipped     int       `json:"skipped"`
 }
 
