@@ -1,6 +1,6 @@
 # make run     show a gate at work: simulated barcode module, turnstile and lamps
 # make test    all tests
-# make check   formatting, vet, staticcheck, all tests with the race detector
+# make check   formatting, vet, staticcheck, all tests with the race detector, without the repetitions that make test has
 # make fuzz    every fuzz target for FUZZTIME
 # make bench   speed and allocations, peers in the same run (certlogic-js if GATESCAN_CERTLOGIC_JS names its npm folder)
 # make soak    the daemon for GATESCAN_SOAK (an hour), with unplugs, SIGHUPs and steps of its clock, then all sources for
@@ -57,7 +57,7 @@ check:
 	$(GO) vet -tags chromium ./cmd/gatescan/status
 	$(STATICCHECK) -tags chromium ./cmd/gatescan/status
 	$(STATICCHECK) -tags guest ./systemd
-	$(GO) test -race ./...
+	$(GO) test -race -short ./...
 
 # go test fuzzes one target of one package at a time. Minimising is kept short: it would eat the time.
 fuzz:
