@@ -19,6 +19,7 @@ const boardFiles = "../buildroot/board/gatescan"
 
 // The card of the image for QEMU, with Debian's systemd in the place of Buildroot's, commissioned as buildroot/README.md says.
 func TestCard(t *testing.T) {
+	t.Parallel()
 	g := &gate{t: t, config: read(t, "testdata/guest/gatescan.toml")}
 	dir := t.TempDir()
 	card, files := g.card(dir)
