@@ -135,7 +135,7 @@ test-page:
 
 # The units and the init script in a small systemd guest, and what systemd-analyze says of the units (needs QEMU and systemd).
 test-guest:
-	$(GO) test -count=1 -timeout 30m -tags guest -v ./systemd
+	$(GO) test -count=1 -timeout 30m -parallel 2 -tags guest -v ./systemd
 
 test-image: bin/gatescan
 	buildroot/test-image.sh

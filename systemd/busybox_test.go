@@ -13,6 +13,7 @@ import (
 
 // The init script, on a board with BusyBox and no systemd.
 func TestInitScript(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	g := &gate{t: t, config: read(t, "testdata/guest/gatescan.toml") + "watchdog = \"/dev/watchdog\"\n"}
 	lab := g.mint(dir)

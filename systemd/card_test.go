@@ -19,6 +19,7 @@ const boardFiles = "../buildroot/board/gatescan"
 
 // The card of the image for QEMU, with Debian's systemd in the place of Buildroot's, commissioned as buildroot/README.md says.
 func TestCard(t *testing.T) {
+	t.Parallel()
 	g := &gate{t: t, config: read(t, "testdata/guest/gatescan.toml")}
 	dir := t.TempDir()
 	card, files := g.card(dir)
@@ -49,7 +50,7 @@ func TestCard(t *testing.T) {
 	g.in("test -d /run/log/journal")
 	g.in("test ! -e /var/log/journal")
 	g.in("test -d /var/lib/gatescan/lost+found")
-	if token, err := g.ReadFile("/proc/1/root/run/credentials/gatescan.service/gatescan.token"); err != nil || strings.TrimSpace(token) != "secret" {
+	if token, err := g.ReadFile("/proc/1/root/run/credentials/gatescan.service/gatescan.tokens"); err != nil || strings.TrimSpace(token) != "secret" {
 		t.Errorf("the token from the card: %q, %v", token, err)
 	}
 	if _, err := g.Shell("echo > /proc/1/root/etc/x", soon); err == nil {
@@ -126,7 +127,7 @@ func (g *gate) card(dir string) (card string, files map[string]string) {
 	if table := here("sfdisk", "-d", card); !strings.Contains(table, "start=        2048") {
 		t.Fatalf("the first partition does not begin at 1 MiB:\n%s", table)
 	}
-	config, token := filepath.Join(dir, "gatescan.toml"), filepath.Join(dir, "gatescan.token")
+	config, token := filepath.Join(dir, "gatescan.toml"), filepath.Join(dir, "gatescan.tokens")
 	for path, text := range map[string]string{config: g.config, token: "secret\n"} {
 		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 			t.Fatal(err)

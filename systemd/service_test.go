@@ -16,6 +16,7 @@ const (
 
 // The unit as systemd runs it, in one guest: a boot takes longer than all that follows.
 func TestGuest(t *testing.T) {
+	t.Parallel()
 	g := boot(t)
 	if !g.scenario("starts with the system", g.starts) {
 		return
