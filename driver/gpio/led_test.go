@@ -235,7 +235,7 @@ func TestOneshotWaitsForUdev(t *testing.T) {
 		if d := time.Since(start); d < 700*time.Millisecond || d > 720*time.Millisecond {
 			t.Errorf("waited %v", d)
 		}
-		k.udev = time.Now().Add(2 * time.Second)
+		k.udev = time.Now().Add(handover + time.Second)
 		_, err := b.OpenOneshot("gate:relay")
 		wantError(t, err, fs.ErrPermission, "invert", "udev rule")
 	})

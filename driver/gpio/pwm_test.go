@@ -216,7 +216,7 @@ func (k *racingTree) readAttribute(path string) (string, error) {
 	return k.pwmTree.readAttribute(path)
 }
 
-// The directory of a channel and its permissions may take a moment, handover together at the most.
+// The directory of a channel and its permissions may take a moment, a second together at the most.
 func TestPWMWaitsForUdev(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		k, b := newPWMTree(t)
@@ -229,7 +229,7 @@ func TestPWMWaitsForUdev(t *testing.T) {
 			t.Errorf("waited %v", d)
 		}
 		start = time.Now()
-		k.udev = start.Add(2 * handover)
+		k.udev = start.Add(handover + time.Second)
 		_, err := b.OpenPWM("pwmchip0", 1)
 		wantError(t, err, fs.ErrPermission, "enable", "udev rule")
 		if d := time.Since(start); d < handover || d > handover+20*time.Millisecond {
