@@ -227,11 +227,17 @@ func TestGatewayBitFlips(t *testing.T) {
 	if len(genuine) != 2 {
 		t.Fatalf("%d signers", len(genuine))
 	}
-	costly, free := 0, map[string]int{}
+	costly, free, least := 0, map[string]int{}, 10_000
+	if testing.Short() { // one bit of each byte
+		least /= 8
+	}
 	dates := regexp.MustCompile(`"timestamp":"[^"]*"`).FindAllIndex(page, -1)
 	for i := range page {
 		inDate := slices.ContainsFunc(dates, func(d []int) bool { return d[0] <= i && i < d[1] })
 		for bit := range 8 {
+			if testing.Short() && bit != i%8 {
+				continue
+			}
 			flipped := bytes.Clone(page)
 			flipped[i] ^= 1 << bit
 			signers, skipped := gatewayRead(trust, flipped)
@@ -257,7 +263,7 @@ func TestGatewayBitFlips(t *testing.T) {
 		}
 	}
 	t.Logf("%d of %d flips cost an entry or the page; those that do not: %v", costly, 8*len(page), free)
-	if costly < 10_000 {
+	if costly < least {
 		t.Errorf("only %d flips cost an entry", costly)
 	}
 }
