@@ -32,7 +32,7 @@ BUILD = CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=false \
 
 DIST = dist/gatescan-linux-armv6 dist/gatescan-linux-armv7 dist/gatescan-linux-arm64 dist/gatescan-linux-amd64
 
-.PHONY: all run test check fuzz bench soak dist test-arm test-dist test-page test-board test-board-full test-guest test-image check-image clean FORCE
+.PHONY: all run test check fuzz bench soak dist test-arm test-dist test-page test-board test-board-full test-guest test-image check-image run-armv6 run-armv7 run-arm64 clean FORCE
 
 all: bin/gatescan bin/gatelab
 
@@ -104,8 +104,13 @@ test-arm:
 	CGO_ENABLED=0 GOARCH=arm GOARM=6 $(GO) test -c -o bin/verify-armv6.test ./verify
 	CGO_ENABLED=0 GOARCH=arm GOARM=7 $(GO) test -c -o bin/verify-armv7.test ./verify
 	CGO_ENABLED=0 GOARCH=arm64 $(GO) test -c -o bin/verify-arm64.test ./verify
+	@$(MAKE) --no-print-directory -j2 --output-sync=target run-armv6 run-armv7 run-arm64
+
+run-armv6:
 	cd verify && qemu-arm -cpu arm1176 ../bin/verify-armv6.test -test.short
+run-armv7:
 	cd verify && qemu-arm -cpu cortex-a7 ../bin/verify-armv7.test -test.short
+run-arm64:
 	cd verify && qemu-aarch64 ../bin/verify-arm64.test -test.short
 
 # Builds the committed source twice, in two other directories, and compares the bytes; then a binary from the source archive,
