@@ -26,21 +26,20 @@ type selfCheck struct {
 
 // selfRecord is what a self-test found out about a gate. It holds nothing of a pass or its holder.
 type selfRecord struct {
-	Schema    int           `json:"schema"` // 1; members are only ever added
-	Time      time.Time     `json:"time"`   // by the gate's clock
-	Gate      string        `json:"gate,omitempty"`
-	Version   string        `json:"version"`
-	Source    time.Time     `json:"source,omitzero"` // moment of the source
-	Binary    string        `json:"binary_sha256,omitempty"`
-	Config    string        `json:"config"`
-	ConfigSum string        `json:"config_sha256"`
-	Machine   selfMachine   `json:"machine"`
-	Reader    selfReader    `json:"reader"`
-	Sources   []selfSource  `json:"sources"`
-	Checks    []selfCheck   `json:"checks"`
-	Attended  bool          `json:"attended"` // somebody looked at lamps and showed codes
-	Usable    bool          `json:"usable"`
-	Took      time.Duration `json:"-"`
+	Schema    int          `json:"schema"` // 1; members are only ever added
+	Time      time.Time    `json:"time"`   // by the gate's clock
+	Gate      string       `json:"gate,omitempty"`
+	Version   string       `json:"version"`
+	Source    time.Time    `json:"source,omitzero"` // moment of the source
+	Binary    string       `json:"binary_sha256,omitempty"`
+	Config    string       `json:"config"`
+	ConfigSum string       `json:"config_sha256"`
+	Machine   selfMachine  `json:"machine"`
+	Reader    selfReader   `json:"reader"`
+	Sources   []selfSource `json:"sources"`
+	Checks    []selfCheck  `json:"checks"`
+	Attended  bool         `json:"attended"` // somebody looked at lamps and showed codes
+	Usable    bool         `json:"usable"`
 }
 
 type selfMachine struct {

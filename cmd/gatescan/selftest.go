@@ -74,12 +74,10 @@ func runSelftest(args []string, stdin io.Reader, stdout, stderr io.Writer) (int,
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
 	t := &technician{in: bufio.NewReader(stdin), out: stderr, noPulse: *noPulse, save: *save}
-	begin := time.Now()
 	record, err := t.test(ctx, c, *alone, stderr)
 	if err != nil {
 		return 0, err
 	}
-	record.Took = time.Since(begin)
 	if *asJSON {
 		encoder := json.NewEncoder(stdout)
 		encoder.SetIndent("", "  ")
