@@ -60,10 +60,15 @@ func (p Ports) USB() ([]USBPort, error) {
 	}
 	var ports []USBPort
 	for _, entry := range entries {
-		// The link leads to the interface of the device (cdc-acm) or to a port below that (usb-serial).
-		dir, err := filepath.EvalSymlinks(filepath.Join(class, entry.Name(), "device"))
+		// The link leads to the interface of the device (cdc-acm) or to a port below that (usb-serial). A virtual terminal has
+		// none: there are 64 of those, and to follow their paths costs 600 system calls, each time a port is looked for.
+		device := filepath.Join(class, entry.Name(), "device")
+		if _, err := os.Lstat(device); err != nil {
+			continue
+		}
+		dir, err := filepath.EvalSymlinks(device)
 		if err != nil {
-			continue // a virtual terminal, or one that has just been unplugged
+			continue // it has just been unplugged
 		}
 		if port, ok := p.usbPort(dir); ok {
 			port.Path = filepath.Join(p.DevDir, entry.Name())
