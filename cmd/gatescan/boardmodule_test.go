@@ -3,119 +3,210 @@
 package main
 
 import (
-	"encoding/hex"
+	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
+	"gatescan/cmd/gatelab/module"
 	"gatescan/driver/drivertest"
 )
 
-// moduleTalk is how a GM65 answers, as its manual has it: command and answer.
-var moduleTalk = [][2]string{
-	{"7E00070100 2A02D80F", "02000002 1A0082D8"}, // its speed
-	{"7E00070100 00010141", "02000001 D4B8C8"},   // its mode
-	{"7E00080100 00D6DF22", "02000001 003331"},
-	{"7E00080100 03020188", "02000001 003331"},
-	{"7E00080100 05019B4D", "02000001 003331"},
-	{"7E00080100 0600DE3F", "02000001 003331"},
-	{"7E00080100 138A127B", "02000001 003331"},
-	{"7E00070100 0D01771D", "02000001 A086DB"},
-	{"7E000A0100 0000301A", "03000001 003331"}, // its heartbeat
-	{"7E00070100 00023122", "02000002 D600D1E1"},
+// boardCable joins simulated modules to the USB serial port of a board.
+type boardCable struct {
+	serial *drivertest.Serial
+
+	mu      sync.Mutex
+	module  *os.File // the terminal of the module that is plugged in, or nil
+	ofBoard int      // bytes that the board has sent
 }
 
-// playModule answers the gate until the board is gone. It returns how many commands were answered.
-func playModule(s *drivertest.Serial) (answered func() int) {
-	answers := map[string][]byte{}
-	for _, pair := range moduleTalk {
-		answer, err := hex.DecodeString(strings.ReplaceAll(pair[1], " ", ""))
-		if err != nil {
-			panic(err)
-		}
-		answers[strings.ReplaceAll(pair[0], " ", "")] = answer
-	}
-	var mu sync.Mutex
-	n := 0
+func newBoardCable(s *drivertest.Serial) *boardCable {
+	c := &boardCable{serial: s}
 	go func() {
-		held := ""
-		buf := make([]byte, 64)
+		buf := make([]byte, 256)
 		for {
-			got, err := s.Read(buf)
+			n, err := s.Read(buf)
 			if err != nil {
 				return
 			}
-			held += strings.ToUpper(hex.EncodeToString(buf[:got]))
-			for command, answer := range answers {
-				if before, after, found := strings.Cut(held, command); found {
-					held = before + after
-					mu.Lock()
-					n++
-					mu.Unlock()
-					_, _ = s.Write(answer)
-				}
+			c.mu.Lock()
+			c.ofBoard += n
+			if c.module != nil {
+				_, _ = c.module.Write(buf[:n]) // it may have been pulled out
+			}
+			c.mu.Unlock()
+		}
+	}()
+	return c
+}
+
+// join carries what the module sends, and gives it what the board sends, until it is pulled out.
+func (c *boardCable) join(m *module.Module) error {
+	terminal, err := os.OpenFile(m.Device(), os.O_RDWR|unix.O_NOCTTY|unix.O_NONBLOCK, 0)
+	if err != nil {
+		return err
+	}
+	c.mu.Lock()
+	c.module = terminal
+	c.mu.Unlock()
+	go func() {
+		defer terminal.Close()
+		buf := make([]byte, 256)
+		for {
+			n, err := terminal.Read(buf)
+			if err != nil {
+				return
+			}
+			if _, err := c.serial.Write(buf[:n]); err != nil {
+				return
 			}
 		}
 	}()
-	return func() int {
-		mu.Lock()
-		defer mu.Unlock()
-		return n
-	}
+	return nil
 }
 
-// A module behind the kernel's own USB serial driver: found in sysfs by what it is, set up, heard to live, pulled out and put back.
-func TestBoardModule(t *testing.T) {
-	const relay = drivertest.LEDLine
-	g := newBoardGateReading(t, "device = \"usb:0403:6001\"\nmodule = \"gm65\"\n", "[outputs]\nrelay = \"oneshot gate:relay\"\n", "", drivertest.Options{})
-	answered := playModule(g.Serial)
-	good := g.pass()
-	g.start()
-	if out := g.process.Output(); !strings.Contains(out, "barcode module found and set up") || !strings.Contains(out, "module=gm65") ||
-		!strings.Contains(out, "device="+drivertest.SerialPath) {
-		t.Fatalf("the daemon says:\n%s", out)
-	}
-	opens := func() {
-		t.Helper()
-		from := g.Mark()
-		g.present(good)
-		g.change(from, relay, true)
-		g.change(from, relay, false)
-	}
-	opens()
-	before := answered()
-	time.Sleep(25 * time.Second)
-	if answered() == before {
-		t.Error("nobody asked whether the module lives")
-	}
-	opens()
+// unplug takes the module's power and the board's port away, in the middle of whatever is under way.
+func (c *boardCable) unplug(m *module.Module) error {
+	m.Unplug()
+	c.mu.Lock()
+	c.module = nil
+	c.mu.Unlock()
+	return c.serial.Unplug()
+}
 
-	replugs := 5
+func (c *boardCable) plug(m *module.Module) error {
+	return errors.Join(m.Plug(), c.join(m), c.serial.Plug())
+}
+
+// heard is how many bytes the board has sent.
+func (c *boardCable) heard() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.ofBoard
+}
+
+// boardReplugs is how often each module is pulled out: a few times, or as often as GATESCAN_REPLUGS says.
+func boardReplugs(t *testing.T) (n int) {
+	t.Helper()
+	n = 2
 	if said := os.Getenv("GATESCAN_REPLUGS"); said != "" {
-		if _, err := fmt.Sscan(said, &replugs); err != nil || replugs < 1 {
+		if _, err := fmt.Sscan(said, &n); err != nil || n < 1 {
 			t.Fatalf("GATESCAN_REPLUGS=%q is no number", said)
 		}
 	}
-	for range replugs {
-		lines := g.process.Lines()
-		if err := g.Serial.Unplug(); err != nil {
-			t.Fatal(err)
-		}
-		if _, err := g.process.Expect(lines, "not readable", soon); err != nil {
-			t.Fatal(err)
-		}
-		if err := g.Serial.Plug(); err != nil {
-			t.Fatal(err)
-		}
-		for _, said := range []string{"barcode module found and set up", "barcode module ready"} {
-			if _, err := g.process.Expect(lines, said, soon); err != nil {
-				t.Fatalf("%v; it says:\n%s", err, g.process.Output())
-			}
-		}
+	return n
+}
+
+// heapPlay is how much a heap of 4 MiB may grow before it is collected and given back, with what surrounds it, in KiB.
+const heapPlay = 8 << 10
+
+// holds is how many files the daemon has open, and how much memory it has, in KiB.
+func (g *boardGate) holds() (files, memory int) {
+	g.t.Helper()
+	out, err := g.Shell(fmt.Sprintf("ls /proc/%d/fd | wc -l; grep VmRSS /proc/%[1]d/status", g.process.PID), soon)
+	if err != nil {
+		g.t.Fatal(err)
 	}
-	opens()
-	t.Logf("%d replugs; %d commands answered", replugs, answered())
+	if _, err := fmt.Sscanf(out, "%d\nVmRSS: %d kB", &files, &memory); err != nil {
+		g.t.Fatalf("%v: %q", err, out)
+	}
+	return files, memory
+}
+
+// Each module behind the kernel's own USB serial driver: found in sysfs by what it is, set up, heard to live, pulled out in the
+// middle of a text with its settings forgotten and put back, for as often as is asked, by one process that does not grow.
+func TestBoardModule(t *testing.T) {
+	const relay = drivertest.LEDLine
+	g := newBoardGateReading(t, "device = \"usb:0403:6001\"\nmodule = \"MODULE\"\n", "[outputs]\nrelay = \"oneshot gate:relay\"\n", "", drivertest.Options{})
+	cable := newBoardCable(g.Serial)
+	passes := []string{g.pass(), g.pass(), g.pass()}
+	n := boardReplugs(t)
+	for _, kind := range append(module.Types(), "line", "auto") {
+		g.scenario(t, kind, func(t *testing.T) {
+			o := module.Options{Type: kind, USB: true}
+			switch kind {
+			case "line", "auto": // any will do that sends lines; a module that is told nothing must read by itself
+				o.Type, o.Ready = "gm65", true
+			}
+			m, err := module.New(o)
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(m.Close)
+			if err := cable.join(m); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := g.Shell(fmt.Sprintf("sed -i 's/^module = .*/module = %q/' /etc/gatescan.toml", kind), soon); err != nil {
+				t.Fatal(err)
+			}
+			g.start()
+			t.Cleanup(func() { g.kill(syscall.SIGTERM) })
+			speaks := !slices.Contains([]string{"line", "accessis", "accessis-raw"}, kind)
+			if out := g.process.Output(); speaks != strings.Contains(out, "barcode module found and set up") ||
+				speaks != strings.Contains(out, "device="+drivertest.SerialPath) {
+				t.Fatalf("the daemon says:\n%s", out)
+			}
+
+			shown := 0
+			opens := func() {
+				t.Helper()
+				from := g.Mark()
+				if err := m.Present(passes[shown%len(passes)]); err != nil {
+					t.Fatalf("%v; the daemon says:\n%s", err, g.process.Output())
+				}
+				shown++
+				g.change(from, relay, true)
+				g.change(from, relay, false)
+			}
+			opens()
+			if kind == "gm65" {
+				before := cable.heard()
+				time.Sleep(12 * time.Second)
+				if cable.heard() == before {
+					t.Error("nobody asked whether the module lives")
+				}
+				opens()
+			}
+
+			files, memory := g.holds()
+			var took []time.Duration
+			for range n {
+				lines := g.process.Lines()
+				cut := make(chan error, 1)
+				go func() { cut <- m.Present("HC1:HALF") }()
+				if err := cable.unplug(m); err != nil {
+					t.Fatal(err)
+				}
+				<-cut
+				if _, err := g.process.Expect(lines, "not readable", soon); err != nil {
+					t.Fatal(err)
+				}
+				began := time.Now()
+				if err := cable.plug(m); err != nil {
+					t.Fatal(err)
+				}
+				if _, err := g.process.Expect(lines, "barcode module ready", soon); err != nil {
+					t.Fatalf("%v; it says:\n%s", err, g.process.Output())
+				}
+				took = append(took, time.Since(began))
+				opens()
+			}
+			slices.Sort(took)
+			t.Logf("%d replugs: ready again after %v to %v, in the middle %v", n, took[0].Round(time.Millisecond),
+				took[n-1].Round(time.Millisecond), took[n/2].Round(time.Millisecond))
+			if filesAfter, memoryAfter := g.holds(); filesAfter != files || memoryAfter > memory+heapPlay {
+				t.Errorf("%d files and %d KiB, %d and %d before", filesAfter, memoryAfter, files, memory)
+			} else {
+				t.Logf("%d files open before and after, %d KiB of memory before and %d after", files, memory, memoryAfter)
+			}
+		})
+	}
 }
