@@ -1,5 +1,7 @@
 package verify
 
+import "strings"
+
 // question is what selects rules.
 type question struct {
 	arrival country
@@ -89,7 +91,7 @@ func (q *question) undecidable(r *compiledRule) cause {
 	switch {
 	case r.program == nil:
 		return badRule
-	case r.Engine != engine || r.EngineVersion.Major > engineMajor:
+	case !strings.EqualFold(r.Engine, engine) || r.EngineVersion.Major > engineMajor:
 		return otherEngine
 	case q.schema.absent:
 		return noCause

@@ -78,6 +78,7 @@ func TestSelection(t *testing.T) {
 
 		"another engine":                    {rules: []ruleOf{{"Engine": "CERTLOGIK", "Logic": passes}}, want: RuleOpen, rule: "GR-YY-0001"},
 		"engine of a major version to come": {rules: []ruleOf{{"EngineVersion": "2.0.0", "Logic": passes}}, want: RuleOpen, rule: "GR-YY-0001"},
+		"engine as Switzerland writes it":   {rules: []ruleOf{{"Engine": "CertLogic", "EngineVersion": "0.7.5", "Logic": passes}}, want: Accepted},
 		"engine before the first":           {rules: []ruleOf{{"EngineVersion": "0.7.5", "Logic": passes}}, want: Accepted},
 		"engine of today":                   {rules: []ruleOf{{"EngineVersion": "1.3.3", "Logic": passes}}, want: Accepted},
 		"schema newer than the payload's":   {rules: []ruleOf{{"SchemaVersion": "1.3.1", "Logic": passes}}, want: RuleOpen, rule: "GR-YY-0001"},

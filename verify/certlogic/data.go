@@ -11,7 +11,9 @@ import (
 type Data struct {
 	Payload cbor.Cursor // at the DCC; what comes behind it is not read
 
-	Clock             time.Time // external.validationClock, in UTC to the millisecond; zero, or beyond year 9999: null
+	// external.validationClock, in UTC to the millisecond; zero, or beyond year 9999: null. Its day begins at
+	// external.validationClockAtStartOfDay.
+	Clock             time.Time
 	ValueSets         *ValueSets
 	CountryCode       []byte // of arrival, ISO 3166-1 alpha-2
 	IssuerCountryCode []byte // the EU's Android app has it in lower case
@@ -27,7 +29,9 @@ func (m *Machine) external(name string) Value {
 	d := m.data
 	switch name {
 	case "validationClock":
-		return m.clockValue(d.Clock)
+		return dateTimeValue(&m.clock, d.Clock)
+	case switzerlandDay:
+		return dateTimeValue(&m.day, d.Clock.UTC().Truncate(24*time.Hour))
 	case "valueSets":
 		return d.ValueSets.value()
 	case "countryCode":
@@ -48,12 +52,15 @@ func (m *Machine) external(name string) Value {
 
 var externalNames = [...]string{"validationClock", "valueSets", "countryCode", "issuerCountryCode", "exp", "iat", "kid", "region"}
 
-// clockValue is the clock as the text that rules expect, with the instant that it means.
-func (m *Machine) clockValue(clock time.Time) Value {
-	ms := clock.UnixMilli()
-	if clock.IsZero() || ms < minText || ms > maxText {
+// switzerlandDay is the beginning of the validation clock's day in UTC, which Switzerland's apps have beyond the specification.
+const switzerlandDay = "validationClockAtStartOfDay"
+
+// dateTimeValue is a moment as the text that rules expect, with the instant that it means.
+func dateTimeValue(into *dateTimeText, at time.Time) Value {
+	ms := at.UnixMilli()
+	if at.IsZero() || ms < minText || ms > maxText {
 		return valueNull
 	}
-	writeDateTime(&m.clock, ms)
-	return Value{kind: kindText, form: formDated, n: ms, text: m.clock[:]}
+	writeDateTime(into, ms)
+	return Value{kind: kindText, form: formDated, n: ms, text: into[:]}
 }

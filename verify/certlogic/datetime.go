@@ -213,8 +213,11 @@ func plusTime(ms, amount int64, u unit) (sum int64, ok bool) {
 	return ms, -maxInstant <= ms && ms <= maxInstant
 }
 
+// dateTimeText is an instant as rules see the clock.
+type dateTimeText [len("2006-01-02T15:04:05.000Z")]byte
+
 // writeDateTime writes an instant of the years 0000 to 9999 as RFC 3339 does.
-func writeDateTime(b *[len("2006-01-02T15:04:05.000Z")]byte, ms int64) {
+func writeDateTime(b *dateTimeText, ms int64) {
 	year, month, day := time.UnixMilli(ms).UTC().Date()
 	ms -= minText // not negative
 	copy(b[:], "0000-00-00T00:00:00.000Z")

@@ -166,7 +166,7 @@ func TestWriteDateTime(t *testing.T) {
 		case 2:
 			ms = -1
 		}
-		var b [24]byte
+		var b dateTimeText
 		writeDateTime(&b, ms)
 		if want := time.UnixMilli(ms).UTC().Format("2006-01-02T15:04:05.000Z"); string(b[:]) != want {
 			t.Fatalf("%s, want %s", b, want)
@@ -196,6 +196,10 @@ func TestTimeZone(t *testing.T) {
 		d := &Data{Payload: encodeCBOR(t, nil), Clock: time.Date(2021, 10, 31, 1, 30, 0, 250_999_999, time.UTC).Local()}
 		if got := m.Eval(clock, d); got != Passed {
 			t.Errorf("the clock in %v: %v (%v)", zone, got, m.Fault())
+		}
+		day := compile(t, []byte(`{"===":[{"var":"external.validationClockAtStartOfDay"},"2021-10-31T00:00:00.000Z"]}`))
+		if got := m.Eval(day, d); got != Passed {
+			t.Errorf("the beginning of the day in %v: %v (%v)", zone, got, m.Fault())
 		}
 		for _, sum := range []string{
 			`{"plusTime":["2021-01-31T12:00:00Z",1,"month"]},{"plusTime":["2021-03-03T12:00:00Z",0,"day"]}`,      // 1 February in the east

@@ -140,6 +140,8 @@ func TestOperators(t *testing.T) {
 		// dates
 		{`{"plusTime":[{"var":"p.date"},1,"day"]}`, `"2021-06-02T00:00:00.000Z"`},
 		{`{"plusTime":[{"var":"external.validationClock"},-1,"hour"]}`, `"2021-06-01T11:00:00.000Z"`},
+		{`{"var":"external.validationClockAtStartOfDay"}`, `"2021-06-01T00:00:00.000Z"`},
+		{`{"plusTime":[{"var":"external.validationClockAtStartOfDay"},1,"hour"]}`, `"2021-06-01T01:00:00.000Z"`},
 		{`{"plusTime":[{"var":"p.bad"},1,"day"]}`, BadDateTime.String()},
 		{`{"plusTime":[{"var":"p.empty"},1,"day"]}`, BadDateTime.String()},
 		{`{"plusTime":[{"var":"p.null"},1,"day"]}`, NotText.String()},
@@ -245,7 +247,7 @@ func TestOutcome(t *testing.T) {
 func TestNothingExternal(t *testing.T) {
 	m := NewMachine()
 	d := &Data{Payload: encodeCBOR(t, map[string]any{})}
-	for _, name := range externalNames {
+	for _, name := range append(externalNames[:], switzerlandDay) {
 		p := compile(t, fmt.Appendf(nil, `{"===":[{"var":"external.%s"},{"var":"payload.nothing"}]}`, name))
 		if got := m.Eval(p, d); got != Passed {
 			t.Errorf("%s: %v (%v)", name, got, m.Fault())

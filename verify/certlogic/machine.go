@@ -25,7 +25,8 @@ type Machine struct {
 	known   [MaxNodes]int32   // which of results are in use
 	items   [MaxItems]Value   // the elements of arrays made by the running rule
 	frames  [MaxLambdas + 1]frame
-	clock   [len("2006-01-02T15:04:05.000Z")]byte
+	clock   dateTimeText
+	day     dateTimeText // that the clock's begins at
 
 	usedValues, usedResults, usedItems int
 }
@@ -166,6 +167,6 @@ func (m *Machine) Wipe() {
 	clear(m.items[:m.usedItems])
 	clear(m.frames[:])
 	m.usedValues, m.usedResults, m.usedItems = 0, 0, 0
-	m.clock = [len(m.clock)]byte{}
+	m.clock, m.day = dateTimeText{}, dateTimeText{}
 	m.set, m.data, m.base, m.malformed = nil, nil, cbor.Cursor{}, false
 }

@@ -182,7 +182,7 @@ func leftovers(m *Machine) string {
 		return "results"
 	case slices.ContainsFunc(m.frames[:], func(f frame) bool { return !same(f.accumulator) || !same(f.current) }):
 		return "frames"
-	case m.clock != [24]byte{}:
+	case m.clock != dateTimeText{} || m.day != dateTimeText{}:
 		return "clock"
 	}
 	return ""

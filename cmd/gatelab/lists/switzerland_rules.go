@@ -60,7 +60,7 @@ func SwitzerlandRules(d *Domain, issued, expires time.Time) ([]byte, error) {
 	return SignSwitzerland(d, text)
 }
 
-// smallLetters is an object whose members begin with small letters.
+// smallLetters is a rule whose members begin with small letters, for the engine as Switzerland writes it.
 func smallLetters(object []byte) ([]byte, error) {
 	var members map[string]json.RawMessage
 	if err := json.Unmarshal(object, &members); err != nil {
@@ -70,6 +70,7 @@ func smallLetters(object []byte) ([]byte, error) {
 	for name, value := range members {
 		small[strings.ToLower(name[:1])+name[1:]] = value
 	}
+	small["engine"] = json.RawMessage(`"CertLogic"`)
 	return plainJSON(small)
 }
 
