@@ -60,16 +60,17 @@ func (p Ports) USB() ([]USBPort, error) {
 	}
 	var ports []USBPort
 	for _, entry := range entries {
-		// The link leads to the interface of the device (cdc-acm) or to a port below that (usb-serial). A virtual terminal has
-		// none: there are 64 of those, and to follow their paths costs 600 system calls, each time a port is looked for.
-		device := filepath.Join(class, entry.Name(), "device")
-		if _, err := os.Lstat(device); err != nil {
+		// The 64 virtual terminals are passed over by their names: reading their links is most of what a look costs.
+		number, isTTY := strings.CutPrefix(entry.Name(), "tty")
+		if isTTY && strings.Trim(number, "0123456789") == "" {
 			continue
 		}
-		dir, err := filepath.EvalSymlinks(device)
-		if err != nil {
-			continue // it has just been unplugged
+		// The link leads below the interface of the device (cdc-acm), a port of that (usb-serial), or elsewhere.
+		link, err := os.Readlink(filepath.Join(class, entry.Name()))
+		if err != nil || !strings.Contains(link, "/usb") {
+			continue
 		}
+		dir := filepath.Dir(filepath.Dir(filepath.Join(class, link))) // without tty/ttyACM0
 		if port, ok := p.usbPort(dir); ok {
 			port.Path = filepath.Join(p.DevDir, entry.Name())
 			ports = append(ports, port)
@@ -80,14 +81,10 @@ func (p Ports) USB() ([]USBPort, error) {
 
 // usbPort looks for the USB device above dir. Hubs do not nest deeper than 7.
 func (p Ports) usbPort(dir string) (port USBPort, ok bool) {
-	root, err := filepath.EvalSymlinks(p.SysDir)
-	if err != nil {
-		return port, false
-	}
 	for range 4 {
 		below := filepath.Base(dir)
 		dir = filepath.Dir(dir)
-		if !strings.HasPrefix(dir, root) {
+		if !strings.HasPrefix(dir, p.SysDir) {
 			return port, false
 		}
 		vendor, product := attribute(dir, "idVendor"), attribute(dir, "idProduct")
