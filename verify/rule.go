@@ -42,7 +42,7 @@ type Rule struct {
 	Region          string // in capital letters; empty for a rule of the whole country
 	Version         Version
 	SchemaVersion   Version // of the payload it was written for
-	Engine          string  // CERTLOGIC
+	Engine          string  // CERTLOGIC, in capitals
 	EngineVersion   Version
 	CertificateType Kind // NoKind for General: a rule for every kind
 	Description     []Description
@@ -152,7 +152,7 @@ func ParseRule(data []byte) (Rule, error) {
 		complain("Region", in.Region, fmt.Errorf("%.40q is longer than %d bytes", in.Region, maxRegion))
 		r.Region = ""
 	}
-	if r.Engine = in.Engine; r.Engine == "" {
+	if r.Engine = strings.ToUpper(in.Engine); r.Engine == "" {
 		complain("Engine", "", nil)
 	}
 	for _, field := range []struct {

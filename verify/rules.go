@@ -48,7 +48,7 @@ type compiledRule struct {
 	from, to int64              // in force from the first until before the second, ms since 1970
 }
 
-// The engine that we are, and the one that rules must be written for. The gateway writes it in capitals, Switzerland does not.
+// The engine that we are, and the one that rules must be written for. Switzerland writes it as CertLogic.
 const (
 	engine      = "CERTLOGIC"
 	engineMajor = 1

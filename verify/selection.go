@@ -1,7 +1,5 @@
 package verify
 
-import "strings"
-
 // question is what selects rules.
 type question struct {
 	arrival country
@@ -91,7 +89,7 @@ func (q *question) undecidable(r *compiledRule) cause {
 	switch {
 	case r.program == nil:
 		return badRule
-	case !strings.EqualFold(r.Engine, engine) || r.EngineVersion.Major > engineMajor:
+	case r.Engine != engine || r.EngineVersion.Major > engineMajor:
 		return otherEngine
 	case q.schema.absent:
 		return noCause

@@ -15,6 +15,7 @@ import (
 
 	"gatescan/cmd/gatescan/status"
 	"gatescan/driver/scanner"
+	"gatescan/trustsync"
 
 	"golang.org/x/sys/unix"
 )
@@ -147,7 +148,7 @@ func (d *daemon) fingerprint(r *selfRecord, c config) {
 		for _, s := range state.Sources {
 			if s.Name == one.Name {
 				one.Confirmed, one.Signed, one.DSCs, one.Rules = s.Confirmed, s.Signed, s.Signers, s.Rules
-				if s.Attempts > 0 && !isDirectory(s.Kind) {
+				if s.Attempts > 0 && source.Traits().Age != trustsync.AgeNone { // a directory is on this machine
 					asked++
 					if s.Failures == 0 {
 						answered++
@@ -168,8 +169,6 @@ func (d *daemon) fingerprint(r *selfRecord, c config) {
 		r.add("network", selfWarning, "none of %d sources answered; look at the cable, the proxy and the firewall", asked)
 	}
 }
-
-func isDirectory(kind string) bool { return strings.HasSuffix(kind, "directory") }
 
 // binarySum is the SHA-256 of this program's file, in hexadecimal digits; empty if it cannot be read.
 var binarySum = sync.OnceValue(func() string {

@@ -66,21 +66,6 @@ func Sweden(d *Domain, issued, expires time.Time) ([]byte, error) {
 
 // SignSweden signs any JSON as the Swedish list is signed. The signer's certificate and others come along.
 func SignSweden(signer Credential, others []*x509.Certificate, text []byte) ([]byte, error) {
-	chain := []string{base64.StdEncoding.EncodeToString(signer.Cert.Raw)}
-	for _, cert := range others {
-		chain = append(chain, base64.StdEncoding.EncodeToString(cert.Raw))
-	}
-	maker, err := jose.NewSigner(
-		jose.SigningKey{Algorithm: jose.ES256, Key: signer.Key},
-		(&jose.SignerOptions{}).WithType("JOSE").WithHeader("x5c", chain),
-	)
-	if err != nil {
-		return nil, err
-	}
-	signed, err := maker.Sign(text)
-	if err != nil {
-		return nil, err
-	}
-	compact, err := signed.CompactSerialize()
-	return []byte(compact), err
+	chain := append([]*x509.Certificate{signer.Cert}, others...)
+	return compactJWS(jose.SigningKey{Algorithm: jose.ES256, Key: signer.Key}, "JOSE", chain, text)
 }

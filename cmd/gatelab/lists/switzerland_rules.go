@@ -5,7 +5,6 @@ import (
 	"crypto/rsa"
 	"crypto/x509"
 	"crypto/x509/pkix"
-	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"math/big"
@@ -87,19 +86,11 @@ func SignSwitzerland(d *Domain, text []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	maker, err := jose.NewSigner(
-		jose.SigningKey{Algorithm: jose.RS256, Key: key},
-		(&jose.SignerOptions{}).WithHeader("x5c", []string{base64.StdEncoding.EncodeToString(der)}),
-	)
+	cert, err := x509.ParseCertificate(der)
 	if err != nil {
 		return nil, err
 	}
-	signed, err := maker.Sign(text)
-	if err != nil {
-		return nil, err
-	}
-	compact, err := signed.CompactSerialize()
-	return []byte(compact), err
+	return compactJWS(jose.SigningKey{Algorithm: jose.RS256, Key: key}, "", []*x509.Certificate{cert}, text)
 }
 
 // withToken lets nobody through who does not show the token.
