@@ -208,6 +208,7 @@ var cmsForms = map[string]struct {
 }
 
 func TestCMSEveryBitFlip(t *testing.T) {
+	noRaces(t)
 	d := cmsDomain(t)
 	content := []byte(`{"some":"content"}`)
 	roots := anchors{certs: []*x509.Certificate{d.Signer.Cert}}

@@ -182,6 +182,7 @@ var whoMembers = map[string]string{
 var whoConstants = []string{"@context", "key type", "proof type", "proofPurpose"}
 
 func TestOpenDIDMembers(t *testing.T) {
+	noRaces(t)
 	a := whoAnchors(t, whoObservedPEM(t))
 	tried := map[string]int{}
 	notAuthentic := map[string]int{}

@@ -139,6 +139,7 @@ func TestDocumentGood(t *testing.T) {
 
 // No bit of a document means nothing, but for space where JSON may have it.
 func TestDocumentBitFlips(t *testing.T) {
+	noRaces(t)
 	for kind, k := range documentKinds {
 		t.Run(kind, func(t *testing.T) {
 			d := documentDomain(t, 2)
@@ -250,6 +251,7 @@ func TestDocumentTimes(t *testing.T) {
 
 // What is authentic may still be nonsense.
 func TestDocumentSignedNonsense(t *testing.T) {
+	noRaces(t)
 	for kind, k := range documentKinds {
 		d := documentDomain(t, 1)
 		source := documentOf(t, kind, d.Signer.PEM())

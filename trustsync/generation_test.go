@@ -232,6 +232,7 @@ func TestGenerationSourceStrict(t *testing.T) {
 
 // Bounds are over all sources together, and hold in both directions.
 func TestGenerationBounds(t *testing.T) {
+	noRaces(t)
 	signers := make([]Signer, maxCertificates)
 	kids := make([]verify.KID, maxWithdrawn)
 	split := func(n int) map[string]Stored {

@@ -197,6 +197,7 @@ func archiveRaw(t testing.TB, n int, unpacked, packed int) []byte {
 }
 
 func TestEUArchiveBombs(t *testing.T) {
+	noRaces(t)
 	zeros := func(n int) []byte {
 		return archivePacked(t, lists.ArchiveFile{Name: fmt.Sprintf("DSC/DCC/XX/%064x.pem", 0), Data: make([]byte, n)})
 	}
