@@ -144,8 +144,9 @@ type ruleCompiler struct {
 	faults []string
 }
 
-// ruleKey is what makes a rule the same rule. Bodies that differ under one key are a conflict.
-type ruleKey struct{ country, identifier, version string }
+// ruleKey is what makes a rule the same rule. Bodies that differ under one key are a conflict. The region is that of an acceptance
+// rule: others count whatever theirs is.
+type ruleKey struct{ country, region, identifier, version string }
 
 // compiling is one body of a rule, and who vouches for it.
 type compiling struct {
@@ -170,7 +171,10 @@ func (c *ruleCompiler) rule(source string, bit uint64, body []byte) {
 	if errors.Is(err, verify.ErrRuleType) {
 		return // named when it was fetched
 	}
-	key := ruleKey{rule.Country, rule.Identifier, rule.Version.String()}
+	key := ruleKey{rule.Country, "", rule.Identifier, rule.Version.String()}
+	if rule.Type == verify.Acceptance {
+		key.region = rule.Region
+	}
 	known := c.rules[key]
 	for i := range known {
 		if known[i].same(rule, err, body) {

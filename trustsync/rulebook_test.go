@@ -51,6 +51,10 @@ func TestRulebookUnion(t *testing.T) {
 	in := func(set string) string {
 		return `{"in":[{"var":"payload.v.0.mp"},{"var":"external.valueSets.` + set + `"}]}`
 	}
+	regional := func(logic string) []byte {
+		return bytes.Replace(ruleText("GR-XX-0001", "1.0.0", "XX", logic), []byte(`"Country"`), []byte(`"Region":"NG","Country"`), 1)
+	}
+	invalidation := func(rule []byte) []byte { return bytes.Replace(rule, []byte("Acceptance"), []byte("Invalidation"), 1) }
 	spaced := bytes.ReplaceAll(ruleText("GR-XX-0001", "1.0.0", "XX", yes), []byte(","), []byte(" ,\n"))
 	long := "GR-XX-" + strings.Repeat("1", 34)
 	for name, test := range map[string]struct {
@@ -67,6 +71,8 @@ func TestRulebookUnion(t *testing.T) {
 		"they differ":                {[]ruledSource{ruledBy("a", ruleText("GR-XX-0001", "1.0.0", "XX", yes)), ruledBy("b", ruleText("GR-XX-0001", "1.0.0", "XX", no))}, 2, verify.RuleFailed, []string{"rule GR-XX-0001 1.0.0 of XX: sources a and b differ; both count"}},
 		"the other way round":        {[]ruledSource{ruledBy("a", ruleText("GR-XX-0001", "1.0.0", "XX", no)), ruledBy("b", ruleText("GR-XX-0001", "1.0.0", "XX", yes))}, 2, verify.RuleFailed, []string{"differ; both count"}},
 		"they differ, both pass":     {[]ruledSource{ruledBy("a", ruleText("GR-XX-0001", "1.0.0", "XX", yes)), ruledBy("b", ruleText("GR-XX-0001", "1.0.0", "XX", `{"===":[2,2]}`))}, 2, verify.Accepted, []string{"differ"}},
+		"for a region":               {[]ruledSource{ruledBy("a", ruleText("GR-XX-0001", "1.0.0", "XX", yes), regional(no))}, 2, verify.Accepted, nil},
+		"invalidation, for a region": {[]ruledSource{ruledBy("a", invalidation(ruleText("GR-XX-0001", "1.0.0", "XX", yes)), invalidation(regional(no)))}, 2, verify.RuleFailed, []string{"differ"}},
 		"in one source":              {[]ruledSource{ruledBy("a", ruleText("GR-XX-0001", "1.0.0", "XX", yes), ruleText("GR-XX-0001", "1.0.0", "XX", no))}, 2, verify.RuleFailed, []string{"sources a and a differ"}},
 		"three ways":                 {[]ruledSource{ruledBy("a", ruleText("GR-XX-0001", "1.0.0", "XX", yes)), ruledBy("b", ruleText("GR-XX-0001", "1.0.0", "XX", `{"===":[2,2]}`)), ruledBy("c", ruleText("GR-XX-0001", "1.0.0", "XX", no))}, 3, verify.RuleFailed, []string{"differ", "differ"}},
 		"under the longest name":     {[]ruledSource{ruledBy("a", ruleText(long, "1.0.0", "XX", yes)), ruledBy("b", ruleText(long, "1.0.0", "XX", `{"===":[2,2]}`))}, 1, verify.RuleOpen, []string{"differ", long}},

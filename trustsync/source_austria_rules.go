@@ -145,38 +145,35 @@ func (s *austria) askDocument(ctx context.Context, mirror *client, now Moment, f
 	})
 }
 
-// austriaRules reads {"r":[{"i": identifier, "r": JSON of the rule}]} in CBOR.
+// austriaRules reads {"r":[{"i": label, "r": JSON of the rule}]} in CBOR. A rule is what it says of itself: the publisher's own
+// example (hcert-kotlin, README) labels every one the same.
 func (r *rulesReader) austriaRules(document []byte) error {
 	return eachAustria(document, "r", func(raw cbor.RawMessage) error {
 		var entry struct {
-			ID   string `cbor:"i"`
 			Rule string `cbor:"r"`
 		}
 		if err := austriaCBOR.Unmarshal(raw, &entry); err != nil {
-			return errors.New("not an entry of identifier and rule")
-		}
-		head, err := readRuleHead([]byte(entry.Rule))
-		if err == nil && head.Identifier != entry.ID {
-			err = fmt.Errorf("%w: listed as %.60q, it calls itself %.60q", ErrMalformed, entry.ID, head.Identifier)
-		}
-		if err != nil {
-			return err
+			return errors.New("not an entry with a rule")
 		}
 		return r.rule([]byte(entry.Rule))
 	})
 }
 
-// austriaSets reads {"v":[{"n": id, "v": JSON of the value set}]} in CBOR.
+// austriaSets reads {"v":[{"n": label, "v": JSON of the value set}]} in CBOR. A set goes by its label if it has no name of its own.
 func (r *rulesReader) austriaSets(document []byte) error {
 	return eachAustria(document, "v", func(raw cbor.RawMessage) error {
 		var entry struct {
-			ID  string `cbor:"n"`
-			Set string `cbor:"v"`
+			Label string `cbor:"n"`
+			Set   string `cbor:"v"`
 		}
 		if err := austriaCBOR.Unmarshal(raw, &entry); err != nil {
-			return errors.New("not an entry of name and value set")
+			return errors.New("not an entry of label and value set")
 		}
-		return r.setOrSkip(entry.ID, []byte(entry.Set))
+		id := entry.Label
+		if own, err := readValueSetID([]byte(entry.Set)); err == nil && own != "" {
+			id = own
+		}
+		return r.setOrSkip(id, []byte(entry.Set))
 	})
 }
 
