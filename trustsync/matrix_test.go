@@ -73,7 +73,7 @@ var trustMatrix = []struct {
 	{"eu-rules", false, true, [...]outcome{gone, accepted, keptOld, accepted, accepted, accepted, keptOld, keptOld, keptOld, accepted, without, without, keptOld, keptOld, keptOld, refused}},
 	{"germany-rules", false, false, [...]outcome{gone, accepted, keptOld, accepted, accepted, accepted, keptOld, keptOld, keptOld, keptOld, without, without, keptOld, keptOld, keptOld, refused}},
 	{"austria-rules", false, false, [...]outcome{gone, accepted, keptOld, keptOld, keptOld, stale, keptOld, keptOld, keptOld, keptOld, keptOld, keptOld, keptOld, keptOld, keptOld, refused}},
-	{"switzerland-rules", false, false, [...]outcome{gone, accepted, keptOld, keptOld, keptOld, stale, keptOld, keptOld, keptOld, keptOld, keptOld, keptOld, keptOld, keptOld, unchanged, refused}},
+	{"switzerland-rules", false, false, [...]outcome{gone, accepted, keptOld, accepted, accepted, accepted, keptOld, keptOld, keptOld, keptOld, without, without, keptOld, keptOld, unchanged, refused}},
 }
 
 // matrixBlind says why a fault cannot be detected.

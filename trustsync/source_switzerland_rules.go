@@ -53,14 +53,20 @@ func isRSA(key crypto.PublicKey) bool {
 func (s *switzerlandRules) Traits() Traits {
 	return Traits{
 		Kind: kindSwitzerlandRules, Signs: "rules and value sets together, with a pinned key or one that a pinned authority certifies",
-		Age: AgeSigned, Rollback: true, Absence: "no longer listed", Rules: true,
+		Age: AgeObserved, Absence: "no longer listed", Rules: true,
 	}
+}
+
+// switzerlandCursor reminds the source of the tag of a document, and for how long that is good.
+type switzerlandCursor struct {
+	Tag  string
+	Life switzerlandLife
 }
 
 // Fetch implements Source.
 func (s *switzerlandRules) Fetch(ctx context.Context, now Moment) (h *Holding, report Report, err error) {
 	r := request{limit: maxListSize, header: map[string]string{"Accept": "application/json+jws"}}
-	tag := lastETag(now.Last)
+	tag := switzerlandTag(now)
 	if tag != "" {
 		r.header["If-None-Match"] = tag
 	}
@@ -71,11 +77,12 @@ func (s *switzerlandRules) Fetch(ctx context.Context, now Moment) (h *Holding, r
 		if err = onlyOK(got); err != nil {
 			return err
 		}
-		if h, report, err = s.read(got.body, now); err != nil {
+		var life switzerlandLife
+		if h, life, report, err = s.read(got.body, now); err != nil {
 			return err
 		}
-		h.Cursor = eTagOf(got.header)
-		return nil
+		h.Cursor, err = json.Marshal(switzerlandCursor{validETag(got.header.Get("ETag")), life})
+		return err
 	})
 	if err != nil {
 		return nil, Report{}, err
@@ -83,24 +90,40 @@ func (s *switzerlandRules) Fetch(ctx context.Context, now Moment) (h *Holding, r
 	return h, report, nil
 }
 
+// switzerlandTag is the tag of what was given last, empty if that must be got again, for then it is good for as long again.
+func switzerlandTag(now Moment) string {
+	var last switzerlandCursor
+	if now.Last == nil || json.Unmarshal(now.Last.Cursor, &last) != nil {
+		return ""
+	}
+	if now.Last.Signed.IsZero() && last.Life.end(now.Time).Sub(now.Last.Expires) >= confirmInterval {
+		return ""
+	}
+	return validETag(last.Tag)
+}
+
 // read authenticates a document before it reads it.
-func (s *switzerlandRules) read(body []byte, now Moment) (*Holding, Report, error) {
+func (s *switzerlandRules) read(body []byte, now Moment) (h *Holding, life switzerlandLife, report Report, err error) {
 	payload, err := openSwitzerland(body, s.anchors, s.name, now.Time)
 	if err != nil {
-		return nil, Report{}, err
+		return nil, life, Report{}, err
 	}
-	var h Holding
-	if h.Signed, h.Expires, err = switzerlandTimes(payload); err != nil {
-		return nil, Report{}, err
+	h = new(Holding)
+	if h.Signed, life, err = switzerlandTimes(payload); err != nil {
+		return nil, life, Report{}, err
 	}
+	from := now.Time
+	if !h.Signed.IsZero() {
+		from = h.Signed
+	}
+	h.Expires = life.end(from)
 	if err := checkWindow(now, h.Signed, h.Expires, 0); err != nil {
-		return nil, Report{}, err
+		return nil, life, Report{}, err
 	}
-	var report Report
 	if h.Rules, h.ValueSets, report, err = parseRules(payload); err != nil {
-		return nil, Report{}, err
+		return nil, life, Report{}, err
 	}
-	return &h, report, nil
+	return h, life, report, nil
 }
 
 // openSwitzerland returns what an anchor signed with RS256, or somebody whom it certifies and who has the common name, if that is
@@ -123,34 +146,52 @@ func openSwitzerland(body []byte, a anchors, name string, at time.Time) ([]byte,
 	return j.payload, nil
 }
 
-// switzerlandTimes are when the rules were signed (iat), and the earlier of exp and validDuration, which is in milliseconds and counts
-// from there: an app counts it from when it got them, so that a replay renews itself.
-func switzerlandTimes(payload []byte) (signed, expires time.Time, err error) {
+// switzerlandLife is for how long a document is good. The zero value is for ever.
+type switzerlandLife struct {
+	Duration time.Duration // from when it was signed or, if it does not say when, from when its publisher last stood by it; 0 for any
+	Until    time.Time     // zero for ever
+}
+
+// end is the sooner end of both.
+func (l switzerlandLife) end(from time.Time) time.Time {
+	end := from.Add(l.Duration)
+	if l.Duration == 0 || end.After(endOfTime) || !l.Until.IsZero() && l.Until.Before(end) {
+		return l.Until
+	}
+	return end
+}
+
+// switzerlandTimes are when the rules were signed (iat), which the publisher does not say, and for how long they are good:
+// validDuration, in milliseconds, and exp.
+func switzerlandTimes(payload []byte) (signed time.Time, life switzerlandLife, err error) {
 	var claims struct {
 		Issued        *float64 `json:"iat"`
 		Expires       *float64 `json:"exp"`
 		ValidDuration *float64 `json:"validDuration"`
 	}
 	if err := json.Unmarshal(payload, &claims); err != nil {
-		return signed, expires, fmt.Errorf("%w: %w", ErrMalformed, err)
+		return signed, life, fmt.Errorf("%w: %w", ErrMalformed, err)
 	}
-	if signed, err = numericDate(claims.Issued); err != nil {
-		return signed, expires, fmt.Errorf("%w: iat: %w", ErrMalformed, err)
-	}
-	if claims.Expires != nil {
-		if expires, err = numericDate(claims.Expires); err != nil {
-			return signed, expires, fmt.Errorf("%w: exp: %w", ErrMalformed, err)
+	for _, claim := range []struct {
+		name  string
+		value *float64
+		into  *time.Time
+	}{{"iat", claims.Issued, &signed}, {"exp", claims.Expires, &life.Until}} {
+		if claim.value == nil {
+			continue
+		}
+		if *claim.into, err = numericDate(claim.value); err != nil {
+			return signed, life, fmt.Errorf("%w: %s: %w", ErrMalformed, claim.name, err)
 		}
 	}
-	if claims.ValidDuration != nil {
-		most := float64(endOfTime.Sub(signed).Milliseconds())
-		if *claims.ValidDuration < 0 || math.IsNaN(*claims.ValidDuration) {
-			return signed, expires, fmt.Errorf("%w: validDuration: %w", ErrMalformed, errors.New("not a duration"))
+	if d := claims.ValidDuration; d != nil {
+		if *d < 1 || math.IsNaN(*d) {
+			return signed, life, fmt.Errorf("%w: validDuration: %w", ErrMalformed, errors.New("not a duration"))
 		}
-		until := signed.Add(time.Duration(min(*claims.ValidDuration, most)) * time.Millisecond)
-		if expires.IsZero() || until.Before(expires) {
-			expires = until
-		}
+		life.Duration = time.Duration(min(*d, float64(maxSwitzerlandLife.Milliseconds()))) * time.Millisecond
 	}
-	return signed, expires, nil
+	return signed, life, nil
 }
+
+// maxSwitzerlandLife is a duration that is as good as any longer one.
+const maxSwitzerlandLife = 100 * 365 * 24 * time.Hour

@@ -16,7 +16,7 @@ import (
 
 func switzerlandBuilt(t testing.TB, d *lists.Domain) []byte {
 	t.Helper()
-	body, err := lists.SwitzerlandRules(d, listSigned, listExpires)
+	body, err := lists.SwitzerlandRules(d)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -35,8 +35,8 @@ func TestSwitzerlandRules(t *testing.T) {
 	d := documentDomain(t, 0)
 	body := switzerlandBuilt(t, d)
 	source := switzerlandOf(t, SourceConfig{Anchors: d.CSCA.PEM(), SignerName: lists.SwissSigner})
-	h, report, err := source.read(body, Moment{Time: listNow, Synced: true})
-	if err != nil || len(h.Rules) != 6 || len(h.ValueSets) != 2 || report.Loaded != 6 || !h.Signed.Equal(listSigned) || !h.Expires.Equal(listExpires) {
+	h, _, report, err := source.read(body, Moment{Time: listNow, Synced: true})
+	if err != nil || len(h.Rules) != 6 || len(h.ValueSets) != 2 || report.Loaded != 6 || !h.Signed.IsZero() || !h.Expires.Equal(listNow.Add(48*time.Hour)) {
 		t.Fatalf("%v, %+v", err, h)
 	}
 	// Small letters are no other rule than large ones.
@@ -54,7 +54,7 @@ func TestSwitzerlandRules(t *testing.T) {
 	for i := 0; i < len(body); i += 17 {
 		flipped := bytes.Clone(body)
 		flipped[i] ^= 1
-		if h, _, err := source.read(flipped, Moment{Time: listNow, Synced: true}); h != nil || err == nil {
+		if h, _, _, err := source.read(flipped, Moment{Time: listNow, Synced: true}); h != nil || err == nil {
 			t.Fatalf("byte %d: read", i)
 		}
 	}
@@ -99,9 +99,12 @@ func TestSwitzerlandRulesRefused(t *testing.T) {
 		"a long validDuration":       {in("3600000", "1e300"), SourceConfig{}, listSigned, nil, 0, listExpires},
 		"no validDuration":           {in(`"validDuration":3600000,`, ``), SourceConfig{}, listSigned, nil, 0, listExpires},
 		"no exp":                     {in(`"exp":`+unixText(listExpires)+`,`, ``), SourceConfig{}, listSigned, nil, 0, hour},
-		"no iat":                     {in(`"iat":`+unixText(listSigned)+`,`, ``), SourceConfig{}, listSigned, ErrMalformed, 0, time.Time{}},
+		"no iat":                     {in(`"iat":`+unixText(listSigned)+`,`, ``), SourceConfig{}, listSigned.Add(time.Minute), nil, 0, hour.Add(time.Minute)},
+		"no iat, and past exp":       {in(`"iat":`+unixText(listSigned)+`,`, ``), SourceConfig{}, listExpires.Add(time.Second), ErrExpired, 0, time.Time{}},
+		"an iat that is none":        {in(`"iat":`, `"iat":-`), SourceConfig{}, listSigned, ErrMalformed, 0, time.Time{}},
 		"iat twice":                  {in(`"iat"`, `"iat":1,"iat"`), SourceConfig{}, listSigned, ErrMalformed, 0, time.Time{}},
 		"a negative validDuration":   {in("3600000", "-1"), SourceConfig{}, listSigned, ErrMalformed, 0, time.Time{}},
+		"no time at all":             {in("3600000", "0"), SourceConfig{}, listSigned, ErrMalformed, 0, time.Time{}},
 		"from the future":            {good, SourceConfig{}, listSigned.Add(-time.Hour), ErrFuture, 0, time.Time{}},
 		"another authority":          {good, SourceConfig{Anchors: other.CSCA.PEM()}, listSigned, ErrNotAuthentic, 0, time.Time{}},
 		"another name":               {good, SourceConfig{SignerName: "gatelab content"}, listSigned, ErrNotAuthentic, 0, time.Time{}},
@@ -123,7 +126,7 @@ func TestSwitzerlandRulesRefused(t *testing.T) {
 		if test.want == ErrRollback {
 			now.Last = &Holding{Signed: listSigned.Add(1)}
 		}
-		h, report, err := switzerlandOf(t, test.config).read(test.body, now)
+		h, _, report, err := switzerlandOf(t, test.config).read(test.body, now)
 		switch {
 		case test.want != nil:
 			if h != nil || !errors.Is(err, test.want) {
@@ -163,8 +166,24 @@ func TestSwitzerlandRulesFetch(t *testing.T) {
 	if err != nil || len(h.Rules) != 6 || asked[1].Get("Accept") != "application/json+jws" {
 		t.Fatalf("%v, %v", err, asked)
 	}
-	if _, _, err := source.Fetch(t.Context(), Moment{Time: listNow, Last: h}); !errors.Is(err, errUnchanged) {
+	if !h.Expires.Equal(listNow.Add(48 * time.Hour)) {
+		t.Errorf("good until %v", h.Expires)
+	}
+	soon := listNow.Add(confirmInterval - time.Second)
+	if _, _, err := source.Fetch(t.Context(), Moment{Time: soon, Last: h}); !errors.Is(err, errUnchanged) {
 		t.Errorf("again: %v", err)
+	}
+	// The publisher stands by it: it is good for as long again.
+	day := listNow.Add(24 * time.Hour)
+	again, _, err := source.Fetch(t.Context(), Moment{Time: day, Last: h})
+	if err != nil || len(again.Rules) != 6 || !again.Expires.Equal(day.Add(48*time.Hour)) || !h.Expires.Equal(listNow.Add(48*time.Hour)) {
+		t.Errorf("a day later: %v, %+v", err, again)
+	}
+	// A gate that was off for a week.
+	week := listNow.Add(7 * 24 * time.Hour)
+	again, _, err = source.Fetch(t.Context(), Moment{Time: week, Last: again})
+	if err != nil || !again.Expires.Equal(week.Add(48*time.Hour)) {
+		t.Errorf("a week later: %v, %+v", err, again)
 	}
 }
 
@@ -179,9 +198,9 @@ func FuzzSwitzerlandRules(f *testing.F) {
 		if _, err := openSwitzerland(body, other, "", listNow); err == nil {
 			t.Fatal("authentic")
 		}
-		signed, expires, err := switzerlandTimes(payload)
-		if err == nil && (signed.Before(time.Unix(0, 0)) || signed.After(endOfTime) || !expires.IsZero() && expires.After(endOfTime)) {
-			t.Fatal(signed, expires)
+		signed, life, err := switzerlandTimes(payload)
+		if err == nil && (!signed.IsZero() && signed.Before(time.Unix(0, 0)) || signed.After(endOfTime) || life.end(signed).After(endOfTime)) {
+			t.Fatal(signed, life)
 		}
 		r := newRulesReader()
 		if r.both(payload) == nil {

@@ -20,8 +20,8 @@
 //	germany_rules      else nothing but TLS; no time in it
 //	austria_rules      rules, and value sets, by a pinned certificate  the older nbf, ends is refused, of    is gone
 //	                                                                   at the sooner exp   either
-//	switzerland_rules  both together, under a pinned root              iat, ends at exp    is refused        is gone
-//	                                                                   or validDuration
+//	switzerland_rules  both together, under a pinned root; no time     last confirmation,  cannot be told    is gone
+//	                   in it                                           for validDuration
 //	rules_directory    nothing; whoever writes there is trusted        never, by default   cannot be told    is gone
 //
 // "Is gone" means: this source no longer vouches for it; another one may. "Bars it" means: nobody may any more. A key is

@@ -122,9 +122,8 @@ var offers = []Offer{
 	{
 		Name: "switzerland-rules", Kind: "switzerland_rules", Path: "/switzerland-rules/trust/v2/verificationRules", On: TLS,
 		Anchor: func(d *Domain) []byte { return d.CSCA.PEM() }, Signer: SwissSigner, Token: SwissToken, Rules: true,
-		Dated: true, Life: 48 * time.Hour,
 		make: func(d *Domain, e edition) (http.Handler, error) {
-			rules, err := SwitzerlandRules(d, e.signed, e.expires)
+			rules, err := SwitzerlandRules(d)
 			return withToken(SwissToken, documents{
 				"/trust/v2/verificationRules": newDocument("application/json+jws", rules, e),
 			}), err

@@ -25,9 +25,13 @@ const SwissSigner = "gatelab content (lab, not for production)"
 // swissKey is the only RSA key of a lab that publishes. It takes long to make, and whoever has the CSCA may give another one a certificate.
 var swissKey = sync.OnceValues(func() (*rsa.PrivateKey, error) { return rsa.GenerateKey(rand.Reader, 2048) })
 
-// SwitzerlandRules are the Swiss rules (CovidCertificate-SDK, RuleSet): a compact JWS by a certificate under the domain's CSCA, which a gate must
-// pin. Names of members begin with small letters.
-func SwitzerlandRules(d *Domain, issued, expires time.Time) ([]byte, error) {
+// swissLife is for how long an app may use the Swiss rules once it has got them.
+const swissLife = 48 * time.Hour
+
+// SwitzerlandRules are the Swiss rules (CovidCertificate-App-Verifier-Service, VerificationRulesControllerV2): a compact JWS by a
+// certificate under the domain's CSCA, which a gate must pin. Names of members begin with small letters. It does not say when it
+// was signed.
+func SwitzerlandRules(d *Domain) ([]byte, error) {
 	rules := []json.RawMessage{}
 	for _, rule := range d.Rules {
 		text, err := smallLetters(rule.JSON)
@@ -50,8 +54,8 @@ func SwitzerlandRules(d *Domain, issued, expires time.Time) ([]byte, error) {
 		}
 	}
 	text, err := plainJSON(map[string]any{
-		"rules": rules, "valueSets": sets, "validDuration": expires.Sub(issued).Milliseconds(), "displayRules": []any{},
-		"modeRules": map[string]any{"activeModes": []any{}}, "iat": issued.Unix(), "exp": expires.Unix(),
+		"rules": rules, "valueSets": sets, "validDuration": swissLife.Milliseconds(), "displayRules": []any{},
+		"modeRules": map[string]any{"activeModes": []any{}},
 	})
 	if err != nil {
 		return nil, err
