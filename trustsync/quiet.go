@@ -6,6 +6,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// SpareProcessors is how much greater GOMAXPROCS should be than the number of processors. With no spare one Go's own scheduler, which
+// knows no priorities, lets a pass wait until it takes a processor from a quiet thread, some 10 ms; with one for that thread
+// and one for the collector of what it leaves behind, the kernel decides (BenchmarkVerifyWhileSyncing).
+const SpareProcessors = 2
+
 // leastPriority is the highest nice value (sched(7)).
 const leastPriority = 19
 

@@ -74,8 +74,8 @@ func BenchmarkVerifyWhileSyncing(b *testing.B) {
 		w.Write(list)
 	}))
 	defer server.Close()
-	for _, processors := range []int{runtime.GOMAXPROCS(0), 1} {
-		b.Run(fmt.Sprintf("processors=%d", processors), func(b *testing.B) {
+	for _, processors := range []int{runtime.NumCPU() + SpareProcessors, runtime.NumCPU()} {
+		b.Run(fmt.Sprintf("processors=%d,GOMAXPROCS=%d", runtime.NumCPU(), processors), func(b *testing.B) {
 			defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(processors))
 			source, err := NewSource(SourceConfig{Name: "huge", Kind: kindGermany, URLs: []string{server.URL}, Anchors: d.Signer.PublicPEM()})
 			if err != nil {

@@ -9,9 +9,11 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"runtime"
 	"syscall"
 
 	"gatescan/driver/gpio"
+	"gatescan/trustsync"
 
 	"golang.org/x/sys/unix"
 )
@@ -51,6 +53,9 @@ func runRun(args []string, _ io.Reader, stdout, stderr io.Writer) (int, error) {
 	log := slog.New(slog.NewTextHandler(stderr, nil))
 	if err := keepMemoryPrivate(); err != nil {
 		log.Warn("a crash may write passes to disk", "err", err)
+	}
+	if os.Getenv("GOMAXPROCS") == "" {
+		runtime.GOMAXPROCS(runtime.NumCPU() + trustsync.SpareProcessors)
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
