@@ -165,7 +165,7 @@ func TestRealRulesForms(t *testing.T) {
 	}
 	h, _, err := austriaRulesOf(t, d, austriaPublished(t, d, listSigned, listSigned).start(t)).Fetch(t.Context(), Moment{Time: listNow, Synced: true})
 	take("austria", h, err)
-	h, _, _, err = switzerlandOf(t, SourceConfig{Anchors: d.CSCA.PEM()}).read(switzerlandBuilt(t, d), Moment{Time: listNow, Synced: true})
+	h, _, err = switzerlandOf(t, SourceConfig{Anchors: d.CSCA.PEM()}).read(switzerlandBuilt(t, d), Moment{Time: listNow, Synced: true})
 	take("switzerland", h, err)
 	server := &ruleServer{service: ruleServiceOf(t, d)}
 	h, _, err = rulesSource(t, SourceConfig{URLs: []string{server.start(t)}, Anchors: d.Signer.PublicPEM()}).Fetch(t.Context(), Moment{Time: listNow, Synced: true})

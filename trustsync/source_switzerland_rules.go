@@ -57,10 +57,10 @@ func (s *switzerlandRules) Traits() Traits {
 	}
 }
 
-// switzerlandCursor reminds the source of the tag of a document, and for how long that is good.
+// switzerlandCursor reminds the source of the tag of a document, and of when that was got.
 type switzerlandCursor struct {
-	Tag  string
-	Life switzerlandLife
+	Tag string
+	Got time.Time
 }
 
 // Fetch implements Source.
@@ -77,11 +77,10 @@ func (s *switzerlandRules) Fetch(ctx context.Context, now Moment) (h *Holding, r
 		if err = onlyOK(got); err != nil {
 			return err
 		}
-		var life switzerlandLife
-		if h, life, report, err = s.read(got.body, now); err != nil {
+		if h, report, err = s.read(got.body, now); err != nil {
 			return err
 		}
-		h.Cursor, err = json.Marshal(switzerlandCursor{validETag(got.header.Get("ETag")), life})
+		h.Cursor, err = json.Marshal(switzerlandCursor{validETag(got.header.Get("ETag")), now.Time})
 		return err
 	})
 	if err != nil {
@@ -96,34 +95,30 @@ func switzerlandTag(now Moment) string {
 	if now.Last == nil || json.Unmarshal(now.Last.Cursor, &last) != nil {
 		return ""
 	}
-	if now.Last.Signed.IsZero() && last.Life.end(now.Time).Sub(now.Last.Expires) >= confirmInterval {
+	if now.Last.Signed.IsZero() && now.Time.Sub(last.Got) >= confirmInterval {
 		return ""
 	}
 	return validETag(last.Tag)
 }
 
 // read authenticates a document before it reads it.
-func (s *switzerlandRules) read(body []byte, now Moment) (h *Holding, life switzerlandLife, report Report, err error) {
+func (s *switzerlandRules) read(body []byte, now Moment) (*Holding, Report, error) {
 	payload, err := openSwitzerland(body, s.anchors, s.name, now.Time)
 	if err != nil {
-		return nil, life, Report{}, err
+		return nil, Report{}, err
 	}
-	h = new(Holding)
-	if h.Signed, life, err = switzerlandTimes(payload); err != nil {
-		return nil, life, Report{}, err
+	var h Holding
+	if h.Signed, h.Expires, err = switzerlandTimes(payload, now.Time); err != nil {
+		return nil, Report{}, err
 	}
-	from := now.Time
-	if !h.Signed.IsZero() {
-		from = h.Signed
-	}
-	h.Expires = life.end(from)
 	if err := checkWindow(now, h.Signed, h.Expires, 0); err != nil {
-		return nil, life, Report{}, err
+		return nil, Report{}, err
 	}
+	var report Report
 	if h.Rules, h.ValueSets, report, err = parseRules(payload); err != nil {
-		return nil, life, Report{}, err
+		return nil, Report{}, err
 	}
-	return h, life, report, nil
+	return &h, report, nil
 }
 
 // openSwitzerland returns what an anchor signed with RS256, or somebody whom it certifies and who has the common name, if that is
@@ -146,52 +141,38 @@ func openSwitzerland(body []byte, a anchors, name string, at time.Time) ([]byte,
 	return j.payload, nil
 }
 
-// switzerlandLife is for how long a document is good. The zero value is for ever.
-type switzerlandLife struct {
-	Duration time.Duration // from when it was signed or, if it does not say when, from when its publisher last stood by it; 0 for any
-	Until    time.Time     // zero for ever
-}
-
-// end is the sooner end of both.
-func (l switzerlandLife) end(from time.Time) time.Time {
-	end := from.Add(l.Duration)
-	if l.Duration == 0 || end.After(endOfTime) || !l.Until.IsZero() && l.Until.Before(end) {
-		return l.Until
-	}
-	return end
-}
-
-// switzerlandTimes are when the rules were signed (iat), which the publisher does not say, and for how long they are good:
-// validDuration, in milliseconds, and exp.
-func switzerlandTimes(payload []byte) (signed time.Time, life switzerlandLife, err error) {
+// switzerlandTimes are when the rules were signed (iat), which the publisher does not say, and the earlier of exp and validDuration,
+// which is in milliseconds and counts from there, or else from when they were got, so that a replay renews itself.
+func switzerlandTimes(payload []byte, got time.Time) (signed, expires time.Time, err error) {
 	var claims struct {
 		Issued        *float64 `json:"iat"`
 		Expires       *float64 `json:"exp"`
 		ValidDuration *float64 `json:"validDuration"`
 	}
 	if err := json.Unmarshal(payload, &claims); err != nil {
-		return signed, life, fmt.Errorf("%w: %w", ErrMalformed, err)
+		return signed, expires, fmt.Errorf("%w: %w", ErrMalformed, err)
 	}
-	for _, claim := range []struct {
-		name  string
-		value *float64
-		into  *time.Time
-	}{{"iat", claims.Issued, &signed}, {"exp", claims.Expires, &life.Until}} {
-		if claim.value == nil {
-			continue
+	from := got
+	if claims.Issued != nil {
+		if signed, err = numericDate(claims.Issued); err != nil {
+			return signed, expires, fmt.Errorf("%w: iat: %w", ErrMalformed, err)
 		}
-		if *claim.into, err = numericDate(claim.value); err != nil {
-			return signed, life, fmt.Errorf("%w: %s: %w", ErrMalformed, claim.name, err)
+		from = signed
+	}
+	if claims.Expires != nil {
+		if expires, err = numericDate(claims.Expires); err != nil {
+			return signed, expires, fmt.Errorf("%w: exp: %w", ErrMalformed, err)
 		}
 	}
-	if d := claims.ValidDuration; d != nil {
-		if *d < 1 || math.IsNaN(*d) {
-			return signed, life, fmt.Errorf("%w: validDuration: %w", ErrMalformed, errors.New("not a duration"))
+	if claims.ValidDuration != nil {
+		most := float64(endOfTime.Sub(from).Milliseconds())
+		if *claims.ValidDuration < 1 || math.IsNaN(*claims.ValidDuration) {
+			return signed, expires, fmt.Errorf("%w: validDuration: %w", ErrMalformed, errors.New("not a duration"))
 		}
-		life.Duration = time.Duration(min(*d, float64(maxSwitzerlandLife.Milliseconds()))) * time.Millisecond
+		until := from.Add(time.Duration(min(*claims.ValidDuration, most)) * time.Millisecond)
+		if expires.IsZero() || until.Before(expires) {
+			expires = until
+		}
 	}
-	return signed, life, nil
+	return signed, expires, nil
 }
-
-// maxSwitzerlandLife is a duration that is as good as any longer one.
-const maxSwitzerlandLife = 100 * 365 * 24 * time.Hour
