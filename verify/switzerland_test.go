@@ -44,6 +44,7 @@ func TestSwitzerland(t *testing.T) {
 	recovery := map[string]any{"v": nil, "r": []any{map[string]any{"tg": "840539006", "fr": "2022-09-10"}}}
 	l := newLab(t)
 	l.es.NotAfter = time.Date(2024, 1, 1, 0, 0, 0, 0, time.UTC)
+	trust, v := l.trust().WithRules(rules), New(Policy{Arrival: "CH", RulesRequire: true})
 	for _, tc := range []struct {
 		dcc  map[string]any
 		at   string
@@ -93,7 +94,7 @@ func TestSwitzerland(t *testing.T) {
 		if tc.rule != "" {
 			want = RuleFailed
 		}
-		got := New(Policy{Arrival: "CH", RulesRequire: true}).Verify(text, l.trust().WithRules(rules), at)
+		got := v.Verify(text, trust, at)
 		if got.Reason() != want || got.Rule() != tc.rule {
 			t.Errorf("%v at %s: %v by %q, want %v by %q", tc.dcc, tc.at, got.Reason(), got.Rule(), want, tc.rule)
 		}

@@ -29,17 +29,10 @@ const (
 	slack = 200 * time.Millisecond
 )
 
-// moments is at how many random moments of a pulse the daemon is killed, and at how many it is frozen: a few, or as
-// many as GATESCAN_BOARD_MOMENTS says.
-func moments(t *testing.T) (n int) {
+// moments is at how many random moments of a pulse the daemon is killed, and at how many it is frozen.
+func moments(t *testing.T) int {
 	t.Helper()
-	n = 5
-	if said := os.Getenv("GATESCAN_BOARD_MOMENTS"); said != "" {
-		if _, err := fmt.Sscan(said, &n); err != nil || n < 1 {
-			t.Fatalf("GATESCAN_BOARD_MOMENTS=%q is no number", said)
-		}
-	}
-	return n
+	return drivertest.Repeats(t, "GATESCAN_BOARD_MOMENTS", 5)
 }
 
 // boardGate is a gate on an emulated board: the real binary, the kernel's own drivers, a USB serial module.

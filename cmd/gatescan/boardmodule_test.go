@@ -93,18 +93,6 @@ func (c *boardCable) heard() int {
 	return c.ofBoard
 }
 
-// boardReplugs is how often each module is pulled out: a few times, or as often as GATESCAN_REPLUGS says.
-func boardReplugs(t *testing.T) (n int) {
-	t.Helper()
-	n = 1
-	if said := os.Getenv("GATESCAN_REPLUGS"); said != "" {
-		if _, err := fmt.Sscan(said, &n); err != nil || n < 1 {
-			t.Fatalf("GATESCAN_REPLUGS=%q is no number", said)
-		}
-	}
-	return n
-}
-
 // heapPlay is how much a heap of 4 MiB may grow before it is collected and given back, with what surrounds it, in KiB.
 const heapPlay = 8 << 10
 
@@ -127,8 +115,8 @@ func TestBoardModule(t *testing.T) {
 	const relay = drivertest.LEDLine
 	g := newBoardGateReading(t, "device = \"usb:0403:6001\"\nmodule = \"MODULE\"\n", "[outputs]\nrelay = \"oneshot gate:relay\"\n", "", drivertest.Options{})
 	cable := newBoardCable(g.Serial)
-	passes := []string{g.pass(), g.pass(), g.pass()}
-	n := boardReplugs(t)
+	good := g.pass()
+	n := drivertest.Repeats(t, "GATESCAN_REPLUGS", 1)
 	for _, kind := range append(module.Types(), "line", "auto") {
 		g.scenario(t, kind, func(t *testing.T) {
 			o := module.Options{Type: kind, USB: true}
@@ -155,14 +143,12 @@ func TestBoardModule(t *testing.T) {
 				t.Fatalf("the daemon says:\n%s", out)
 			}
 
-			shown := 0
 			opens := func() {
 				t.Helper()
 				from := g.Mark()
-				if err := m.Present(passes[shown%len(passes)]); err != nil {
+				if err := m.Present(good); err != nil {
 					t.Fatalf("%v; the daemon says:\n%s", err, g.process.Output())
 				}
-				shown++
 				g.change(from, relay, true)
 				g.change(from, relay, false)
 			}

@@ -8,25 +8,14 @@ import (
 	"testing"
 	"time"
 
+	"gatescan/driver/drivertest"
 	"gatescan/driver/scanner"
 )
-
-// replugs is how often each module is pulled out: a few times, or as often as GATESCAN_REPLUGS says.
-func replugs(t *testing.T) (n int) {
-	t.Helper()
-	n = 10
-	if said := os.Getenv("GATESCAN_REPLUGS"); said != "" {
-		if _, err := fmt.Sscan(said, &n); err != nil || n < 1 {
-			t.Fatalf("GATESCAN_REPLUGS=%q is no number", said)
-		}
-	}
-	return n
-}
 
 // Each module is pulled out in the middle of a text, comes back under another number with its settings forgotten, and is set up
 // and read again.
 func TestReplugs(t *testing.T) {
-	n := replugs(t)
+	n := drivertest.Repeats(t, "GATESCAN_REPLUGS", 10)
 	for _, kind := range Types() {
 		t.Run(kind, func(t *testing.T) {
 			m := newModule(t, Options{Type: kind, USB: true})

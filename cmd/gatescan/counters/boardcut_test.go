@@ -83,12 +83,7 @@ func TestBoardPowerCut(t *testing.T) {
 		countOnBoard(t, dir)
 		return
 	}
-	moments := 20
-	if said := os.Getenv("GATESCAN_BOARD_MOMENTS"); said != "" {
-		if _, err := fmt.Sscan(said, &moments); err != nil || moments < 1 {
-			t.Fatalf("GATESCAN_BOARD_MOMENTS=%q is no number", said)
-		}
-	}
+	moments := drivertest.Repeats(t, "GATESCAN_BOARD_MOMENTS", 20)
 	began := time.Now()
 	log := countedOnBoard(t)
 	t.Logf("the board took %v, its disk did %d writes", time.Since(began).Round(time.Second), len(log.Writes))
