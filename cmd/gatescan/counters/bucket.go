@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"gatescan/driver/turnstile"
 	"gatescan/verify"
 )
 
@@ -20,12 +21,7 @@ type Bucket struct {
 	Start  time.Time // UTC; zero for what was counted while the clock was not believed
 	Length time.Duration
 	Frames []Frames // those that are not zero, by kind and then by reason
-
-	Granted    uint64 // times that the turnstile was opened
-	Passages   uint64 // of these, followed by a passage
-	NotEntered uint64 // of these, not followed by one in time
-	Unexpected uint64 // passages that nobody was granted
-	Back       uint64 // passages in the other direction
+	turnstile.Counts
 
 	// Lost says that the file which held this time was damaged or cannot be read: there may have been more.
 	Lost bool
@@ -56,15 +52,12 @@ func (b *Bucket) Tally() (t Tally) {
 	for _, f := range b.Frames {
 		t.Frames[f.Kind][f.Reason] += f.N
 	}
-	t.Granted, t.Passages, t.NotEntered, t.Unexpected, t.Back = b.Granted, b.Passages, b.NotEntered, b.Unexpected, b.Back
+	t.Counts = b.Counts
 	return t
 }
 
 func newBucket(start time.Time, length time.Duration, t *Tally) Bucket {
-	return Bucket{
-		Start: start, Length: length, Frames: slices.Collect(t.frames()),
-		Granted: t.Granted, Passages: t.Passages, NotEntered: t.NotEntered, Unexpected: t.Unexpected, Back: t.Back,
-	}
+	return Bucket{Start: start, Length: length, Frames: slices.Collect(t.frames()), Counts: t.Counts}
 }
 
 // bucketAt is the bucket that holds an instant. Buckets begin with the hours of the venue's clock, which are not those of

@@ -5,6 +5,7 @@ import (
 	"time"
 	_ "time/tzdata"
 
+	"gatescan/driver/turnstile"
 	"gatescan/verify"
 )
 
@@ -126,7 +127,7 @@ func TestDays(t *testing.T) {
 	var buckets []Bucket
 	one := []Frames{{verify.Test, verify.Accepted, 2}}
 	for hour := range 49 { // 24 + 25: from midnight to midnight
-		buckets = append(buckets, Bucket{Start: time.Date(2026, 10, 23, 23, 0, 0, 0, time.UTC).Add(time.Duration(hour) * time.Hour), Length: time.Hour, Frames: one, Back: 1})
+		buckets = append(buckets, Bucket{Start: time.Date(2026, 10, 23, 23, 0, 0, 0, time.UTC).Add(time.Duration(hour) * time.Hour), Length: time.Hour, Frames: one, Counts: turnstile.Counts{Back: 1}})
 	}
 	buckets = append(buckets, Bucket{Frames: one}, Bucket{Start: time.Date(2026, 7, 2, 0, 0, 0, 0, time.UTC), Length: 24 * time.Hour, Lost: true})
 	days := Days(buckets, lisbon)
