@@ -16,9 +16,6 @@ const (
 	// is not synchronised: a gate may have been in a box. A list from further ahead would lock out all that come before
 	// it, so it is refused.
 	maxForward = 3 * 365 * 24 * time.Hour
-
-	// confirmInterval bounds how often the store is written for no other reason than that a source said the same again.
-	confirmInterval = 6 * time.Hour
 )
 
 // attempt asks a source once. If that fails, what it said before stays: nothing is given up before something better is

@@ -17,6 +17,9 @@ import (
 // DefaultTimeout is the deadline of a request to one mirror, from the dial to the last byte of the body.
 const DefaultTimeout = 60 * time.Second
 
+// maxFetchTime bounds one Fetch of a source that asks for many documents. What came before the end is not lost.
+const maxFetchTime = 30 * time.Minute
+
 const (
 	maxRedirects      = 3
 	maxResponseHeader = 64 << 10 // bytes
@@ -127,7 +130,7 @@ func (c *client) get(ctx context.Context, now Moment, r request, accept func(*re
 		}
 		answer, err := c.ask(ctx, now, m, target, r)
 		if err == nil {
-			now.date(answer.header)
+			tellDate(now, answer.header)
 			err = accept(answer)
 		}
 		if err == nil {
@@ -261,4 +264,19 @@ func (c *client) checkRedirect(req *http.Request, via []*http.Request) error {
 		}
 	}
 	return nil
+}
+
+// ok is nil for status 200.
+func (r *response) ok() error {
+	if r.status != http.StatusOK {
+		return fmt.Errorf("%w: status %d", ErrMalformed, r.status)
+	}
+	return nil
+}
+
+// tellDate passes on the time that a server states (RFC 9110 §6.6.1).
+func tellDate(now Moment, header http.Header) {
+	if date, err := http.ParseTime(header.Get("Date")); err == nil && now.Date != nil {
+		now.Date(date)
+	}
 }

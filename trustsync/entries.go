@@ -27,9 +27,14 @@ func (e *entries) more() error {
 	return nil
 }
 
-// skip names the entry that was counted last.
+// skip reports the entry that was counted last.
 func (e *entries) skip(name string, err error) {
-	e.report.Skipped = append(e.report.Skipped, Skipped{fmt.Sprintf("entry %d %.60s", e.count, name), err})
+	e.skipNamed(fmt.Sprintf("entry %d %.60s", e.count, name), err)
+}
+
+// skipNamed reports something else of the list that cannot be used.
+func (e *entries) skipNamed(name string, err error) {
+	e.report.Skipped = append(e.report.Skipped, Skipped{name, err})
 }
 
 // add takes a signer. unique tells it from others; the same once more is a duplicate, and at is where the first one is.
@@ -102,4 +107,22 @@ func malformedList(err error) error {
 		return err
 	}
 	return fmt.Errorf("%w: %w", ErrMalformed, err)
+}
+
+// addKey adds a bare key in base64.
+func (e *entries) addKey(spki, kid, country string, usage verify.Usage) error {
+	der, err := base64.StdEncoding.DecodeString(spki)
+	if err != nil {
+		return fmt.Errorf("key: %w", err)
+	}
+	id, err := decodeKID(kid)
+	if err != nil {
+		return err
+	}
+	signer, err := ParseKey(der, id, country, usage)
+	if err != nil {
+		return err
+	}
+	e.add(fmt.Appendf(nil, "%x %s %d %x", id, signer.Country, usage, der), signer)
+	return nil
 }

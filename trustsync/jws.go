@@ -94,3 +94,5 @@ func numericDate(seconds *float64) (time.Time, error) {
 	}
 	return time.Unix(int64(math.Floor(*seconds)), 0).UTC(), nil
 }
+
+const jsonSpace = " \t\r\n" // RFC 8259 §2

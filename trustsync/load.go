@@ -27,27 +27,9 @@ type listForm struct {
 // listForms are tried in this order. A signature is not checked: there is no anchor to check it by.
 var listForms = []listForm{
 	{kindWHO, looksLikeWHO, parseWHO},
-	{kindGermany, looksLikeGermany, func(data []byte) ([]Signer, Report, error) {
-		_, payload, err := splitGermany(data)
-		if err != nil {
-			return nil, Report{}, err
-		}
-		return parseGermany(payload)
-	}},
-	{kindSweden, looksLikeSweden, func(data []byte) ([]Signer, Report, error) {
-		j, err := splitJWS(data)
-		if err != nil {
-			return nil, Report{}, err
-		}
-		return parseSweden(j.payload)
-	}},
-	{kindNetherlands, looksLikeNetherlands, func(data []byte) ([]Signer, Report, error) {
-		payload, _, err := splitNetherlands(data)
-		if err != nil {
-			return nil, Report{}, err
-		}
-		return parseNetherlands(payload)
-	}},
+	{kindGermany, looksLikeGermany, readGermany},
+	{kindSweden, looksLikeSweden, readSweden},
+	{kindNetherlands, looksLikeNetherlands, readNetherlands},
 	{kindAustria, looksLikeAustria, parseAustria},
 	{kindEUArchive, looksLikeEUArchive, parseEUArchive},
 	{"key list", looksLikeKeyList, parseKeyList},

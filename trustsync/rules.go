@@ -10,24 +10,8 @@ import (
 	"gatescan/verify"
 )
 
-// Bounds of rules and value sets, of all sources together. In 2023 the 271 rules of 24 countries had 260 kB, the largest 3 kB; the
-// largest value set has 150 kB.
-const (
-	maxRules        = 10_000
-	maxValueSets    = 1_000
-	maxRuleSize     = verify.MaxRule // bytes of a body
-	maxValueSetSize = verify.MaxValueSet
-	maxRuleBytes    = 16 << 20 // of all bodies together
-	maxValueSetID   = 100      // bytes
-	maxRuleDepth    = 100      // of JSON
-)
-
-// ValueSet is a value set in JSON, as it was authenticated: an array of its codes, or an object with a member valueSetValues whose
-// names they are (eu-dcc-valuesets).
-type ValueSet struct {
-	ID   string // by which rules ask for it; at most 100 bytes of UTF-8
-	JSON []byte // at most 4 MiB
-}
+// maxRuleDepth bounds how deep the JSON of a rule or a value set is nested.
+const maxRuleDepth = 100
 
 // ruleHead is what is read of a rule before it is compiled.
 type ruleHead struct {
@@ -43,8 +27,9 @@ func (h ruleHead) used() bool { return h.Type == "Acceptance" || h.Type == "Inva
 // errRuleType says that a rule is of a type that a gate has no use for.
 var errRuleType = errors.New("neither an acceptance nor an invalidation rule")
 
-// skipUnused names rules of other types in a report. They are kept all the same: a newer version may have a use for them.
-func (r *Report) skipUnused(h ruleHead) {
+// countIn counts the rule in a report, as skipped if it is of another type. Such a rule is kept all the same: a newer version may have
+// a use for it.
+func (h ruleHead) countIn(r *Report) {
 	if h.used() {
 		r.Loaded++
 		return

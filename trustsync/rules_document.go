@@ -129,7 +129,7 @@ func (r *rulesReader) rule(body []byte) error {
 	if r.again(string(body)) {
 		return nil
 	}
-	r.report.skipUnused(head)
+	head.countIn(&r.report)
 	r.rules = append(r.rules, body)
 	return r.count(len(body))
 }

@@ -47,3 +47,9 @@ func cmsP384(t testing.TB) []byte {
 }
 
 func base64Of(b []byte) string { return base64.StdEncoding.EncodeToString(b) }
+
+// certKID is the kid of a certificate as a slice.
+func certKID(der []byte) []byte {
+	kid := kidOf(der)
+	return kid[:]
+}

@@ -2,28 +2,14 @@ package trustsync
 
 import (
 	"bytes"
-	"crypto/sha256"
 	"encoding/asn1"
 	"fmt"
-	"time"
 
 	"gatescan/verify"
 )
 
-// A key without a certificate has no validity of its own; whoever vouches for it decides.
-var (
-	beginningOfTime = time.Unix(0, 0).UTC()
-	endOfTime       = time.Date(9999, time.December, 31, 23, 59, 59, 0, time.UTC) // RFC 5280 §4.1.2.5
-)
-
 // labMark stands in the subject of every certificate that gatelab makes.
 const labMark = "(lab, not for production)"
-
-// SPKIHash is the SHA-256 of a SubjectPublicKeyInfo, by which a key is barred whatever certificate it is in.
-type SPKIHash [sha256.Size]byte
-
-// Hash is the hash of the signer's key.
-func (s *Signer) Hash() SPKIHash { return sha256.Sum256(s.SPKI) }
 
 // ParseSigner reads a signer from the DER of its certificate, as ParseCertificate does.
 func ParseSigner(der []byte) (Signer, error) {
@@ -85,13 +71,4 @@ func spkiOf(der []byte) ([]byte, error) {
 		return nil, fmt.Errorf("not a certificate: %w", errMalformed)
 	}
 	return bytes.Clone(tbs[spki].FullBytes), nil // or it would keep the whole certificate in memory
-}
-
-// DSCs are the DSCs of signers.
-func DSCs(signers []Signer) []verify.DSC {
-	dscs := make([]verify.DSC, len(signers))
-	for i, signer := range signers {
-		dscs[i] = signer.DSC
-	}
-	return dscs
 }

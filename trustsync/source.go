@@ -2,15 +2,8 @@ package trustsync
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/binary"
 	"errors"
-	"fmt"
-	"net/http"
-	"strings"
 	"time"
-
-	"gatescan/verify"
 )
 
 // Source is one place that vouches for signers. It is asked by one goroutine at a time.
@@ -40,52 +33,6 @@ func (m Moment) progress(done, total int) {
 	if m.Progress != nil {
 		m.Progress(done, total)
 	}
-}
-
-// date passes on what a server says that the time is (RFC 9110 §6.6.1).
-func (m Moment) date(header http.Header) {
-	if date, err := http.ParseTime(header.Get("Date")); err == nil && m.Date != nil {
-		m.Date(date)
-	}
-}
-
-// Holding is all that one source vouches for at one moment. It is immutable once returned.
-type Holding struct {
-	Signers   []Signer
-	Withdrawn []verify.KID // withdrawn expressly: nobody may vouch for these any more
-
-	Rules     [][]byte   // in JSON, each byte for byte as it was authenticated; a source of rules holds no keys
-	ValueSets []ValueSet // that they refer to
-
-	Signed  time.Time // when it was signed, zero if nothing that is signed says so
-	Expires time.Time // its signed end, zero if it has none
-	Cursor  []byte    // what the source wants to be reminded of (an ETag, a resume token); at most maxCursor bytes
-}
-
-// empty says whether a holding vouches for nothing.
-func (h *Holding) empty() bool {
-	return len(h.Signers) == 0 && len(h.Rules) == 0 && len(h.ValueSets) == 0
-}
-
-// serves says whether a holding has what a source of this kind gives.
-func (h *Holding) serves(t Traits) bool {
-	if t.Rules {
-		return len(h.Rules) > 0 || len(h.ValueSets) > 0
-	}
-	return len(h.Signers) > 0
-}
-
-// maxListSize bounds an answer of a source, in bytes. The largest published so far, all participants of the WHO network, has 2 MB.
-const maxListSize = 64 << 20
-
-// maxCursor bounds what a source may want to be reminded of, in bytes.
-const maxCursor = 4096
-
-// Signer is a DSC, with its SubjectPublicKeyInfo in DER by which it is stored and barred.
-type Signer struct {
-	verify.DSC
-	SPKI []byte
-	Lab  bool // its certificate says that it is a lab's
 }
 
 // Traits is what is known about a kind of source; package documentation has the table.
@@ -138,90 +85,4 @@ type Report struct {
 type Skipped struct {
 	Name string // of the file, as the file system has it, or of the entry, as the list has it: it may hold any byte
 	Err  error
-}
-
-// SourceConfig is what an operator says about one source.
-type SourceConfig struct {
-	Name string // unique among the sources
-	Kind string // a word of Kinds
-
-	Path    string   // of a directory or a file, for kinds directory and rules_directory
-	URLs    []string // mirrors of one another, in the order in which they are tried
-	Anchors []byte   // PEM: the public keys or certificates that what is fetched must be signed by
-	CSCAs   []byte   // PEM: the authorities that DSCs must chain to, for sources that do not bring their own
-
-	// The common name that the signer must have, for kinds netherlands, eu_archive and switzerland_rules under an authority; empty for any.
-	SignerName string
-
-	Interval time.Duration // between attempts; DefaultInterval if zero
-	MaxAge   time.Duration // how old a holding may become; DefaultMaxAge if zero; never too old if negative
-
-	Transport // how the URLs are reached
-
-	Domain, Usage string   // of the WHO network, by default DCC and DSC
-	Participants  []string // ISO 3166-1 alpha-3 of the WHO network; empty for all that are real
-	Lab           bool     // also participants of the WHO network that exist for tests
-	Countries     []string // ISO 3166-1 alpha-2, whose acceptance rules are wanted of kinds eu_rules and germany_rules; empty for all
-}
-
-// kinds has what makes a source of each kind.
-var kinds = map[string]func(SourceConfig) (Source, error){
-	kindDirectory:   newDirectory,
-	kindWHO:         newWHO,
-	kindGermany:     newGermany,
-	kindSweden:      newSweden,
-	kindAustria:     newAustria,
-	kindNetherlands: newNetherlands,
-	"eu":            newEU,
-	"italy":         newItaly,
-	kindEUArchive:   newEUArchive,
-	kindGateway:     newGateway,
-
-	kindEURules:          newEURules,
-	kindGermanyRules:     newGermanyRules,
-	kindAustriaRules:     newAustriaRules,
-	kindSwitzerlandRules: newSwitzerlandRules,
-	kindRulesDirectory:   newRulesDirectory,
-}
-
-// Kinds are the words for the kinds of sources.
-func Kinds() []string { return sortedNames(kinds) }
-
-// NewSource makes a source of what an operator says. The error says what to do.
-func NewSource(c SourceConfig) (Named, error) {
-	make := kinds[c.Kind]
-	if make == nil {
-		return Named{}, fmt.Errorf("%q is no kind of source; there are %s", c.Kind, strings.Join(Kinds(), ", "))
-	}
-	source, err := make(c)
-	if err != nil {
-		return Named{}, err
-	}
-	return Named{Name: c.Name, Source: source, Interval: c.Interval, MaxAge: c.MaxAge, Identity: c.identity()}, nil
-}
-
-// identity hashes what decides what is authentic, or wanted. It leaves out what may change while that stays: mirrors,
-// times, how they are reached. Where nothing is signed, the place itself is what is trusted.
-func (c *SourceConfig) identity() (id [sha256.Size]byte) {
-	h := sha256.New()
-	part := func(b []byte) {
-		var length [8]byte
-		binary.BigEndian.PutUint64(length[:], uint64(len(b)))
-		h.Write(length[:])
-		h.Write(b)
-	}
-	for _, s := range []string{c.Kind, c.Path, c.SignerName, c.Domain, c.Usage, strings.Join(c.Participants, ",")} {
-		part([]byte(s))
-	}
-	part(c.Anchors)
-	part(c.CSCAs)
-	if len(c.Countries) > 0 { // of the former kinds none has any, and their identity stays
-		part([]byte(strings.Join(c.Countries, ",")))
-	}
-	if len(c.Anchors) == 0 {
-		part([]byte(strings.Join(c.URLs, "\n")))
-		part(c.CA)
-	}
-	h.Sum(id[:0])
-	return id
 }

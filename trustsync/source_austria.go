@@ -5,7 +5,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"net/http"
 	"time"
 )
 
@@ -92,13 +91,6 @@ func (s *austria) fetch(ctx context.Context, mirror *client, now Moment) (holdin
 		return nil, Report{}, err
 	}
 	return holding, report, nil
-}
-
-func onlyOK(r *response) error {
-	if r.status != http.StatusOK {
-		return fmt.Errorf("%w: status %d", ErrMalformed, r.status)
-	}
-	return nil
 }
 
 // cursor reminds the source of which list it gave.

@@ -80,10 +80,12 @@ func verifyAustria(message *cose.Sign1Message, a anchors) error {
 	kid, _ := message.Headers.Protected[cose.HeaderLabelKeyID].([]byte)
 	var try []crypto.PublicKey
 	for _, key := range a.keys {
-		cert := a.certificateOf(key)
-		if cert == nil || bytes.Equal(kid, certKID(cert.Raw)) {
-			try = append(try, key)
+		if cert := a.certificateOf(key); cert != nil {
+			if own := kidOf(cert.Raw); !bytes.Equal(kid, own[:]) {
+				continue
+			}
 		}
+		try = append(try, key)
 	}
 	if len(try) == 0 {
 		return fmt.Errorf("the signer's kid is %.20x, which is none of an anchor", kid)
@@ -118,11 +120,6 @@ func coseAlgorithm(key crypto.PublicKey) (cose.Algorithm, error) {
 		}
 	}
 	return 0, errors.New("neither P-256 nor RSA")
-}
-
-func certKID(der []byte) []byte {
-	kid := kidOf(der)
-	return kid[:]
 }
 
 // parseAustria reads {"c":[{"i": kid, "c": DER}]} in CBOR.

@@ -89,10 +89,10 @@ func (s *austriaRules) fetch(ctx context.Context, mirror *client, now Moment) (*
 		h.Expires = setsSigned.until
 	}
 	r := newRulesReader()
-	if err := s.askDocument(ctx, mirror, now, austriaRuleFile, rulesSigned, r.austriaRules); err != nil {
+	if err := s.askDocument(ctx, mirror, now, austriaRuleFile, rulesSigned, func(b []byte) error { return readAustriaRules(r, b) }); err != nil {
 		return nil, Report{}, err
 	}
-	if err := s.askDocument(ctx, mirror, now, austriaSetFile, setsSigned, r.austriaSets); err != nil {
+	if err := s.askDocument(ctx, mirror, now, austriaSetFile, setsSigned, func(b []byte) error { return readAustriaSets(r, b) }); err != nil {
 		return nil, Report{}, err
 	}
 	h.Rules, h.ValueSets = r.rules, r.sets
@@ -121,7 +121,7 @@ func (c austriaRulesCursor) follows(last *Holding) error {
 func (s *austria) askSignature(ctx context.Context, mirror *client, now Moment, form austriaForm) (sig austriaSigned, err error) {
 	now.Last = nil // of the trust list, or of two documents: that is the caller's
 	err = mirror.get(ctx, now, request{path: form.signature, limit: maxAustriaSignature}, func(r *response) (err error) {
-		if err = onlyOK(r); err != nil {
+		if err = r.ok(); err != nil {
 			return err
 		}
 		if sig, err = openAustriaSignature(r.body, form, s.anchors); err != nil {
@@ -135,7 +135,7 @@ func (s *austria) askSignature(ctx context.Context, mirror *client, now Moment, 
 // askDocument asks for what was signed.
 func (s *austria) askDocument(ctx context.Context, mirror *client, now Moment, form austriaForm, sig austriaSigned, parse func([]byte) error) error {
 	return mirror.get(ctx, now, request{path: form.document, limit: maxListSize}, func(r *response) error {
-		if err := onlyOK(r); err != nil {
+		if err := r.ok(); err != nil {
 			return err
 		}
 		if sha256.Sum256(r.body) != sig.hash {
@@ -145,9 +145,9 @@ func (s *austria) askDocument(ctx context.Context, mirror *client, now Moment, f
 	})
 }
 
-// austriaRules reads {"r":[{"i": label, "r": JSON of the rule}]} in CBOR. A rule is what it says of itself: the publisher's own
+// readAustriaRules reads {"r":[{"i": label, "r": JSON of the rule}]} in CBOR. A rule is what it says of itself: the publisher's own
 // example (hcert-kotlin, README) labels every one the same.
-func (r *rulesReader) austriaRules(document []byte) error {
+func readAustriaRules(r *rulesReader, document []byte) error {
 	return eachAustria(document, "r", func(raw cbor.RawMessage) error {
 		var entry struct {
 			Rule string `cbor:"r"`
@@ -159,8 +159,8 @@ func (r *rulesReader) austriaRules(document []byte) error {
 	})
 }
 
-// austriaSets reads {"v":[{"n": label, "v": JSON of the value set}]} in CBOR. A set goes by its label if it has no name of its own.
-func (r *rulesReader) austriaSets(document []byte) error {
+// readAustriaSets reads {"v":[{"n": label, "v": JSON of the value set}]} in CBOR. A set goes by its label if it has no name of its own.
+func readAustriaSets(r *rulesReader, document []byte) error {
 	return eachAustria(document, "v", func(raw cbor.RawMessage) error {
 		var entry struct {
 			Label string `cbor:"n"`

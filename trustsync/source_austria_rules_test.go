@@ -213,11 +213,11 @@ func FuzzAustriaRules(f *testing.F) {
 			}
 		}
 		r := newRulesReader()
-		if err := r.austriaRules(document); err == nil {
+		if err := readAustriaRules(r, document); err == nil {
 			checkRulesReader(t, r)
 		}
 		r = newRulesReader()
-		if err := r.austriaSets(document); err == nil {
+		if err := readAustriaSets(r, document); err == nil {
 			checkRulesReader(t, r)
 		}
 	})

@@ -14,8 +14,7 @@ import (
 )
 
 const (
-	maxServiceKIDs = 4 << 20          // bytes of a JSON array of kids; maxCertificates of them have 1.5 MB
-	maxWalkTime    = 30 * time.Minute // of one Fetch; what it got so far is not lost
+	maxServiceKIDs = 4 << 20 // bytes of a JSON array of kids; maxCertificates of them have 1.5 MB
 
 	// A service that lost its own source withdraws everything, or half of it. Of that many keys and more, the loss of more
 	// than a half counts only if as many fetches in a row say just the same, over that long.
@@ -114,7 +113,7 @@ func (s *euService) Traits() Traits {
 // ErrImplausible is for a service that lists nothing, or asks for a mass withdrawal and has not been believed yet. Keys that it
 // names as deleted are withdrawn expressly, until it lists them again.
 func (s *euService) Fetch(ctx context.Context, now Moment) (*Holding, Report, error) {
-	ctx, cancel := context.WithTimeoutCause(ctx, maxWalkTime, fmt.Errorf("not through after %v", maxWalkTime))
+	ctx, cancel := context.WithTimeoutCause(ctx, maxFetchTime, fmt.Errorf("not through after %v", maxFetchTime))
 	defer cancel()
 	return firstMirror(ctx, s.mirrors, func(m *euMirror) (*Holding, Report, error) {
 		defer m.client.closeIdle()

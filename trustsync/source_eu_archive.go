@@ -97,14 +97,14 @@ func (s *euArchive) fetch(ctx context.Context, m euArchiveMirror, now Moment) (*
 			return errUnchanged
 		}
 		archive, tag = got.body, eTagOf(got.header)
-		return onlyOK(got)
+		return got.ok()
 	})
 	if err != nil {
 		return nil, Report{}, err
 	}
 	err = m.signature.get(ctx, now, request{limit: maxEUArchiveSignature}, func(got *response) error {
 		signature = got.body
-		return onlyOK(got)
+		return got.ok()
 	})
 	if err != nil {
 		return nil, Report{}, err

@@ -50,7 +50,7 @@ func parseEUArchive(data []byte) ([]Signer, Report, error) {
 			err = known[file.country].add(der)
 		}
 		if err != nil {
-			e.skipFile(file.Name, err)
+			skipFile(e, file.Name, err)
 		}
 	}
 	for _, file := range dscs {
@@ -59,7 +59,7 @@ func parseEUArchive(data []byte) ([]Signer, Report, error) {
 		}
 		der, signer, err := file.signer(known[file.country])
 		if err != nil {
-			e.skipFile(file.Name, err)
+			skipFile(e, file.Name, err)
 			continue
 		}
 		e.add(der, signer)
@@ -86,15 +86,15 @@ func openArchive(data []byte, e *entries) (dscs, cscas []archived, err error) {
 		one, err := readArchiveName(file)
 		switch {
 		case err != nil:
-			e.skipFile(file.Name, err)
+			skipFile(e, file.Name, err)
 			continue
 		case one.country == "":
 			continue
 		case file.UncompressedSize64 > maxArchiveFile:
-			e.skipFile(file.Name, fmt.Errorf("%w: %d bytes", ErrTooLarge, file.UncompressedSize64))
+			skipFile(e, file.Name, fmt.Errorf("%w: %d bytes", ErrTooLarge, file.UncompressedSize64))
 			continue
 		case file.UncompressedSize64/maxArchiveRatio > file.CompressedSize64:
-			e.skipFile(file.Name, fmt.Errorf("%w: %d bytes packed into %d", ErrTooLarge, file.UncompressedSize64, file.CompressedSize64))
+			skipFile(e, file.Name, fmt.Errorf("%w: %d bytes packed into %d", ErrTooLarge, file.UncompressedSize64, file.CompressedSize64))
 			continue
 		}
 		if total += file.UncompressedSize64; total > maxArchiveTotal {
@@ -189,10 +189,8 @@ func (a archived) signer(cscas authorities) (der []byte, signer Signer, err erro
 	return der, signer, nil
 }
 
-// skipFile names a file that cannot be used.
-func (e *entries) skipFile(name string, err error) {
-	e.report.Skipped = append(e.report.Skipped, Skipped{fmt.Sprintf("%.120s", name), err})
-}
+// skipFile reports a file that cannot be used.
+func skipFile(e *entries, name string, err error) { e.skipNamed(fmt.Sprintf("%.120s", name), err) }
 
 // looksLikeEUArchive says whether data is a zip with a folder of DSCs.
 func looksLikeEUArchive(data []byte) bool {

@@ -260,7 +260,7 @@ func TestEUBadWalk(t *testing.T) {
 		"no token":            {answer("", "", "x"), ErrMalformed},
 		"token beyond 64 bit": {answer("9223372036854775808", "", "x"), ErrMalformed},
 		"token of text":       {answer("next", "", "x"), ErrMalformed},
-		"large body":          {answer("99", "", strings.Repeat("x", maxServiceKey+1)), ErrTooLarge},
+		"large body":          {answer("99", "", strings.Repeat("x", maxCertificateText+1)), ErrTooLarge},
 		"500":                 {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(500) }, nil},
 		"304":                 {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(304) }, nil},
 		"nothing":             {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(204) }, ErrImplausible},

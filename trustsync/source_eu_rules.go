@@ -103,7 +103,7 @@ func (s *rulesService) Traits() Traits {
 
 // Fetch asks for both lists, then for the bodies that are not there yet.
 func (s *rulesService) Fetch(ctx context.Context, now Moment) (*Holding, Report, error) {
-	ctx, cancel := context.WithTimeoutCause(ctx, maxWalkTime, fmt.Errorf("not through after %v", maxWalkTime))
+	ctx, cancel := context.WithTimeoutCause(ctx, maxFetchTime, fmt.Errorf("not through after %v", maxFetchTime))
 	defer cancel()
 	return firstMirror(ctx, s.mirrors, func(m *rulesMirror) (*Holding, Report, error) {
 		defer m.closeIdle()
@@ -152,7 +152,7 @@ func (s *rulesService) fetch(ctx context.Context, now Moment, m *rulesMirror) (*
 		if err != nil {
 			return nil, Report{}, fmt.Errorf("%s: %s: %w", m.url, one, err)
 		}
-		report.skipUnused(head)
+		head.countIn(&report)
 		h.Rules = append(h.Rules, body)
 	}
 	for _, one := range sets {
@@ -192,7 +192,7 @@ func (s *rulesService) wanted(rules []listedBody) (wanted []listedBody, skipped 
 
 // bodies gets what is listed: from the last holding, from what came before a failure, or from the mirror.
 func (s *rulesService) bodies(ctx context.Context, now Moment, m *rulesMirror, listed []listedBody) (map[bodyHash][]byte, error) {
-	last := now.Last.bodies()
+	last := bodiesOf(now.Last)
 	bodies, total := map[bodyHash][]byte{}, 0
 	var missing []listedBody
 	for _, one := range listed {
@@ -276,7 +276,7 @@ func (s *rulesService) body(ctx context.Context, now Moment, asker *client, one 
 		limit = maxValueSetSize
 	}
 	err = asker.get(ctx, now, request{path: one.path(), limit: limit}, func(r *response) error {
-		if err := onlyOK(r); err != nil {
+		if err := r.ok(); err != nil {
 			return err
 		}
 		if sum := bodyHash(sha256.Sum256(r.body)); sum != one.hash {
@@ -288,8 +288,8 @@ func (s *rulesService) body(ctx context.Context, now Moment, asker *client, one 
 	return body, err
 }
 
-// bodies are what a holding has by its hash.
-func (h *Holding) bodies() map[bodyHash][]byte {
+// bodiesOf returns the rules and value sets of a holding by their hashes.
+func bodiesOf(h *Holding) map[bodyHash][]byte {
 	all := map[bodyHash][]byte{}
 	if h == nil {
 		return all
@@ -301,28 +301,4 @@ func (h *Holding) bodies() map[bodyHash][]byte {
 		all[sha256.Sum256(set.JSON)] = set.JSON
 	}
 	return all
-}
-
-// sameRules says whether two holdings have the same rules and value sets, in whatever order.
-func (h *Holding) sameRules(other *Holding) bool {
-	if h == nil || len(h.Rules) != len(other.Rules) || len(h.ValueSets) != len(other.ValueSets) {
-		return false
-	}
-	count := map[string]int{}
-	each := func(h *Holding, by int) {
-		for _, rule := range h.Rules {
-			count[string(rule)] += by
-		}
-		for _, set := range h.ValueSets {
-			count["set "+set.ID+" "+string(set.JSON)] += by
-		}
-	}
-	each(h, 1)
-	each(other, -1)
-	for _, n := range count {
-		if n != 0 {
-			return false
-		}
-	}
-	return true
 }

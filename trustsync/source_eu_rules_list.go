@@ -50,7 +50,7 @@ func (s *rulesService) setList(ctx context.Context, now Moment, m *rulesMirror) 
 
 func (s *rulesService) list(ctx context.Context, now Moment, m *rulesMirror, path string, most int, parse func(jsonWalk) (listedBody, error)) (all []listedBody, err error) {
 	err = m.clients[0].get(ctx, now, request{path: path, limit: maxRulesList}, func(r *response) (err error) {
-		if err = onlyOK(r); err != nil {
+		if err = r.ok(); err != nil {
 			return err
 		}
 		if err = s.verify(r); err != nil {
@@ -110,7 +110,7 @@ func parseRulesList(body []byte, most int, parse func(jsonWalk) (listedBody, err
 }
 
 func parseRuleEntry(w jsonWalk) (b listedBody, err error) {
-	hash, err := w.texts(map[string]*string{"identifier": &b.name, "version": &b.version, "country": &b.asked})
+	hash, err := texts(w, map[string]*string{"identifier": &b.name, "version": &b.version, "country": &b.asked})
 	if err != nil {
 		return b, err
 	}
@@ -123,7 +123,7 @@ func parseRuleEntry(w jsonWalk) (b listedBody, err error) {
 }
 
 func parseSetEntry(w jsonWalk) (b listedBody, err error) {
-	hash, err := w.texts(map[string]*string{"id": &b.name})
+	hash, err := texts(w, map[string]*string{"id": &b.name})
 	if err != nil {
 		return b, err
 	}
@@ -135,7 +135,7 @@ func parseSetEntry(w jsonWalk) (b listedBody, err error) {
 }
 
 // texts reads an object, of which the named members must be strings, and its hash.
-func (w jsonWalk) texts(members map[string]*string) (hash string, err error) {
+func texts(w jsonWalk, members map[string]*string) (hash string, err error) {
 	members["hash"] = &hash
 	err = w.object(func(key string) error {
 		into := members[key]

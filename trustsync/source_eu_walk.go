@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
-	"encoding/asn1"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -14,9 +13,6 @@ import (
 
 	"gatescan/verify"
 )
-
-// maxServiceKey bounds one answer of signercertificateUpdate, in bytes: a certificate in base64, with room for line ends.
-const maxServiceKey = maxCertificateSize * 3 / 2
 
 // euWalk is a walk through the rows of a mirror: what was kept of them, and how far it came. One that is resumed begins with
 // what was kept before.
@@ -47,7 +43,7 @@ func resumeEUWalk(c euCursor, last *Holding) *euWalk {
 // walk asks for one row after the other until there are no more. w is good after an error, too.
 func (s *euService) walk(ctx context.Context, now Moment, m *euMirror, w *euWalk) error {
 	for end := false; !end; {
-		r := request{path: s.form.update, limit: maxServiceKey}
+		r := request{path: s.form.update, limit: maxCertificateText}
 		if w.token > 0 {
 			r.header = map[string]string{"X-RESUME-TOKEN": strconv.FormatInt(w.token, 10)}
 		}
@@ -230,18 +226,6 @@ func (s *euService) parseServiceKey(body []byte, stated string) (Signer, error) 
 	signer.SPKI = bytes.Clone(signer.SPKI) // lets go of the certificate
 	return signer, nil
 }
-
-// isSPKI tells a SubjectPublicKeyInfo from a certificate by its shape (RFC 5280 §4.1).
-func isSPKI(der []byte) bool {
-	var outer asn1.RawValue
-	if len(der) > maxCertificateSize || unmarshal(der, &outer) != nil {
-		return false
-	}
-	fields, err := sequence(outer, 2, 2)
-	return err == nil && isSequence(fields[0]) && isUniversal(fields[1], asn1.TagBitString)
-}
-
-func compareKIDs(a, b verify.KID) int { return bytes.Compare(a[:], b[:]) }
 
 // hashKIDs is the hash of a set of kids, in any order.
 func hashKIDs(kids []verify.KID) [sha256.Size]byte {

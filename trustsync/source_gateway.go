@@ -95,7 +95,7 @@ func (s *gateway) Traits() Traits {
 // Fetch implements Source. ErrNotAuthentic is for a gateway without one CSCA or uploader that the trust anchor signed, ErrImplausible for one that
 // has no DSC although it had.
 func (s *gateway) Fetch(ctx context.Context, now Moment) (*Holding, Report, error) {
-	ctx, cancel := context.WithTimeoutCause(ctx, maxWalkTime, fmt.Errorf("not through after %v", maxWalkTime))
+	ctx, cancel := context.WithTimeoutCause(ctx, maxFetchTime, fmt.Errorf("not through after %v", maxFetchTime))
 	defer cancel()
 	return firstMirror(ctx, s.mirrors, func(m gatewayMirror) (*Holding, Report, error) {
 		defer m.client.closeIdle()
@@ -112,7 +112,7 @@ func (s *gateway) fetch(ctx context.Context, m gatewayMirror, now Moment) (*Hold
 		accepted, skipped := 0, len(e.report.Skipped)
 		err := w.pages(ctx, kind, time.Time{}, func(entry gatewayEntry) error {
 			if err := trust.accept(kind, entry); err != nil {
-				e.skipEntry(kind, entry, err)
+				skipEntry(e, kind, entry, err)
 			} else {
 				accepted++
 			}
@@ -136,7 +136,7 @@ func (s *gateway) fetch(ctx context.Context, m gatewayMirror, now Moment) (*Hold
 		}
 		der, signer, err := trust.signer(entry)
 		if err != nil {
-			e.skipEntry(gatewayDSC, entry, err)
+			skipEntry(e, gatewayDSC, entry, err)
 			return nil
 		}
 		e.add(der, signer)
@@ -173,7 +173,7 @@ func (s *gateway) deleted(ctx context.Context, w *gatewayWalk, e *entries) (kids
 		kid, deleted, err := entry.deletion()
 		switch {
 		case err != nil:
-			e.skipEntry("deleted "+gatewayDSC, entry, err)
+			skipEntry(e, "deleted "+gatewayDSC, entry, err)
 		case deleted && len(kids) >= maxCertificates:
 			return fmt.Errorf("%w: more than %d deletions", ErrTooLarge, maxCertificates)
 		case deleted:
@@ -185,7 +185,7 @@ func (s *gateway) deleted(ctx context.Context, w *gatewayWalk, e *entries) (kids
 	case ctx.Err() != nil:
 		return nil, nil, context.Cause(ctx)
 	case err != nil:
-		e.report.Skipped = append(e.report.Skipped, Skipped{"deletions", err})
+		e.skipNamed("deletions", err)
 		return nil, cursor, nil
 	}
 	return kids, []byte(w.asked.Add(-gatewayOverlap).UTC().Format(time.RFC3339)), nil
@@ -249,7 +249,7 @@ func (w *gatewayWalk) pages(ctx context.Context, kind string, since time.Time, t
 		}
 		n := 0
 		err := w.mirror.client.get(ctx, w.now, r, func(got *response) error {
-			if err := onlyOK(got); err != nil {
+			if err := got.ok(); err != nil {
 				return err
 			}
 			if date, err := http.ParseTime(got.header.Get("Date")); err == nil {

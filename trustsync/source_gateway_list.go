@@ -3,7 +3,6 @@ package trustsync
 import (
 	"crypto/sha256"
 	"crypto/x509"
-	"encoding/asn1"
 	"encoding/base64"
 	"encoding/hex"
 	"errors"
@@ -129,7 +128,7 @@ func (e gatewayEntry) certificate(kind string) (der []byte, country string, err 
 		return nil, "", fmt.Errorf("country %.20q", e.Country)
 	case e.RawData == nil:
 		return nil, "", errors.New("no certificate")
-	case len(*e.RawData) > maxServiceKey:
+	case len(*e.RawData) > maxCertificateText:
 		return nil, "", fmt.Errorf("%w: certificate of %d characters", ErrTooLarge, len(*e.RawData))
 	}
 	if der, err = base64.StdEncoding.DecodeString(*e.RawData); err != nil {
@@ -181,20 +180,7 @@ func (e gatewayEntry) deletion() (kid verify.KID, deleted bool, err error) {
 	return kid, true, nil
 }
 
-// skipEntry names an entry that cannot be used.
-func (e *entries) skipEntry(kind string, entry gatewayEntry, err error) {
-	e.report.Skipped = append(e.report.Skipped, Skipped{kind + " " + named(entry.KID, entry.Country), err})
-}
-
-// subjectCountry is the country of a certificate's subject, empty if it names none.
-func subjectCountry(der []byte) (string, error) {
-	c, err := readIssued(der)
-	if err != nil {
-		return "", err
-	}
-	var name asn1.RawValue
-	if err := unmarshal(c.subject, &name); err != nil {
-		return "", err
-	}
-	return readCountry(name)
+// skipEntry reports an entry that cannot be used.
+func skipEntry(e *entries, kind string, entry gatewayEntry, err error) {
+	e.skipNamed(kind+" "+named(entry.KID, entry.Country), err)
 }

@@ -159,24 +159,6 @@ func netherlandsEntry(e *entries, w jsonWalk, kid string) error {
 	return nil
 }
 
-// addKey adds a bare key in base64.
-func (e *entries) addKey(spki, kid, country string, usage verify.Usage) error {
-	der, err := base64.StdEncoding.DecodeString(spki)
-	if err != nil {
-		return fmt.Errorf("key: %w", err)
-	}
-	id, err := decodeKID(kid)
-	if err != nil {
-		return err
-	}
-	signer, err := ParseKey(der, id, country, usage)
-	if err != nil {
-		return err
-	}
-	e.add(fmt.Appendf(nil, "%x %s %d %x", id, signer.Country, usage, der), signer)
-	return nil
-}
-
 // usageOfLetters reads a set of t, v and r; the empty set restricts nothing. One of which nothing is known allows nothing,
 // which no usage can say.
 func usageOfLetters(letters []string) (usage verify.Usage, err error) {
@@ -208,4 +190,13 @@ func looksLikeNetherlands(data []byte) bool {
 		return w.skip()
 	})
 	return err == nil && found
+}
+
+// readNetherlands reads a document whose signature is not checked.
+func readNetherlands(data []byte) ([]Signer, Report, error) {
+	payload, _, err := splitNetherlands(data)
+	if err != nil {
+		return nil, Report{}, err
+	}
+	return parseNetherlands(payload)
 }

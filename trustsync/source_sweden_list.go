@@ -125,7 +125,7 @@ func (s *swedenReader) key(raw json.RawMessage, country string, restrictions map
 func restrict(usage verify.Usage, oids []string) (verify.Usage, error) {
 	var listed verify.Usage
 	for _, oid := range oids {
-		listed |= dccUsage[oid]
+		listed |= usageOf(oid)
 	}
 	switch {
 	case listed == 0:

@@ -2,8 +2,6 @@ package trustsync
 
 import (
 	"context"
-	"crypto"
-	"crypto/rsa"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -44,11 +42,6 @@ func newSwitzerlandRules(c SourceConfig) (Source, error) {
 	return &switzerlandRules{asker, a, c.SignerName}, nil
 }
 
-func isRSA(key crypto.PublicKey) bool {
-	_, ok := key.(*rsa.PublicKey)
-	return ok && checkSignerKey(key) == nil
-}
-
 // Traits implements Source.
 func (s *switzerlandRules) Traits() Traits {
 	return Traits{
@@ -74,7 +67,7 @@ func (s *switzerlandRules) Fetch(ctx context.Context, now Moment) (h *Holding, r
 		if got.status == http.StatusNotModified && tag != "" {
 			return errUnchanged
 		}
-		if err = onlyOK(got); err != nil {
+		if err = got.ok(); err != nil {
 			return err
 		}
 		if h, report, err = s.read(got.body, now); err != nil {

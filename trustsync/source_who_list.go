@@ -154,9 +154,7 @@ func (l *whoList) besides(csca string, der []byte) error {
 // done ends the list. What the filter did not take is told as one line.
 func (l *whoList) done() ([]Signer, Report) {
 	if l.others > 0 {
-		l.report.Skipped = append(l.report.Skipped, Skipped{
-			fmt.Sprintf("%d entries", l.others), errWHOOthers,
-		})
+		l.skipNamed(fmt.Sprintf("%d entries", l.others), errWHOOthers)
 	}
 	return l.entries.done()
 }

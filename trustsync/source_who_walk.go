@@ -70,7 +70,7 @@ func (w *whoWalk) take(d *didDocument, depth int) {
 		w.seen[m.id] = true
 		if err := w.follows(m.id); err != nil {
 			if !errors.Is(err, errWHOOthers) {
-				w.list.report.Skipped = append(w.list.report.Skipped, Skipped{m.id, err})
+				w.list.skipNamed(m.id, err)
 			}
 			continue
 		}
