@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+
+	"gatescan/trustsync/internal/source"
 )
 
 // checkFileMirror judges a mirror that is a place in the file system, such as file:///media/stick/did.json: a stick that a
@@ -32,7 +34,7 @@ func readFileMirror(target string, limit int64) (*response, error) {
 		return nil, err
 	}
 	if int64(len(data)) > limit {
-		return nil, fmt.Errorf("%w: more than %d bytes", ErrTooLarge, limit)
+		return nil, fmt.Errorf("%w: more than %d bytes", source.ErrTooLarge, limit)
 	}
 	return &response{http.StatusOK, http.Header{}, data, target}, nil
 }

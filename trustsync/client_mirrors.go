@@ -4,14 +4,16 @@ import (
 	"context"
 	"errors"
 	"strings"
+
+	"gatescan/trustsync/internal/source"
 )
 
-// firstMirror asks mirrors in turn until one answers, with a holding or with errUnchanged. The error is what each of them did.
-func firstMirror[M any](ctx context.Context, mirrors []M, ask func(M) (*Holding, Report, error)) (*Holding, Report, error) {
+// firstMirror asks mirrors in turn until one answers, with a holding or with ErrUnchanged. The error is what each of them did.
+func firstMirror[M any](ctx context.Context, mirrors []M, ask func(M) (*source.Holding, source.Report, error)) (*source.Holding, source.Report, error) {
 	var failed mirrorErrors
 	for _, m := range mirrors {
 		holding, report, err := ask(m)
-		if err == nil || errors.Is(err, errUnchanged) {
+		if err == nil || errors.Is(err, source.ErrUnchanged) {
 			return holding, report, err
 		}
 		failed = append(failed, err)
@@ -19,7 +21,7 @@ func firstMirror[M any](ctx context.Context, mirrors []M, ask func(M) (*Holding,
 			break
 		}
 	}
-	return nil, Report{}, failed
+	return nil, source.Report{}, failed
 }
 
 // mirrorErrors says what each mirror did. It is any of their errors.

@@ -17,6 +17,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"gatescan/trustsync/internal/source"
 )
 
 var webSilence = log.New(io.Discard, "", 0)
@@ -42,7 +44,7 @@ func webClient(t testing.TB, signed bool, transport Transport, urls ...string) *
 }
 
 // webGet asks for at most 1000 bytes.
-func webGet(c *client, now Moment, header map[string]string) (got *response, err error) {
+func webGet(c *client, now source.Moment, header map[string]string) (got *response, err error) {
 	err = c.get(context.Background(), now, request{limit: 1000, header: header}, func(r *response) error {
 		got = r
 		return nil
@@ -50,7 +52,7 @@ func webGet(c *client, now Moment, header map[string]string) (got *response, err
 	return got, err
 }
 
-var synced = Moment{Time: webNow, Synced: true}
+var synced = source.Moment{Time: webNow, Synced: true}
 
 func TestClientAnswers(t *testing.T) {
 	send := func(text string) func(net.Conn) {
@@ -108,15 +110,15 @@ func TestClientAnswers(t *testing.T) {
 		{"redirect to nowhere", send("HTTP/1.1 302 Found\r\nContent-Length: 0\r\n\r\n"), nil, status(302), "", 0},
 		{"status 999", send("HTTP/1.1 999 What\r\nContent-Length: 0\r\n\r\n"), nil, status(999), "status 999", 0},
 
-		{"endless body", endless(ok+"\r\n", strings.Repeat("x", 1000), 0), nil, ErrTooLarge, "more than 1000 bytes", 0},
-		{"endless chunks", endless(ok+"Transfer-Encoding: chunked\r\n\r\n", "5\r\nhello\r\n", 0), nil, ErrTooLarge, "", 0},
-		{"one byte more", send(ok + "\r\n" + strings.Repeat("x", 1001)), nil, ErrTooLarge, "", 0},
-		{"large by its own word", hang(ok + "Content-Length: 99999999999\r\n\r\n"), nil, ErrTooLarge, "99999999999 bytes (1000 are allowed)", 0},
+		{"endless body", endless(ok+"\r\n", strings.Repeat("x", 1000), 0), nil, source.ErrTooLarge, "more than 1000 bytes", 0},
+		{"endless chunks", endless(ok+"Transfer-Encoding: chunked\r\n\r\n", "5\r\nhello\r\n", 0), nil, source.ErrTooLarge, "", 0},
+		{"one byte more", send(ok + "\r\n" + strings.Repeat("x", 1001)), nil, source.ErrTooLarge, "", 0},
+		{"large by its own word", hang(ok + "Content-Length: 99999999999\r\n\r\n"), nil, source.ErrTooLarge, "99999999999 bytes (1000 are allowed)", 0},
 		{"one byte at a time", endless(ok+"\r\n", "x", 50*time.Millisecond), nil, nil, "too slow", 0},
 		{"body that stops", hang(ok + "Content-Length: 10\r\n\r\nhello"), nil, nil, "too slow: 5 bytes", 0},
-		{"cut short", send(ok + "Content-Length: 10\r\n\r\nhello"), nil, ErrMalformed, "cut short after 5 bytes", 0},
-		{"cut short, chunked", send(ok + "Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n"), nil, ErrMalformed, "cut short", 0},
-		{"gzip, unasked", send(gzipped), nil, ErrMalformed, `encoded as "gzip"`, 0},
+		{"cut short", send(ok + "Content-Length: 10\r\n\r\nhello"), nil, source.ErrMalformed, "cut short after 5 bytes", 0},
+		{"cut short, chunked", send(ok + "Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n"), nil, source.ErrMalformed, "cut short", 0},
+		{"gzip, unasked", send(gzipped), nil, source.ErrMalformed, `encoded as "gzip"`, 0},
 		{"negative length", send(ok + "Content-Length: -1\r\n\r\n"), nil, nil, "Content-Length", 0},
 		{"two lengths", send(ok + "Content-Length: 1\r\nContent-Length: 2\r\n\r\nxx"), nil, nil, "Content-Length", 0},
 
@@ -273,7 +275,7 @@ func TestClientMirrors(t *testing.T) {
 	dead.Close()
 	accept := func(r *response) error {
 		if string(r.body) != "truth" {
-			return fmt.Errorf("%w: %q", ErrNotAuthentic, r.body)
+			return fmt.Errorf("%w: %q", source.ErrNotAuthentic, r.body)
 		}
 		return nil
 	}
@@ -290,7 +292,7 @@ func TestClientMirrors(t *testing.T) {
 	}
 	err := get(dead.URL, liar.URL, broken.URL)
 	var status *StatusError
-	if !errors.Is(err, ErrNotAuthentic) || !errors.As(err, &status) || status.Code != 503 {
+	if !errors.Is(err, source.ErrNotAuthentic) || !errors.As(err, &status) || status.Code != 503 {
 		t.Errorf("error %v: want what each did", err)
 	}
 	for _, part := range []string{dead.URL, "refused", liar.URL, `"lie"`, broken.URL, "503"} {
@@ -303,10 +305,10 @@ func TestClientMirrors(t *testing.T) {
 	c := webClient(t, true, Transport{}, good.URL, good.URL)
 	err = c.get(t.Context(), synced, request{limit: 100}, func(*response) error {
 		asked++
-		return fmt.Errorf("seen that: %w", errUnchanged)
+		return fmt.Errorf("seen that: %w", source.ErrUnchanged)
 	})
-	if err != errUnchanged || asked != 1 { // exactly: nobody is to read more into it
-		t.Errorf("error %v after %d mirrors, want %v after one", err, asked, errUnchanged)
+	if err != source.ErrUnchanged || asked != 1 { // exactly: nobody is to read more into it
+		t.Errorf("error %v after %d mirrors, want %v after one", err, asked, source.ErrUnchanged)
 	}
 }
 
@@ -335,7 +337,7 @@ func TestClientLeaksNothing(t *testing.T) {
 	hung := webClient(t, true, Transport{CA: root.pem()}, slow)
 	for _, synced := range []bool{true, false} {
 		for range 3 {
-			if _, err := webGet(c, Moment{Time: webNow, Synced: synced}, nil); err != nil {
+			if _, err := webGet(c, source.Moment{Time: webNow, Synced: synced}, nil); err != nil {
 				t.Fatal(err)
 			}
 		}

@@ -11,6 +11,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"gatescan/trustsync/internal/source"
 )
 
 var webHello = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "hello") })
@@ -79,7 +81,7 @@ func TestClientCertificates(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s := webServer(t, c.server, webHello)
-			got, err := webGet(webClient(t, c.signed, c.trust, s.URL), Moment{Time: c.now, Synced: c.synced}, nil)
+			got, err := webGet(webClient(t, c.signed, c.trust, s.URL), source.Moment{Time: c.now, Synced: c.synced}, nil)
 			if c.want && (err != nil || string(got.body) != "hello") {
 				t.Errorf("got %+v, error %v", got, err)
 			}
@@ -103,12 +105,12 @@ func TestClientHostNames(t *testing.T) {
 		id := webCert(t, &root, webNow.AddDate(-2, 0, 0), webNow.AddDate(-1, 0, 0), c.cert)
 		s := webServer(t, id, webHello)
 		u := strings.Replace(s.URL, "127.0.0.1", "localhost", 1)
-		_, err := webGet(webClient(t, true, Transport{CA: root.pem()}, u), Moment{Time: webNow}, nil)
+		_, err := webGet(webClient(t, true, Transport{CA: root.pem()}, u), source.Moment{Time: webNow}, nil)
 		if (err == nil) != c.want {
 			t.Errorf("localhost with a certificate for %s: error %v", c.cert, err)
 		}
 		first := webServer(t, webCert(t, &root, webNow.AddDate(-2, 0, 0), webNow.AddDate(-1, 0, 0), "127.0.0.1"), http.RedirectHandler(u, http.StatusFound))
-		_, err = webGet(webClient(t, true, Transport{CA: root.pem()}, first.URL), Moment{Time: webNow}, nil)
+		_, err = webGet(webClient(t, true, Transport{CA: root.pem()}, first.URL), source.Moment{Time: webNow}, nil)
 		if (err == nil) != c.want {
 			t.Errorf("redirected to localhost with a certificate for %s: error %v", c.cert, err)
 		}
@@ -124,7 +126,7 @@ func TestClientForgetsLeniency(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer c.closeIdle()
-	if _, err := webGet(c, Moment{Time: webNow}, nil); err != nil {
+	if _, err := webGet(c, source.Moment{Time: webNow}, nil); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := webGet(c, synced, nil); err == nil || !strings.Contains(err.Error(), "expired") {
@@ -159,7 +161,7 @@ func TestClientOldTLS(t *testing.T) {
 	for version, want := range map[uint16]bool{tls.VersionTLS11: false, tls.VersionTLS12: true, tls.VersionTLS13: true} {
 		s := webServer(t, id, webHello, func(config *tls.Config) { config.MinVersion, config.MaxVersion = tls.VersionTLS10, version })
 		for _, synced := range []bool{true, false} {
-			_, err := webGet(webClient(t, true, Transport{CA: root.pem()}, s.URL), Moment{Time: webNow, Synced: synced}, nil)
+			_, err := webGet(webClient(t, true, Transport{CA: root.pem()}, s.URL), source.Moment{Time: webNow, Synced: synced}, nil)
 			if (err == nil) != want {
 				t.Errorf("%s: error %v", tls.VersionName(version), err)
 			}
@@ -280,7 +282,7 @@ func TestClientProxy(t *testing.T) {
 	} {
 		asked = nil
 		for _, synced := range []bool{true, false} {
-			got, err := webGet(webClient(t, true, Transport{CA: root.pem(), Proxy: address}, c.url), Moment{Time: webNow, Synced: synced}, nil)
+			got, err := webGet(webClient(t, true, Transport{CA: root.pem(), Proxy: address}, c.url), source.Moment{Time: webNow, Synced: synced}, nil)
 			if err != nil || string(got.body) != c.body {
 				t.Errorf("%s: got %+v, error %v", c.url, got, err)
 			}

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"gatescan/cmd/gatelab/lists"
+	"gatescan/trustsync/internal/source"
 )
 
 // whoObservedKey is the key that signed the real documents, derived from their signatures. Who owns it is not known here.
@@ -122,7 +123,7 @@ func TestOpenDIDReal(t *testing.T) {
 			if got := whoQuadsHash(d.proof.writeQuads); got != doc.proof {
 				t.Errorf("N-Quads of the proof hash to %s", got)
 			}
-			if _, err := openDID(raw, other); !errors.Is(err, ErrNotAuthentic) {
+			if _, err := openDID(raw, other); !errors.Is(err, source.ErrNotAuthentic) {
 				t.Errorf("with another key: %v", err)
 			}
 			if _, err := openDID(raw, anchors{}); !errors.Is(err, errNoAnchor) {
@@ -141,7 +142,7 @@ func whoQuadsHash(write func(io.Writer)) string {
 func TestOpenDIDVersion1(t *testing.T) {
 	raw := whoDocument(t, "version-1")
 	_, err := openDID(raw, whoAnchors(t, whoObservedPEM(t)))
-	if !errors.Is(err, errDIDVersion1) || !errors.Is(err, ErrMalformed) || !strings.Contains(err.Error(), whoListURL) {
+	if !errors.Is(err, errDIDVersion1) || !errors.Is(err, source.ErrMalformed) || !strings.Contains(err.Error(), whoListURL) {
 		t.Errorf("got %v", err)
 	}
 	if !looksLikeWHO(raw) {
@@ -210,9 +211,9 @@ func TestOpenDIDMembers(t *testing.T) {
 				if err == nil {
 					t.Errorf("%s: %s: byte %d changed from %c to %c: accepted", doc.name, member, i, raw[i], changed[i])
 				}
-				if errors.Is(err, ErrNotAuthentic) {
+				if errors.Is(err, source.ErrNotAuthentic) {
 					notAuthentic[member]++
-				} else if !errors.Is(err, ErrMalformed) {
+				} else if !errors.Is(err, source.ErrMalformed) {
 					t.Errorf("%s: %s: %v", doc.name, member, err)
 				}
 			}
@@ -237,7 +238,7 @@ func TestOpenDIDBitFlips(t *testing.T) {
 		changed := bytes.Clone(raw)
 		changed[i/8] ^= 1 << (i % 8)
 		tried++
-		if _, err := openDID(changed, a); !errors.Is(err, ErrNotAuthentic) && !errors.Is(err, ErrMalformed) {
+		if _, err := openDID(changed, a); !errors.Is(err, source.ErrNotAuthentic) && !errors.Is(err, source.ErrMalformed) {
 			t.Errorf("bit %d of byte %d, %q: %v", i%8, i/8, raw[max(0, i/8-20):i/8+1], err)
 		}
 	}
@@ -270,7 +271,7 @@ func TestOpenDIDTruncated(t *testing.T) {
 	tried := 0
 	for n := 0; n < len(raw); n += max(1, len(raw)/97) {
 		tried++
-		if _, err := openDID(raw[:n], a); !errors.Is(err, ErrMalformed) {
+		if _, err := openDID(raw[:n], a); !errors.Is(err, source.ErrMalformed) {
 			t.Errorf("%d bytes: %v", n, err)
 		}
 	}
@@ -281,15 +282,15 @@ func TestOpenDIDTruncated(t *testing.T) {
 
 func TestOpenDIDTooMuch(t *testing.T) {
 	_, a := whoDomain(t, 0)
-	if _, err := openDID(make([]byte, maxDIDSize+1), a); !errors.Is(err, ErrTooLarge) {
+	if _, err := openDID(make([]byte, maxDIDSize+1), a); !errors.Is(err, source.ErrTooLarge) {
 		t.Errorf("large document: %v", err)
 	}
-	many := []byte(`{"verificationMethod":[` + strings.Repeat(`"did:web:a",`, maxCertificates+1) + `"did:web:a"]}`)
-	if _, err := openDID(many, a); !errors.Is(err, ErrTooLarge) {
+	many := []byte(`{"verificationMethod":[` + strings.Repeat(`"did:web:a",`, source.MaxCertificates+1) + `"did:web:a"]}`)
+	if _, err := openDID(many, a); !errors.Is(err, source.ErrTooLarge) {
 		t.Errorf("many keys: %v", err)
 	}
 	deep := append([]byte(`{"verificationMethod":`), bytes.Repeat([]byte("["), 1<<20)...)
-	if _, err := openDID(deep, a); !errors.Is(err, ErrMalformed) {
+	if _, err := openDID(deep, a); !errors.Is(err, source.ErrMalformed) {
 		t.Errorf("deep: %v", err)
 	}
 }
@@ -305,7 +306,7 @@ func FuzzReadDID(f *testing.F) {
 	f.Fuzz(func(t *testing.T, data []byte) {
 		d, err := readDID(data)
 		if err != nil {
-			if !errors.Is(err, ErrMalformed) && !errors.Is(err, ErrTooLarge) {
+			if !errors.Is(err, source.ErrMalformed) && !errors.Is(err, source.ErrTooLarge) {
 				t.Fatalf("untyped: %v", err)
 			}
 			return

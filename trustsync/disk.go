@@ -11,6 +11,8 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+
+	"gatescan/trustsync/internal/source"
 )
 
 // disk is what the store needs of its directory. Names are of files directly in it. Nothing is lasting before sync: what
@@ -114,7 +116,7 @@ func openBounded(d disk, name string, limit int64) (io.ReadCloser, int64, error)
 	}
 	if size > limit {
 		file.Close()
-		return nil, 0, fmt.Errorf("%w: %d bytes (%d are allowed)", ErrTooLarge, size, limit)
+		return nil, 0, fmt.Errorf("%w: %d bytes (%d are allowed)", source.ErrTooLarge, size, limit)
 	}
 	return file, size, nil
 }

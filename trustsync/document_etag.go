@@ -1,10 +1,14 @@
 package trustsync
 
-import "net/http"
+import (
+	"net/http"
+
+	"gatescan/trustsync/internal/source"
+)
 
 // lastETag is the entity tag (RFC 9110 §8.8.3) of what the source gave last, or empty. It is not signed; at worst it
 // makes the source say that nothing has changed, which a replay of the document does as well.
-func lastETag(last *Holding) string {
+func lastETag(last *source.Holding) string {
 	if last == nil {
 		return ""
 	}
@@ -15,7 +19,7 @@ func eTagOf(header http.Header) []byte { return []byte(validETag(header.Get("ETa
 
 // validETag is tag, or empty if it is none that can be sent back.
 func validETag(tag string) string {
-	if len(tag) < 2 || len(tag) > maxCursor || tag[len(tag)-1] != '"' {
+	if len(tag) < 2 || len(tag) > source.MaxCursor || tag[len(tag)-1] != '"' {
 		return ""
 	}
 	for _, b := range []byte(tag) {

@@ -2,6 +2,8 @@ package trustsync
 
 import (
 	"fmt"
+
+	"gatescan/trustsync/internal/source"
 )
 
 // valueSetForm is the CBOR of a value set.
@@ -19,7 +21,7 @@ func (f *storedForm) format() uint64 {
 	return 1
 }
 
-func (f *storedForm) setRules(h Holding) (err error) {
+func (f *storedForm) setRules(h source.Holding) (err error) {
 	if len(h.Rules) > 0 {
 		if f.Rules, err = storeEncoding.Marshal(h.Rules); err != nil {
 			return err
@@ -37,26 +39,26 @@ func (f *storedForm) setRules(h Holding) (err error) {
 }
 
 // rules reads what setRules wrote, of which left is allowed.
-func (f *storedForm) rules(left *rulesAllowed) (rules [][]byte, sets []ValueSet, err error) {
+func (f *storedForm) rules(left *source.RuleBudget) (rules [][]byte, sets []source.ValueSet, err error) {
 	if len(f.Rules) > 0 {
-		if err := decodeStored(f.Rules, &rules, maxRules); err != nil {
+		if err := decodeStored(f.Rules, &rules, source.MaxRules); err != nil {
 			return nil, nil, err
 		}
 		if len(rules) == 0 {
-			return nil, nil, fmt.Errorf("%w: a list of no rules", ErrMalformed)
+			return nil, nil, fmt.Errorf("%w: a list of no rules", source.ErrMalformed)
 		}
 	}
 	if len(f.ValueSets) > 0 {
 		var forms []valueSetForm
-		if err := decodeStored(f.ValueSets, &forms, maxValueSets); err != nil {
+		if err := decodeStored(f.ValueSets, &forms, source.MaxValueSets); err != nil {
 			return nil, nil, err
 		}
 		if len(forms) == 0 {
-			return nil, nil, fmt.Errorf("%w: a list of no value sets", ErrMalformed)
+			return nil, nil, fmt.Errorf("%w: a list of no value sets", source.ErrMalformed)
 		}
 		for _, one := range forms {
-			sets = append(sets, ValueSet{one.ID, one.JSON})
+			sets = append(sets, source.ValueSet{ID: one.ID, JSON: one.JSON})
 		}
 	}
-	return rules, sets, left.take(rules, sets)
+	return rules, sets, left.Take(rules, sets)
 }

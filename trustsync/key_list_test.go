@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"gatescan/cmd/gatelab/lists"
+	"gatescan/trustsync/internal/source"
 	"gatescan/verify"
 )
 
@@ -25,10 +26,10 @@ func TestKeyList(t *testing.T) {
 		{"twice", `[` + entry + `,` + entry + `]`, 1, 0, 1, nil},
 		{"none", ` [ ] `, 0, 0, 0, nil},
 		{"junk", `[1,null,{},"x",[],{"kid":1,"publicKey":"x"},` + entry + `]`, 1, 6, 0, nil},
-		{"an object", entry, 0, 0, 0, ErrMalformed},
-		{"cut short", `[` + entry, 0, 0, 0, ErrMalformed},
-		{"something follows", `[` + entry + `],`, 0, 0, 0, ErrMalformed},
-		{"too many", `[` + strings.Repeat(`1,`, maxCertificates) + `1]`, 0, 0, 0, ErrTooLarge},
+		{"an object", entry, 0, 0, 0, source.ErrMalformed},
+		{"cut short", `[` + entry, 0, 0, 0, source.ErrMalformed},
+		{"something follows", `[` + entry + `],`, 0, 0, 0, source.ErrMalformed},
+		{"too many", `[` + strings.Repeat(`1,`, source.MaxCertificates) + `1]`, 0, 0, 0, source.ErrTooLarge},
 	} {
 		signers, report, err := parseKeyList([]byte(test.list))
 		if !errors.Is(err, test.want) || (err == nil) != (test.want == nil) || len(signers) != test.loaded || len(report.Skipped) != test.skipped || report.Duplicates != test.duplicates {

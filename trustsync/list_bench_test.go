@@ -33,7 +33,7 @@ type listParser struct {
 	parse   func([]byte) ([]Signer, Report, error)
 }
 
-// listParsers have the payload of each form, unless it would be longer than maxListSize, and its reader.
+// listParsers have the payload of each form, unless it would be longer than MaxListSize, and its reader.
 func listParsers(t testing.TB, d *lists.Domain) map[string]listParser {
 	t.Helper()
 	austria, _, err := lists.Austria(d, listSigned, listExpires)

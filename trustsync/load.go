@@ -6,6 +6,7 @@ import (
 	"os"
 	"time"
 
+	"gatescan/trustsync/internal/source"
 	"gatescan/verify"
 )
 
@@ -55,9 +56,9 @@ func Load(path string, at time.Time) (Loaded, error) {
 		return l, nil
 	}
 	if !info.IsDir() {
-		data, err := readRegular(path, maxListSize)
-		if err == nil && len(data) > maxListSize {
-			err = fmt.Errorf("%w: more than %d MiB", ErrTooLarge, maxListSize>>20)
+		data, err := readRegular(path, source.MaxListSize)
+		if err == nil && len(data) > source.MaxListSize {
+			err = fmt.Errorf("%w: more than %d MiB", ErrTooLarge, source.MaxListSize>>20)
 		}
 		if err != nil {
 			return Loaded{}, fmt.Errorf("%s: %w", path, err)
@@ -116,7 +117,7 @@ func loadGeneration(g *Generation, at time.Time) Loaded {
 type storedSource struct{ Stored }
 
 func (storedSource) Fetch(context.Context, Moment) (*Holding, Report, error) {
-	return nil, Report{}, errUnchanged
+	return nil, Report{}, source.ErrUnchanged
 }
 
 func (s storedSource) Traits() Traits {

@@ -30,7 +30,7 @@ func ruledBy(name string, rules ...[]byte) ruledSource {
 
 func withSet(g ruledSource, id, text string) ruledSource {
 	h := *g.held
-	h.ValueSets = append(slices.Clone(h.ValueSets), ValueSet{id, []byte(text)})
+	h.ValueSets = append(slices.Clone(h.ValueSets), ValueSet{ID: id, JSON: []byte(text)})
 	g.held = &h
 	return g
 }

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"gatescan/cmd/gatelab/lists"
+	"gatescan/trustsync/internal/source"
 	"gatescan/verify"
 )
 
@@ -134,7 +135,7 @@ func TestRealRules(t *testing.T) {
 	moment := Moment{Time: time.Now(), Synced: true, Last: &held}
 	server.forget()
 	begun = time.Now()
-	if _, _, err := c.Sources[0].Fetch(t.Context(), moment); !errors.Is(err, errUnchanged) || len(server.asked) != 2 {
+	if _, _, err := c.Sources[0].Fetch(t.Context(), moment); !errors.Is(err, source.ErrUnchanged) || len(server.asked) != 2 {
 		t.Errorf("again: %v, asked %d times", err, len(server.asked))
 	}
 	unchanged := time.Since(begun)
@@ -180,7 +181,7 @@ func BenchmarkRulesCompile(b *testing.B) {
 	var h Holding
 	h.Rules = realRules(b)
 	for _, set := range realSets(b) {
-		h.ValueSets = append(h.ValueSets, ValueSet{set.ID, set.JSON})
+		h.ValueSets = append(h.ValueSets, ValueSet{ID: set.ID, JSON: set.JSON})
 	}
 	given := []ruledSource{{"a", &h, time.Time{}}}
 	b.ReportAllocs()

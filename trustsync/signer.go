@@ -5,6 +5,7 @@ import (
 	"encoding/asn1"
 	"fmt"
 
+	"gatescan/trustsync/internal/source"
 	"gatescan/verify"
 )
 
@@ -12,40 +13,40 @@ import (
 const labMark = "(lab, not for production)"
 
 // ParseSigner reads a signer from the DER of its certificate, as ParseCertificate does.
-func ParseSigner(der []byte) (Signer, error) {
+func ParseSigner(der []byte) (source.Signer, error) {
 	d, err := ParseCertificate(der)
 	if err != nil {
-		return Signer{}, err
+		return source.Signer{}, err
 	}
 	spki, err := spkiOf(der)
 	if err != nil {
-		return Signer{}, err
+		return source.Signer{}, err
 	}
 	if _, err := ParseKey(spki, d.KID, "", 0); err != nil { // it is stored as that
-		return Signer{}, err
+		return source.Signer{}, err
 	}
-	return Signer{d, spki, bytes.Contains(der, []byte(labMark))}, nil
+	return source.Signer{DSC: d, SPKI: spki, Lab: bytes.Contains(der, []byte(labMark))}, nil
 }
 
 // ParseKey reads a signer from a bare SubjectPublicKeyInfo in DER, for lists that hold keys instead of certificates
 // (NL, IT, GB). Its kid cannot be checked: it is whatever the list says.
-func ParseKey(spki []byte, kid verify.KID, country string, usage verify.Usage) (Signer, error) {
+func ParseKey(spki []byte, kid verify.KID, country string, usage verify.Usage) (source.Signer, error) {
 	if len(spki) > maxCertificateSize {
-		return Signer{}, fmt.Errorf("public key of %d bytes (%d are allowed)", len(spki), maxCertificateSize)
+		return source.Signer{}, fmt.Errorf("public key of %d bytes (%d are allowed)", len(spki), maxCertificateSize)
 	}
 	var outer asn1.RawValue
 	if err := unmarshal(spki, &outer); err != nil {
-		return Signer{}, fmt.Errorf("public key: %w", err)
+		return source.Signer{}, fmt.Errorf("public key: %w", err)
 	}
 	key, err := readPublicKey(outer)
 	if err != nil {
-		return Signer{}, err
+		return source.Signer{}, err
 	}
-	return Signer{
-		verify.DSC{
-			KID: kid, Country: countryCode(country), NotBefore: beginningOfTime, NotAfter: endOfTime, Usage: usage, Key: key,
+	return source.Signer{
+		DSC: verify.DSC{
+			KID: kid, Country: countryCode(country), NotBefore: source.BeginningOfTime, NotAfter: source.EndOfTime, Usage: usage, Key: key,
 		},
-		spki, false,
+		SPKI: spki, Lab: false,
 	}, nil
 }
 

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+
+	"gatescan/trustsync/internal/source"
 )
 
 // maxFileSize bounds a file of certificates, in bytes.
@@ -20,7 +22,7 @@ type directory struct {
 	cscas authorities // nil if the DSCs need not chain to any
 }
 
-func newDirectory(c SourceConfig) (Source, error) {
+func newDirectory(c SourceConfig) (source.Source, error) {
 	if c.Path == "" {
 		return nil, errors.New("a directory needs its path")
 	}
@@ -34,17 +36,17 @@ func newDirectory(c SourceConfig) (Source, error) {
 	return d, nil
 }
 
-func (d directory) Fetch(context.Context, Moment) (*Holding, Report, error) {
+func (d directory) Fetch(context.Context, source.Moment) (*source.Holding, source.Report, error) {
 	signers, report, err := readDirectory(d.path, d.cscas)
 	if err != nil {
 		return nil, report, err
 	}
-	return &Holding{Signers: signers}, report, nil
+	return &source.Holding{Signers: signers}, report, nil
 }
 
-func (d directory) Traits() Traits {
-	return Traits{
-		Kind: kindDirectory, Signs: "nothing; whoever may write there is trusted", Age: AgeNone,
+func (d directory) Traits() source.Traits {
+	return source.Traits{
+		Kind: kindDirectory, Signs: "nothing; whoever may write there is trusted", Age: source.AgeNone,
 		Absence: "this directory no longer vouches for it",
 	}
 }
@@ -58,30 +60,32 @@ func (d directory) Traits() Traits {
 // It is an error if path itself cannot be read (a single file: if it is neither PEM nor DER), or if it holds more than
 // 100,000 files or certificates. It is none if not one certificate can be used. A file may have 1 MiB. Nothing but
 // regular files is opened.
-func ReadDirectory(path string) ([]Signer, Report, error) { return readDirectory(path, nil) }
+func ReadDirectory(path string) ([]source.Signer, source.Report, error) {
+	return readDirectory(path, nil)
+}
 
-func readDirectory(path string, cscas authorities) ([]Signer, Report, error) {
+func readDirectory(path string, cscas authorities) ([]source.Signer, source.Report, error) {
 	r := directoryReader{seen: map[[sha256.Size]byte]bool{}, cscas: cscas}
 	info, err := os.Stat(path)
 	if err != nil {
-		return nil, Report{}, fmt.Errorf("trust directory: %w", err)
+		return nil, source.Report{}, fmt.Errorf("trust directory: %w", err)
 	}
 	if !info.IsDir() {
 		if err := r.file(filepath.Base(path), path); err != nil {
-			return nil, Report{}, fmt.Errorf("trust directory %s: %w", path, err)
+			return nil, source.Report{}, fmt.Errorf("trust directory %s: %w", path, err)
 		}
 		return r.done()
 	}
 	names, err := fileNames(path)
 	if err != nil {
-		return nil, Report{}, fmt.Errorf("trust directory: %w", err)
+		return nil, source.Report{}, fmt.Errorf("trust directory: %w", err)
 	}
 	for _, name := range names {
 		if err := r.file(name, filepath.Join(path, name)); err != nil {
 			r.skip(name, err)
 		}
-		if r.blocks > maxCertificates {
-			return nil, Report{}, fmt.Errorf("trust directory %s: more than %d certificates", path, maxCertificates)
+		if r.blocks > source.MaxCertificates {
+			return nil, source.Report{}, fmt.Errorf("trust directory %s: more than %d certificates", path, source.MaxCertificates)
 		}
 	}
 	return r.done()
@@ -89,20 +93,20 @@ func readDirectory(path string, cscas authorities) ([]Signer, Report, error) {
 
 // directoryReader collects what the files of a directory hold.
 type directoryReader struct {
-	signers []Signer
+	signers []source.Signer
 	cscas   authorities
-	report  Report
+	report  source.Report
 	seen    map[[sha256.Size]byte]bool // hashes of the certificates that were read
 	blocks  int
 }
 
-func (r *directoryReader) done() ([]Signer, Report, error) {
+func (r *directoryReader) done() ([]source.Signer, source.Report, error) {
 	r.report.Loaded = len(r.signers)
 	return r.signers, r.report, nil
 }
 
 func (r *directoryReader) skip(name string, err error) {
-	r.report.Skipped = append(r.report.Skipped, Skipped{name, err})
+	r.report.Skipped = append(r.report.Skipped, source.Skipped{Name: name, Err: err})
 }
 
 // file reads one file. What is wrong in a part of it goes to the report; the error is about all of it.
@@ -119,8 +123,8 @@ func (r *directoryReader) file(name, path string) error {
 		return err
 	}
 	for i, block := range blocks {
-		if r.blocks++; r.blocks > maxCertificates {
-			return fmt.Errorf("more than %d certificates", maxCertificates)
+		if r.blocks++; r.blocks > source.MaxCertificates {
+			return fmt.Errorf("more than %d certificates", source.MaxCertificates)
 		}
 		if err := r.certificate(block); err != nil {
 			if len(blocks) > 1 {

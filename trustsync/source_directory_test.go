@@ -19,6 +19,7 @@ import (
 	"testing"
 	"time"
 
+	"gatescan/trustsync/internal/source"
 	"gatescan/verify"
 )
 
@@ -35,11 +36,11 @@ func pemOf(kind string, der []byte) []byte {
 }
 
 // read is ReadDirectory for a directory that must be readable. It fails the test if that blocks.
-func read(t *testing.T, path string) ([]verify.DSC, Report) {
+func read(t *testing.T, path string) ([]verify.DSC, source.Report) {
 	t.Helper()
 	done := make(chan struct{})
-	var signers []Signer
-	var report Report
+	var signers []source.Signer
+	var report source.Report
 	var err error
 	go func() {
 		defer close(done)
@@ -56,7 +57,7 @@ func read(t *testing.T, path string) ([]verify.DSC, Report) {
 	if report.Loaded != len(signers) {
 		t.Errorf("loaded %d, but %d DSCs", report.Loaded, len(signers))
 	}
-	return DSCs(signers), report
+	return source.DSCs(signers), report
 }
 
 func kidsOf(dscs []verify.DSC) (kids []string) {
@@ -67,7 +68,7 @@ func kidsOf(dscs []verify.DSC) (kids []string) {
 }
 
 // checkSkipped wants exactly these files to be skipped, in this order, each given as "name: a word of the reason".
-func checkSkipped(t *testing.T, got []Skipped, want ...string) {
+func checkSkipped(t *testing.T, got []source.Skipped, want ...string) {
 	t.Helper()
 	if len(got) != len(want) {
 		t.Errorf("%d skipped, want %d: %v", len(got), len(want), got)
@@ -273,8 +274,8 @@ func TestReadDirectorySameKid(t *testing.T) {
 		r.signers[i].KID = verify.KID{1}
 	}
 	signers, report, err := r.done()
-	if err != nil || report.Loaded != 2 || verify.NewTrust(DSCs(signers)).Len() != 2 {
-		t.Errorf("%d loaded, %d in the snapshot, error %v", report.Loaded, verify.NewTrust(DSCs(signers)).Len(), err)
+	if err != nil || report.Loaded != 2 || verify.NewTrust(source.DSCs(signers)).Len() != 2 {
+		t.Errorf("%d loaded, %d in the snapshot, error %v", report.Loaded, verify.NewTrust(source.DSCs(signers)).Len(), err)
 	}
 }
 

@@ -18,6 +18,7 @@ import (
 	"testing"
 
 	"gatescan/cmd/gatelab/lists"
+	"gatescan/trustsync/internal/source"
 )
 
 func archivePacked(t testing.TB, files ...lists.ArchiveFile) []byte {
@@ -166,7 +167,7 @@ func TestEUArchiveAllUnusable(t *testing.T) {
 		t.Errorf("an empty archive: %v", err)
 	}
 	for name, data := range map[string]string{"nothing": "", "text": "hello", "tail": strings.Repeat("x", 70_000)} {
-		if _, _, err := parseEUArchive([]byte(data)); !errors.Is(err, ErrMalformed) || looksLikeEUArchive([]byte(data)) {
+		if _, _, err := parseEUArchive([]byte(data)); !errors.Is(err, source.ErrMalformed) || looksLikeEUArchive([]byte(data)) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -208,16 +209,16 @@ func TestEUArchiveBombs(t *testing.T) {
 		whole   error // of the archive
 		skipped error // of the one file
 	}{
-		{"a file of 256 MiB", zeros(256 << 20), nil, ErrTooLarge},
-		{"a file too large by a byte", archiveRaw(t, 1, maxArchiveFile+1, maxArchiveFile+1), nil, ErrTooLarge},
-		{"a file packed too well", zeros(maxArchiveFile), nil, ErrTooLarge},
+		{"a file of 256 MiB", zeros(256 << 20), nil, source.ErrTooLarge},
+		{"a file too large by a byte", archiveRaw(t, 1, maxArchiveFile+1, maxArchiveFile+1), nil, source.ErrTooLarge},
+		{"a file packed too well", zeros(maxArchiveFile), nil, source.ErrTooLarge},
 		{"a file that says less than it is", archiveRaw(t, 1, 10, 5000), nil, zip.ErrFormat},
 		{"a file that says more than it is", archiveRaw(t, 1, 5000, 400), nil, errors.New("")},
-		{"a file of 2^64-1 bytes", archiveRaw(t, 1, -1, 100), nil, ErrTooLarge},
-		{"all too large", archiveRaw(t, maxArchiveTotal/maxArchiveFile+1, maxArchiveFile, maxArchiveFile/maxArchiveRatio), ErrTooLarge, nil},
-		{"too many", archiveRaw(t, maxArchiveEntries+1, 0, 0), ErrTooLarge, nil},
-		{"more than any count says", bytes.Repeat([]byte(zipDirectoryHeader), maxArchiveEntries+1), ErrTooLarge, nil},
-		{"too long", make([]byte, maxListSize+1), ErrTooLarge, nil},
+		{"a file of 2^64-1 bytes", archiveRaw(t, 1, -1, 100), nil, source.ErrTooLarge},
+		{"all too large", archiveRaw(t, maxArchiveTotal/maxArchiveFile+1, maxArchiveFile, maxArchiveFile/maxArchiveRatio), source.ErrTooLarge, nil},
+		{"too many", archiveRaw(t, maxArchiveEntries+1, 0, 0), source.ErrTooLarge, nil},
+		{"more than any count says", bytes.Repeat([]byte(zipDirectoryHeader), maxArchiveEntries+1), source.ErrTooLarge, nil},
+		{"too long", make([]byte, source.MaxListSize+1), source.ErrTooLarge, nil},
 		{"spaces", archivePacked(t, lists.ArchiveFile{Name: "Readme.txt", Data: []byte(spaces)}), nil, nil},
 	} {
 		var before, after runtime.MemStats

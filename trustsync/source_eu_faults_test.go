@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"gatescan/cmd/gatelab/lists"
+	"gatescan/trustsync/internal/source"
 	"gatescan/verify"
 )
 
@@ -37,7 +38,7 @@ func TestEUWithdrawn(t *testing.T) {
 	}
 	for _, fault := range []string{"[", `{"deleted":["AAAA"]}`, `{"deleted":7}`, `{"deleted":[]} x`, "", `[]`} {
 		b.break1("/delta", func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, fault) })
-		if report := b.unchanged(); len(report.Skipped) != 1 || !errors.Is(report.Skipped[0].Err, ErrMalformed) {
+		if report := b.unchanged(); len(report.Skipped) != 1 || !errors.Is(report.Skipped[0].Err, source.ErrMalformed) {
 			t.Errorf("delta %q: report %v", fault, report)
 		}
 	}
@@ -47,11 +48,11 @@ func TestEUWithdrawn(t *testing.T) {
 			t.Errorf("delta with status %d: report %v", code, report)
 		}
 	}
-	many := strings.Repeat(`,"AAAAAAAAAAA="`, maxCertificates)
+	many := strings.Repeat(`,"AAAAAAAAAAA="`, source.MaxCertificates)
 	b.break1("/delta", func(w http.ResponseWriter, _ *http.Request) {
 		io.WriteString(w, `{"deleted":["AAAAAAAAAAA="`+many+`]}`)
 	})
-	if report := b.unchanged(); len(report.Skipped) != 1 || !errors.Is(report.Skipped[0].Err, ErrTooLarge) {
+	if report := b.unchanged(); len(report.Skipped) != 1 || !errors.Is(report.Skipped[0].Err, source.ErrTooLarge) {
 		t.Errorf("a delta too many: report %v", report)
 	}
 
@@ -64,13 +65,13 @@ func TestEUWithdrawn(t *testing.T) {
 		t.Errorf("withdrawn %v, want %v and %v", got, euKID(gone), kid)
 	}
 	full := *b.now.Last
-	full.Withdrawn = make([]verify.KID, maxCertificates)
+	full.Withdrawn = make([]verify.KID, source.MaxCertificates)
 	for i := range full.Withdrawn {
 		full.Withdrawn[i] = verify.KID{6: byte(i >> 8), 7: byte(i), 5: byte(i >> 16)}
 	}
 	last := b.now.Last
 	b.now.Last = &full
-	if report := b.unchanged(); len(report.Skipped) != 1 || !errors.Is(report.Skipped[0].Err, ErrTooLarge) {
+	if report := b.unchanged(); len(report.Skipped) != 1 || !errors.Is(report.Skipped[0].Err, source.ErrTooLarge) {
 		t.Errorf("more withdrawn than can be kept: report %v", report)
 	}
 	b.now.Last = last
@@ -86,12 +87,12 @@ func TestEUWithdrawn(t *testing.T) {
 func TestEULostSource(t *testing.T) {
 	b := newEUBench(t, euFormEU, 5)
 	b.service.WithdrawAll()
-	b.fails(ErrImplausible) // even the first time
+	b.fails(source.ErrImplausible) // even the first time
 	b.service.Reset(b.domain.DSCs...)
 	b.good(b.domain.DSCs...)
 	b.service.WithdrawAll()
 	for range 5 {
-		b.fails(ErrImplausible)
+		b.fails(source.ErrImplausible)
 		b.now.Time = b.now.Time.Add(24 * time.Hour)
 	}
 	b.holds(b.domain.DSCs...)
@@ -104,13 +105,13 @@ func TestEULostSource(t *testing.T) {
 	}
 	for _, text := range []string{"null", "[]", `[""]`, `["AAAA"]`, `[null]`, `{}`, "", "[", `["AAAAAAAAAAA="`, `["AAAAAAAAAAA="] []`, `"AAAAAAAAAAA="`} {
 		b.break1("Status", func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, text) })
-		if err := b.fails(nil); !errors.Is(err, ErrImplausible) && !errors.Is(err, ErrMalformed) {
+		if err := b.fails(nil); !errors.Is(err, source.ErrImplausible) && !errors.Is(err, source.ErrMalformed) {
 			t.Errorf("status %s: error %v", text, err)
 		}
 	}
-	many := strings.Repeat(`,"AAAAAAAAAAA="`, maxCertificates)
+	many := strings.Repeat(`,"AAAAAAAAAAA="`, source.MaxCertificates)
 	b.break1("Status", func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, `["AAAAAAAAAAA="`+many+"]") })
-	b.fails(ErrTooLarge)
+	b.fails(source.ErrTooLarge)
 }
 
 func TestEUMassWithdrawal(t *testing.T) {
@@ -133,22 +134,22 @@ func TestEUMassWithdrawal(t *testing.T) {
 		}
 	}
 	withdraw(14) // more than a half is
-	b.fails(ErrImplausible)
+	b.fails(source.ErrImplausible)
 	b.now.Time = b.now.Time.Add(2 * massWithdrawalPatience)
-	b.fails(ErrImplausible) // twice
+	b.fails(source.ErrImplausible) // twice
 	b.service.Reset(certs...)
 	b.good(certs...) // it was a fault
 	withdraw(14)
 	for range 10 {
-		b.fails(ErrImplausible)
+		b.fails(source.ErrImplausible)
 		b.now.Time = b.now.Time.Add(massWithdrawalPatience / 20)
 	}
 	b.holds(certs...)
 	b.now.Time = b.now.Time.Add(massWithdrawalPatience / 2)
 	withdraw(10) // says something else
-	b.fails(ErrImplausible)
+	b.fails(source.ErrImplausible)
 	b.now.Time = b.now.Time.Add(massWithdrawalPatience / 2)
-	b.fails(ErrImplausible)
+	b.fails(source.ErrImplausible)
 	b.now.Time = b.now.Time.Add(massWithdrawalPatience / 2)
 	b.good(certs[:10]...)
 
@@ -156,10 +157,10 @@ func TestEUMassWithdrawal(t *testing.T) {
 	b.service.Reset(certs...)
 	b.good(certs...)
 	withdraw(10)
-	b.fails(ErrImplausible)
+	b.fails(source.ErrImplausible)
 	b.now.Time = b.now.Time.AddDate(-1, 0, 0)
-	b.fails(ErrImplausible)
-	b.fails(ErrImplausible)
+	b.fails(source.ErrImplausible)
+	b.fails(source.ErrImplausible)
 	b.now.Time = b.now.Time.Add(massWithdrawalPatience)
 	b.good(certs[:10]...)
 
@@ -254,16 +255,16 @@ func TestEUBadWalk(t *testing.T) {
 		fault http.HandlerFunc
 		want  error
 	}{
-		"the same for ever":   {answer("7", "", "x"), ErrMalformed},
-		"token 0":             {answer("0", "", "x"), ErrMalformed},
-		"negative token":      {answer("-5", "", "x"), ErrMalformed},
-		"no token":            {answer("", "", "x"), ErrMalformed},
-		"token beyond 64 bit": {answer("9223372036854775808", "", "x"), ErrMalformed},
-		"token of text":       {answer("next", "", "x"), ErrMalformed},
-		"large body":          {answer("99", "", strings.Repeat("x", maxCertificateText+1)), ErrTooLarge},
+		"the same for ever":   {answer("7", "", "x"), source.ErrMalformed},
+		"token 0":             {answer("0", "", "x"), source.ErrMalformed},
+		"negative token":      {answer("-5", "", "x"), source.ErrMalformed},
+		"no token":            {answer("", "", "x"), source.ErrMalformed},
+		"token beyond 64 bit": {answer("9223372036854775808", "", "x"), source.ErrMalformed},
+		"token of text":       {answer("next", "", "x"), source.ErrMalformed},
+		"large body":          {answer("99", "", strings.Repeat("x", maxCertificateText+1)), source.ErrTooLarge},
 		"500":                 {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(500) }, nil},
 		"304":                 {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(304) }, nil},
-		"nothing":             {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(204) }, ErrImplausible},
+		"nothing":             {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(204) }, source.ErrImplausible},
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := newEUBench(t, euFormEU, 2)
@@ -293,23 +294,23 @@ func TestEUBadWalk(t *testing.T) {
 func TestEUTooMany(t *testing.T) {
 	b := newEUBench(t, euFormEU, 2)
 	unfinished := newEUWalk()
-	unfinished.size = maxListSize - 100
+	unfinished.size = source.MaxListSize - 100
 	b.source.mirrors[0].unfinished = unfinished
-	b.fails(ErrTooLarge)
+	b.fails(source.ErrTooLarge)
 	b.good(b.domain.DSCs...) // starts over
 
 	s := &euService{form: euFormEU}
 	w := newEUWalk()
 	r := &response{header: http.Header{}, body: []byte("AAAA")}
-	for i := range maxCertificates {
+	for i := range source.MaxCertificates {
 		r.header.Set("X-RESUME-TOKEN", strconv.Itoa(i+1))
 		if err := s.row(w, r); err != nil {
 			t.Fatal(err)
 		}
 	}
-	r.header.Set("X-RESUME-TOKEN", strconv.Itoa(maxCertificates+1))
-	if err := s.row(w, r); !errors.Is(err, ErrTooLarge) {
-		t.Errorf("error %v, want %v", err, ErrTooLarge)
+	r.header.Set("X-RESUME-TOKEN", strconv.Itoa(source.MaxCertificates+1))
+	if err := s.row(w, r); !errors.Is(err, source.ErrTooLarge) {
+		t.Errorf("error %v, want %v", err, source.ErrTooLarge)
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"gatescan/cmd/gatelab/lists"
+	"gatescan/trustsync/internal/source"
 	"gatescan/verify"
 )
 
@@ -66,7 +67,7 @@ func TestEUBareKeys(t *testing.T) {
 	b.service.AddRow([]byte("a kid of"), all.DSCs[20].RawSubjectPublicKeyInfo)
 	bare := func(want ...*x509.Certificate) {
 		t.Helper()
-		if _, err := b.fetch(); err != nil && err != errUnchanged {
+		if _, err := b.fetch(); err != nil && err != source.ErrUnchanged {
 			t.Fatal(err)
 		}
 		var keys [][]byte

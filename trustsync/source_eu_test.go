@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"gatescan/cmd/gatelab/lists"
+	"gatescan/trustsync/internal/source"
 	"gatescan/verify"
 )
 
@@ -29,7 +30,7 @@ type euBench struct {
 	web     *httptest.Server
 	config  SourceConfig
 	source  *euService
-	now     Moment
+	now     source.Moment
 
 	mu    sync.Mutex
 	asked []string                                          // path and token of each request
@@ -45,7 +46,7 @@ func newEUBench(t *testing.T, form euForm, n int) *euBench {
 	}
 	domain := *all
 	domain.DSCs = domain.DSCs[:n]
-	b := &euBench{t: t, domain: &domain, now: Moment{Time: webNow, Synced: true}}
+	b := &euBench{t: t, domain: &domain, now: source.Moment{Time: webNow, Synced: true}}
 	base := ""
 	if form.kind == euFormItaly.kind {
 		b.service, base = lists.ItalianVerifierService(&domain), "/v1/dgc"
@@ -102,7 +103,7 @@ func (b *euBench) requests() []string {
 	return asked
 }
 
-func (b *euBench) fetch() (Report, error) {
+func (b *euBench) fetch() (source.Report, error) {
 	b.t.Helper()
 	before := euText(b.now.Last)
 	h, report, err := b.source.Fetch(b.t.Context(), b.now)
@@ -114,7 +115,7 @@ func (b *euBench) fetch() (Report, error) {
 	}
 	if err == nil {
 		b.now.Last = h
-		if len(h.Cursor) > maxCursor {
+		if len(h.Cursor) > source.MaxCursor {
 			b.t.Errorf("cursor of %d bytes", len(h.Cursor))
 		}
 		if !h.Signed.IsZero() || !h.Expires.IsZero() {
@@ -125,7 +126,7 @@ func (b *euBench) fetch() (Report, error) {
 }
 
 // euText is a holding in words.
-func euText(h *Holding) string {
+func euText(h *source.Holding) string {
 	if h == nil {
 		return "none"
 	}
@@ -138,10 +139,10 @@ func euText(h *Holding) string {
 }
 
 // good fetches, and fails unless the source then vouches for just those certificates.
-func (b *euBench) good(want ...*x509.Certificate) Report {
+func (b *euBench) good(want ...*x509.Certificate) source.Report {
 	b.t.Helper()
 	report, err := b.fetch()
-	if err != nil && !errors.Is(err, errUnchanged) {
+	if err != nil && !errors.Is(err, source.ErrUnchanged) {
 		b.t.Fatal(err)
 	}
 	b.holds(want...)
@@ -169,17 +170,17 @@ func (b *euBench) holds(want ...*x509.Certificate) {
 func (b *euBench) fails(want error) error {
 	b.t.Helper()
 	_, err := b.fetch()
-	if err == nil || errors.Is(err, errUnchanged) || want != nil && !errors.Is(err, want) {
+	if err == nil || errors.Is(err, source.ErrUnchanged) || want != nil && !errors.Is(err, want) {
 		b.t.Fatalf("error %v, want %v", err, want)
 	}
 	return err
 }
 
-func (b *euBench) unchanged() Report {
+func (b *euBench) unchanged() source.Report {
 	b.t.Helper()
 	report, err := b.fetch()
-	if err != errUnchanged {
-		b.t.Fatalf("error %v, want %v", err, errUnchanged)
+	if err != source.ErrUnchanged {
+		b.t.Fatalf("error %v, want %v", err, source.ErrUnchanged)
 	}
 	return report
 }
@@ -254,18 +255,18 @@ func TestEUConfiguration(t *testing.T) {
 		{SourceConfig{URLs: []string{"https://list.example"}, CSCAs: []byte("x")}, ""},
 		{SourceConfig{URLs: []string{"https://list.example"}, Transport: Transport{CA: []byte("x")}}, "CA"},
 	} {
-		for _, make := range []func(SourceConfig) (Source, error){newEU, newItaly} {
+		for _, make := range []func(SourceConfig) (source.Source, error){newEU, newItaly} {
 			if s, err := make(c.config); err == nil || s != nil || !strings.Contains(err.Error(), c.text) {
 				t.Errorf("%+v: %v, error %v", c.config, s, err)
 			}
 		}
 	}
-	for kind, make := range map[string]func(SourceConfig) (Source, error){"eu": newEU, "italy": newItaly} {
+	for kind, make := range map[string]func(SourceConfig) (source.Source, error){"eu": newEU, "italy": newItaly} {
 		s, err := make(SourceConfig{URLs: []string{"https://list.example"}})
 		if err != nil {
 			t.Fatal(err)
 		}
-		if traits := s.Traits(); traits.Kind != kind || traits.Age != AgeObserved || traits.Rollback || traits.Absence == "" {
+		if traits := s.Traits(); traits.Kind != kind || traits.Age != source.AgeObserved || traits.Rollback || traits.Absence == "" {
 			t.Errorf("traits %+v", traits)
 		}
 	}

@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"gatescan/cmd/gatelab/lists"
+	"gatescan/trustsync/internal/source"
 )
 
 func gatewayMade(t testing.TB, kind, country string, der []byte, signer lists.Credential) lists.GatewayEntry {
@@ -203,7 +204,7 @@ func gatewayKnown(t testing.TB, d *lists.Domain) (trust *gatewayTrust, page []by
 	return trust, page
 }
 
-func gatewayRead(trust *gatewayTrust, page []byte) (signers []Signer, skipped int) {
+func gatewayRead(trust *gatewayTrust, page []byte) (signers []source.Signer, skipped int) {
 	entries, err := readGatewayPage(page)
 	if err != nil {
 		return nil, 0
@@ -242,7 +243,9 @@ func TestGatewayBitFlips(t *testing.T) {
 			flipped[i] ^= 1 << bit
 			signers, skipped := gatewayRead(trust, flipped)
 			for _, s := range signers {
-				if !slices.ContainsFunc(genuine, func(g Signer) bool { return g.KID == s.KID && bytes.Equal(g.SPKI, s.SPKI) && g.Country == s.Country }) {
+				if !slices.ContainsFunc(genuine, func(g source.Signer) bool {
+					return g.KID == s.KID && bytes.Equal(g.SPKI, s.SPKI) && g.Country == s.Country
+				}) {
 					t.Errorf("byte %d, %q to %q: a signer that is not genuine", i, page[i], flipped[i])
 				}
 			}
@@ -274,7 +277,7 @@ func TestGatewayTruncated(t *testing.T) {
 		t.Fatalf("a page of %d bytes", len(page))
 	}
 	for n := range page {
-		if entries, err := readGatewayPage(page[:n]); !errors.Is(err, ErrMalformed) || entries != nil {
+		if entries, err := readGatewayPage(page[:n]); !errors.Is(err, source.ErrMalformed) || entries != nil {
 			t.Errorf("cut to %d of %d bytes: %v", n, len(page), err)
 		}
 	}
@@ -293,7 +296,7 @@ func TestGatewayShapes(t *testing.T) {
 	if len(signers) != 1 || skipped != len(others) {
 		t.Errorf("%d signers, %d skipped of %d", len(signers), skipped, len(others))
 	}
-	for n, want := range map[int]error{0: nil, gatewayPage: nil, gatewayPage + 1: ErrMalformed} {
+	for n, want := range map[int]error{0: nil, gatewayPage: nil, gatewayPage + 1: source.ErrMalformed} {
 		entries, err := readGatewayPage([]byte("[" + strings.TrimSuffix(strings.Repeat("{},", n), ",") + "]"))
 		if !errors.Is(err, want) || err == nil && len(entries) != n {
 			t.Errorf("%d entries: %d, %v", n, len(entries), err)

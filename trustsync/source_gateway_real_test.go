@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"gatescan/cmd/gatelab/lists"
+	"gatescan/trustsync/internal/source"
 )
 
 // What countries really uploaded, under CSCAs that are real as far as they are known here (those of the WHO's list), handed out
@@ -54,13 +55,13 @@ func TestGatewayOfMarch2024(t *testing.T) {
 	}
 	why := map[error]int{}
 	for _, s := range report.Skipped {
-		for _, known := range []error{errUnknownCSCA, errSHA1, ErrMalformed} { // the last is a CMS with SHA-1, of NO
+		for _, known := range []error{errUnknownCSCA, errSHA1, source.ErrMalformed} { // the last is a CMS with SHA-1, of NO
 			if errors.Is(s.Err, known) {
 				why[known]++
 			}
 		}
 	}
-	if cscas != 50 || len(list.Certificates) != 832 || why[errUnknownCSCA] != 424 || why[errSHA1] != 5 || why[ErrMalformed] != 9 || len(report.Skipped) != 438 {
+	if cscas != 50 || len(list.Certificates) != 832 || why[errUnknownCSCA] != 424 || why[errSHA1] != 5 || why[source.ErrMalformed] != 9 || len(report.Skipped) != 438 {
 		t.Errorf("%d CSCAs, %d entries, %d skipped: %v", cscas, len(list.Certificates), len(report.Skipped), why)
 	}
 

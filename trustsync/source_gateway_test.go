@@ -13,11 +13,14 @@ import (
 	"time"
 
 	"gatescan/cmd/gatelab/lists"
+	"gatescan/trustsync/internal/source"
 	"gatescan/verify"
 )
 
 // gatewayNow is the real time, because the lab's gateway dates deletions by it.
-func gatewayNow(last *Holding) Moment { return Moment{Time: time.Now(), Synced: true, Last: last} }
+func gatewayNow(last *source.Holding) source.Moment {
+	return source.Moment{Time: time.Now(), Synced: true, Last: last}
+}
 
 // gatewayServer serves h over mutual TLS.
 func gatewayServer(t testing.TB, h http.Handler) (url string, transport Transport) {
@@ -57,7 +60,7 @@ func gatewayOf(t testing.TB, domains ...*lists.Domain) *lists.Gateway {
 	return g
 }
 
-func gatewayKIDs(signers []Signer) (kids []string) {
+func gatewayKIDs(signers []source.Signer) (kids []string) {
 	for _, s := range signers {
 		kids = append(kids, s.KID.String())
 	}
@@ -133,21 +136,21 @@ func TestGatewayDeletions(t *testing.T) {
 	d := archiveDomain(t, "XX", 3)
 	g := gatewayOf(t, d)
 	log := &gatewayLog{Handler: g}
-	source := gatewaySource(t, d.Anchor.PEM(), log)
+	src := gatewaySource(t, d.Anchor.PEM(), log)
 	kid := func(i int) verify.KID { return kidOf(d.DSCs[i].Raw) }
-	fetch := func(last *Holding) *Holding {
+	fetch := func(last *source.Holding) *source.Holding {
 		t.Helper()
-		h, _, err := source.Fetch(context.Background(), gatewayNow(last))
+		h, _, err := src.Fetch(context.Background(), gatewayNow(last))
 		if err != nil {
 			t.Fatal(err)
 		}
 		return h
 	}
 	first := fetch(nil)
-	if _, report, err := source.Fetch(context.Background(), gatewayNow(first)); !errors.Is(err, errUnchanged) || report.Loaded != 3 {
+	if _, report, err := src.Fetch(context.Background(), gatewayNow(first)); !errors.Is(err, source.ErrUnchanged) || report.Loaded != 3 {
 		t.Errorf("again: %v, %+v", err, report)
 	}
-	if h := fetch(&Holding{Signers: first.Signers}); len(h.Cursor) == 0 { // the last one could not ask for deletions
+	if h := fetch(&source.Holding{Signers: first.Signers}); len(h.Cursor) == 0 { // the last one could not ask for deletions
 		t.Error("no cursor")
 	}
 
@@ -181,9 +184,9 @@ func TestGatewayDeletions(t *testing.T) {
 func TestGatewayComesBackUnsigned(t *testing.T) {
 	d := archiveDomain(t, "XX", 2)
 	g := gatewayOf(t, d)
-	source := gatewaySource(t, d.Anchor.PEM(), g)
+	src := gatewaySource(t, d.Anchor.PEM(), g)
 	g.Withdraw(certKID(d.DSCs[0].Raw))
-	h, _, err := source.Fetch(context.Background(), gatewayNow(nil))
+	h, _, err := src.Fetch(context.Background(), gatewayNow(nil))
 	if err != nil || len(h.Withdrawn) != 1 {
 		t.Fatalf("%v, %+v", err, h)
 	}
@@ -192,7 +195,7 @@ func TestGatewayComesBackUnsigned(t *testing.T) {
 		t.Fatal(err)
 	}
 	g.Put(forged)
-	if _, report, err := source.Fetch(context.Background(), gatewayNow(h)); !errors.Is(err, errUnchanged) || len(report.Skipped) != 1 {
+	if _, report, err := src.Fetch(context.Background(), gatewayNow(h)); !errors.Is(err, source.ErrUnchanged) || len(report.Skipped) != 1 {
 		t.Errorf("%v, %+v", err, report)
 	}
 }
@@ -212,11 +215,11 @@ func TestGatewayCursor(t *testing.T) {
 		{"the gate behind", real.AddDate(-1, 0, 0), real, real.AddDate(-1, 0, 0)},
 		{"the gateway behind", real, real.AddDate(0, -1, 0), real.AddDate(0, -1, 0)},
 	} {
-		source := gatewaySource(t, d.Anchor.PEM(), http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		src := gatewaySource(t, d.Anchor.PEM(), http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			w.Header().Set("Date", test.their.UTC().Format(http.TimeFormat))
 			g.ServeHTTP(w, r)
 		}))
-		h, _, err := source.Fetch(context.Background(), Moment{Time: test.gate, Synced: true})
+		h, _, err := src.Fetch(context.Background(), source.Moment{Time: test.gate, Synced: true})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -225,14 +228,14 @@ func TestGatewayCursor(t *testing.T) {
 		}
 	}
 	log := &gatewayLog{Handler: g}
-	source := gatewaySource(t, d.Anchor.PEM(), log)
+	src := gatewaySource(t, d.Anchor.PEM(), log)
 	for cursor, want := range map[string]string{
 		"":                     gatewayBirth.Format(time.RFC3339),
 		"x\r\nHost: y":         gatewayBirth.Format(time.RFC3339),
 		"2023-01-02T03:04:05Z": "2023-01-02T03:04:05Z",
 	} {
 		log.asked = nil
-		if _, _, err := source.Fetch(context.Background(), gatewayNow(&Holding{Cursor: []byte(cursor)})); err != nil {
+		if _, _, err := src.Fetch(context.Background(), gatewayNow(&source.Holding{Cursor: []byte(cursor)})); err != nil {
 			t.Fatal(err)
 		}
 		if !slices.Contains(log.asked, "/trustList/DSC?page=0&pagesize=100 "+want) {
@@ -247,7 +250,7 @@ func TestGatewayCursorAhead(t *testing.T) {
 	g := gatewayOf(t, d)
 	g.Withdraw(certKID(d.DSCs[0].Raw))
 	g.Put(gatewayMade(t, lists.GatewayDSC, "XX", archiveDSC(t, "XX", d.CSCA), d.Uploader))
-	last := &Holding{Cursor: []byte("2099-01-02T03:04:05Z")}
+	last := &source.Holding{Cursor: []byte("2099-01-02T03:04:05Z")}
 	h, _, err := gatewaySource(t, d.Anchor.PEM(), g).Fetch(context.Background(), gatewayNow(last))
 	if err != nil || len(h.Withdrawn) != 1 {
 		t.Errorf("%v, %+v", err, h)
@@ -258,7 +261,7 @@ func TestGatewayCursorAhead(t *testing.T) {
 func TestGatewayWithoutDelta(t *testing.T) {
 	d := archiveDomain(t, "XX", 1)
 	g := gatewayOf(t, d)
-	source := gatewaySource(t, d.Anchor.PEM(), http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	src := gatewaySource(t, d.Anchor.PEM(), http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Header.Get("If-Modified-Since") != "" {
 			w.WriteHeader(http.StatusNotModified)
 			return
@@ -266,8 +269,8 @@ func TestGatewayWithoutDelta(t *testing.T) {
 		g.ServeHTTP(w, r)
 	}))
 	gone := verify.KID{1}
-	last := &Holding{Withdrawn: []verify.KID{gone}, Cursor: []byte("2023-01-02T03:04:05Z")}
-	h, report, err := source.Fetch(context.Background(), gatewayNow(last))
+	last := &source.Holding{Withdrawn: []verify.KID{gone}, Cursor: []byte("2023-01-02T03:04:05Z")}
+	h, report, err := src.Fetch(context.Background(), gatewayNow(last))
 	if err != nil || len(h.Signers) != 1 || !slices.Equal(h.Withdrawn, last.Withdrawn) || string(h.Cursor) != string(last.Cursor) {
 		t.Errorf("%v, %+v", err, h)
 	}
@@ -278,21 +281,21 @@ func TestGatewayWithoutDelta(t *testing.T) {
 
 func TestGatewayAsAWhole(t *testing.T) {
 	d, other := archiveDomain(t, "XX", 1), archiveDomain(t, "XX", 1)
-	full := &Holding{Signers: make([]Signer, 1)}
+	full := &source.Holding{Signers: make([]source.Signer, 1)}
 	for _, test := range []struct {
 		name   string
 		anchor []byte
-		last   *Holding
+		last   *source.Holding
 		change func(*lists.Gateway)
 		want   error
 	}{
 		{"good", d.Anchor.PEM(), full, func(*lists.Gateway) {}, nil},
 		{"second of two anchors", append(other.Anchor.PEM(), d.Anchor.PEM()...), full, func(*lists.Gateway) {}, nil},
-		{"another anchor", other.Anchor.PEM(), full, func(*lists.Gateway) {}, ErrNotAuthentic},
-		{"an uploader as the anchor", d.Uploader.PEM(), full, func(*lists.Gateway) {}, ErrNotAuthentic},
-		{"no CSCA", d.Anchor.PEM(), full, func(g *lists.Gateway) { g.Remove(lists.GatewayCSCA, nil) }, ErrNotAuthentic},
-		{"no uploader", d.Anchor.PEM(), full, func(g *lists.Gateway) { g.Remove(lists.GatewayUpload, nil) }, ErrNotAuthentic},
-		{"no DSC", d.Anchor.PEM(), full, func(g *lists.Gateway) { g.Remove(lists.GatewayDSC, nil) }, ErrImplausible},
+		{"another anchor", other.Anchor.PEM(), full, func(*lists.Gateway) {}, source.ErrNotAuthentic},
+		{"an uploader as the anchor", d.Uploader.PEM(), full, func(*lists.Gateway) {}, source.ErrNotAuthentic},
+		{"no CSCA", d.Anchor.PEM(), full, func(g *lists.Gateway) { g.Remove(lists.GatewayCSCA, nil) }, source.ErrNotAuthentic},
+		{"no uploader", d.Anchor.PEM(), full, func(g *lists.Gateway) { g.Remove(lists.GatewayUpload, nil) }, source.ErrNotAuthentic},
+		{"no DSC", d.Anchor.PEM(), full, func(g *lists.Gateway) { g.Remove(lists.GatewayDSC, nil) }, source.ErrImplausible},
 	} {
 		g := gatewayOf(t, d)
 		test.change(g)
@@ -343,7 +346,7 @@ func TestGatewayConfig(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if traits := named.Traits(); traits.Kind != kindGateway || traits.Age != AgeObserved || traits.Rollback {
+	if traits := named.Traits(); traits.Kind != kindGateway || traits.Age != source.AgeObserved || traits.Rollback {
 		t.Errorf("%+v", traits)
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"gatescan/cmd/gatelab/lists"
+	"gatescan/trustsync/internal/source"
 	"gatescan/verify"
 )
 
@@ -45,11 +46,11 @@ func TestGermanyOfThePublisher(t *testing.T) {
 		"DER signature":   append([]byte("MEQCIA==\n"), payload...),
 		"byte order mark": append([]byte("\xef\xbb\xbf"), body...),
 	} {
-		if _, err := openGermany(changed, key); !errors.Is(err, ErrNotAuthentic) && !errors.Is(err, ErrMalformed) {
+		if _, err := openGermany(changed, key); !errors.Is(err, source.ErrNotAuthentic) && !errors.Is(err, source.ErrMalformed) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	if _, err := openGermany(body, cmsAnchors(t, documentDomain(t, 0).Signer.PEM())); !errors.Is(err, ErrNotAuthentic) {
+	if _, err := openGermany(body, cmsAnchors(t, documentDomain(t, 0).Signer.PEM())); !errors.Is(err, source.ErrNotAuthentic) {
 		t.Errorf("another key: %v", err)
 	}
 }
@@ -148,7 +149,7 @@ func FuzzGermany(f *testing.F) {
 			return
 		}
 		signers, report, err := parseGermany(payload)
-		if err == nil && (report.Loaded != len(signers) || len(signers) > maxCertificates) {
+		if err == nil && (report.Loaded != len(signers) || len(signers) > source.MaxCertificates) {
 			t.Fatalf("%d signers, %+v", len(signers), report)
 		}
 	})

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"gatescan/cmd/gatelab/lists"
+	"gatescan/trustsync/internal/source"
 	"gatescan/verify"
 )
 
@@ -112,16 +113,16 @@ func TestNetherlandsEnvelope(t *testing.T) {
 	}{
 		"good":                 {string(good), nil},
 		"other members":        {strings.Replace(string(good), "{", `{"x":[{"payload":1}],`, 1), nil},
-		"no signing time":      {string(undated), ErrMalformed},
-		"no signed attributes": {string(bare), ErrNotAuthentic},
-		"no signature":         {`{"payload":"e30="}`, ErrNotAuthentic},
-		"the list alone":       {string(payload), ErrNotAuthentic},
-		"no payload":           {`{` + rest, ErrMalformed},
-		"two payloads":         {strings.Replace(string(good), "{", `{"payload":"e30=",`, 1), ErrMalformed},
-		"name in capitals":     {strings.Replace(string(good), `"payload"`, `"Payload"`, 1), ErrMalformed},
-		"payload a number":     {`{"payload":1,"signature":""}`, ErrMalformed},
-		"signature of nothing": {`{"payload":"e30=","signature":"AAAA"}`, ErrMalformed},
-		"something follows":    {string(good) + "{}", ErrMalformed},
+		"no signing time":      {string(undated), source.ErrMalformed},
+		"no signed attributes": {string(bare), source.ErrNotAuthentic},
+		"no signature":         {`{"payload":"e30="}`, source.ErrNotAuthentic},
+		"the list alone":       {string(payload), source.ErrNotAuthentic},
+		"no payload":           {`{` + rest, source.ErrMalformed},
+		"two payloads":         {strings.Replace(string(good), "{", `{"payload":"e30=",`, 1), source.ErrMalformed},
+		"name in capitals":     {strings.Replace(string(good), `"payload"`, `"Payload"`, 1), source.ErrMalformed},
+		"payload a number":     {`{"payload":1,"signature":""}`, source.ErrMalformed},
+		"signature of nothing": {`{"payload":"e30=","signature":"AAAA"}`, source.ErrMalformed},
+		"something follows":    {string(good) + "{}", source.ErrMalformed},
 	} {
 		got, signed, err := openNetherlands([]byte(test.body), a, "", listNow)
 		if !errors.Is(err, test.want) || (err == nil) != (test.want == nil) {
@@ -139,7 +140,7 @@ func TestNetherlandsEnvelope(t *testing.T) {
 		t.Errorf("the signer who is meant: %v", err)
 	}
 	for _, other := range []string{name + " ", name[1:], strings.ToUpper(name)} {
-		if _, _, err := openNetherlands(good, a, other, listNow); !errors.Is(err, ErrNotAuthentic) {
+		if _, _, err := openNetherlands(good, a, other, listNow); !errors.Is(err, source.ErrNotAuthentic) {
 			t.Errorf("the signer is not %q: %v", other, err)
 		}
 	}
@@ -160,9 +161,9 @@ func FuzzNetherlands(f *testing.F) {
 		if _, _, err := openNetherlands(body, other, "", listNow); err == nil {
 			t.Fatal("authentic")
 		}
-		for _, parse := range []func([]byte) ([]Signer, Report, error){parseNetherlands, parseKeyList} {
+		for _, parse := range []func([]byte) ([]source.Signer, source.Report, error){parseNetherlands, parseKeyList} {
 			signers, report, err := parse(body)
-			if err == nil && (report.Loaded != len(signers) || len(signers) > maxCertificates) {
+			if err == nil && (report.Loaded != len(signers) || len(signers) > source.MaxCertificates) {
 				t.Fatalf("%d signers, %+v", len(signers), report)
 			}
 		}

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"gatescan/trustsync/internal/source"
 )
 
 func TestReadRules(t *testing.T) {
@@ -41,8 +43,8 @@ func TestReadRules(t *testing.T) {
 		"a set of no name":       {map[string]string{"a.json": `{"valueSetId":"","valueSetValues":{}}`}, 0, 0, 0, 0, "a value set called"},
 		"something follows":      {map[string]string{"a.json": one + "{}"}, 0, 0, 0, 0, "trailing data"},
 		"a string":               {map[string]string{"a.json": `"x"`}, 0, 0, 0, 0, "a.json: malformed"},
-		"a rule too large":       {map[string]string{"a.json": strings.Replace(one, `[]`, `["`+strings.Repeat("x", maxRuleSize)+`"]`, 1)}, 0, 0, 0, 0, "too large"},
-		"a file too large":       {map[string]string{"a.json": strings.Repeat(" ", maxRuleBytes+1)}, 0, 0, 0, 0, "too large"},
+		"a rule too large":       {map[string]string{"a.json": strings.Replace(one, `[]`, `["`+strings.Repeat("x", source.MaxRuleSize)+`"]`, 1)}, 0, 0, 0, 0, "too large"},
+		"a file too large":       {map[string]string{"a.json": strings.Repeat(" ", source.MaxRuleBytes+1)}, 0, 0, 0, 0, "too large"},
 		"all together too large": {map[string]string{"a.json": large("a"), "b.json": large("b"), "c.json": large("c"), "d.json": large("d"), "e.json": large("e")}, 0, 0, 0, 0, "too large"},
 	} {
 		dir := t.TempDir()
@@ -61,11 +63,11 @@ func TestReadRules(t *testing.T) {
 		if err != nil || len(rules) != test.rules || len(sets) != test.sets || len(report.Skipped) != test.skipped || report.Duplicates != test.duplicates {
 			t.Errorf("%s: %d rules, %d sets, %+v, %v", name, len(rules), len(sets), report, err)
 		}
-		source := rulesSource(t, SourceConfig{Kind: kindRulesDirectory, Path: dir})
-		h, _, err := source.Fetch(t.Context(), Moment{})
+		src := rulesSource(t, SourceConfig{Kind: kindRulesDirectory, Path: dir})
+		h, _, err := src.Fetch(t.Context(), source.Moment{})
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
-		} else if _, _, err := source.Fetch(t.Context(), Moment{Last: h}); !errors.Is(err, errUnchanged) {
+		} else if _, _, err := src.Fetch(t.Context(), source.Moment{Last: h}); !errors.Is(err, source.ErrUnchanged) {
 			t.Errorf("%s, again: %v", name, err)
 		}
 	}
@@ -73,7 +75,7 @@ func TestReadRules(t *testing.T) {
 
 // large is a value set as large as one may be, nearly.
 func large(id string) string {
-	return `{"valueSets":{"` + id + `":["` + strings.Repeat("x", maxValueSetSize-8) + `"]}}`
+	return `{"valueSets":{"` + id + `":["` + strings.Repeat("x", source.MaxValueSetSize-8) + `"]}}`
 }
 
 // A single file may have any name; nothing but a regular file is opened.
@@ -118,12 +120,12 @@ func FuzzRules(f *testing.F) {
 		r := newRulesReader()
 		if err := r.document(data); err == nil {
 			checkRulesReader(t, r)
-		} else if !errors.Is(err, ErrMalformed) && !errors.Is(err, ErrTooLarge) {
+		} else if !errors.Is(err, source.ErrMalformed) && !errors.Is(err, source.ErrTooLarge) {
 			t.Fatal(err)
 		}
 		for _, parse := range []func(jsonWalk) (listedBody, error){parseRuleEntry, parseSetEntry} {
 			list, err := parseRulesList(data, 100, parse)
-			if err != nil && !errors.Is(err, ErrMalformed) && !errors.Is(err, ErrTooLarge) || len(list) > 100 {
+			if err != nil && !errors.Is(err, source.ErrMalformed) && !errors.Is(err, source.ErrTooLarge) || len(list) > 100 {
 				t.Fatal(len(list), err)
 			}
 		}

@@ -24,6 +24,7 @@ import (
 	"github.com/go-jose/go-jose/v4"
 
 	"gatescan/cmd/gatelab/lists"
+	"gatescan/trustsync/internal/source"
 	"gatescan/verify"
 )
 
@@ -52,7 +53,7 @@ func TestSwedenOfTheSpecification(t *testing.T) {
 	if err != nil || issued.Unix() != 1620030937 || expires.Unix() != 1620117337 {
 		t.Fatalf("issued %v, expires %v, %v", issued, expires, err)
 	}
-	if _, _, _, err := openSweden(body, cmsAnchors(t, documentDomain(t, 0).Signer.PEM()), time.Time{}); !errors.Is(err, ErrNotAuthentic) {
+	if _, _, _, err := openSweden(body, cmsAnchors(t, documentDomain(t, 0).Signer.PEM()), time.Time{}); !errors.Is(err, source.ErrNotAuthentic) {
 		t.Errorf("trusts the certificate that came along: %v", err)
 	}
 	signers, report, err := parseSweden(payload)
@@ -158,7 +159,7 @@ func TestSignerChains(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, _, _, err := openSweden(body, a, listNow); (err == nil) != test.ok || err != nil && !errors.Is(err, ErrNotAuthentic) {
+		if _, _, _, err := openSweden(body, a, listNow); (err == nil) != test.ok || err != nil && !errors.Is(err, source.ErrNotAuthentic) {
 			t.Errorf("%s, JWS: %v", test.name, err)
 		}
 		var more []lists.Credential
@@ -170,7 +171,7 @@ func TestSignerChains(t *testing.T) {
 			t.Fatal(err)
 		}
 		_, _, err = verifyCMS(blob, []byte("content"), a, listNow, cmsForm{chained: true, several: true})
-		if (err == nil) != test.ok || err != nil && !errors.Is(err, ErrNotAuthentic) && !errors.Is(err, ErrMalformed) {
+		if (err == nil) != test.ok || err != nil && !errors.Is(err, source.ErrNotAuthentic) && !errors.Is(err, source.ErrMalformed) {
 			t.Errorf("%s, CMS: %v", test.name, err)
 		}
 	}
@@ -202,7 +203,7 @@ func TestSignerNamesake(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, _, _, err := openSweden(body, a, listNow); !errors.Is(err, ErrNotAuthentic) {
+	if _, _, _, err := openSweden(body, a, listNow); !errors.Is(err, source.ErrNotAuthentic) {
 		t.Errorf("got %v", err)
 	}
 }
@@ -281,7 +282,7 @@ func TestSwedenForged(t *testing.T) {
 		"line end inside":       bytes.Replace(good, []byte("."), []byte("\n."), 1),
 		"JSON serialisation":    []byte(`{"payload":"` + parts[1] + `","protected":"` + parts[0] + `","signature":"` + parts[2] + `"}`),
 	} {
-		if _, _, _, err := openSweden(body, withRSA, listNow); !errors.Is(err, ErrNotAuthentic) && !errors.Is(err, ErrMalformed) {
+		if _, _, _, err := openSweden(body, withRSA, listNow); !errors.Is(err, source.ErrNotAuthentic) && !errors.Is(err, source.ErrMalformed) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -304,7 +305,7 @@ func TestSwedenClaims(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, _, _, err := openSweden(body, a, listNow); (err == nil) != ok || err != nil && !errors.Is(err, ErrMalformed) {
+		if _, _, _, err := openSweden(body, a, listNow); (err == nil) != ok || err != nil && !errors.Is(err, source.ErrMalformed) {
 			t.Errorf("%s: %v", claims, err)
 		}
 	}
@@ -365,11 +366,11 @@ func TestSwedenUsage(t *testing.T) {
 }
 
 func TestSwedenRestrictionUnreadable(t *testing.T) {
-	if _, _, err := parseSweden([]byte(`{"dsc_trust_list":{"XX":{"eku":{"x":"1.2.3"},"keys":[]}}}`)); !errors.Is(err, ErrMalformed) {
+	if _, _, err := parseSweden([]byte(`{"dsc_trust_list":{"XX":{"eku":{"x":"1.2.3"},"keys":[]}}}`)); !errors.Is(err, source.ErrMalformed) {
 		t.Errorf("a restriction that cannot be read was passed over: %v", err)
 	}
-	many := strings.TrimSuffix(strings.Repeat(`"x":[],`, maxCertificates+1), ",")
-	if _, _, err := parseSweden([]byte(`{"dsc_trust_list":{"XX":{"eku":{` + many + `}}}}`)); !errors.Is(err, ErrTooLarge) {
+	many := strings.TrimSuffix(strings.Repeat(`"x":[],`, source.MaxCertificates+1), ",")
+	if _, _, err := parseSweden([]byte(`{"dsc_trust_list":{"XX":{"eku":{` + many + `}}}}`)); !errors.Is(err, source.ErrTooLarge) {
 		t.Errorf("too many restrictions: %v", err)
 	}
 }
@@ -398,7 +399,7 @@ func FuzzSweden(f *testing.F) {
 			t.Fatal("authentic")
 		}
 		signers, report, err := parseSweden(payload)
-		if err == nil && (report.Loaded != len(signers) || len(signers) > maxCertificates) {
+		if err == nil && (report.Loaded != len(signers) || len(signers) > source.MaxCertificates) {
 			t.Fatalf("%d signers, %+v", len(signers), report)
 		}
 	})

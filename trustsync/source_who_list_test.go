@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"gatescan/cmd/gatelab/lists"
+	"gatescan/trustsync/internal/source"
 )
 
 func TestParseWHOReal(t *testing.T) {
@@ -106,7 +107,7 @@ func TestWHOEntries(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	read := func(t *testing.T, change func(m *didMethod), f whoFilter) ([]Signer, Report) {
+	read := func(t *testing.T, change func(m *didMethod), f whoFilter) ([]source.Signer, source.Report) {
 		t.Helper()
 		doc, err := readDID(raw)
 		if err != nil {

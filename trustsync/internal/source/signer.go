@@ -1,4 +1,4 @@
-package trustsync
+package source
 
 import (
 	"bytes"
@@ -10,8 +10,8 @@ import (
 
 // The validity of a key without a certificate: it has none of its own, and the list that vouches for it decides.
 var (
-	beginningOfTime = time.Unix(0, 0).UTC()
-	endOfTime       = time.Date(9999, time.December, 31, 23, 59, 59, 0, time.UTC) // RFC 5280 §4.1.2.5
+	BeginningOfTime = time.Unix(0, 0).UTC()
+	EndOfTime       = time.Date(9999, time.December, 31, 23, 59, 59, 0, time.UTC) // RFC 5280 §4.1.2.5
 )
 
 // Signer is a DSC, with its SubjectPublicKeyInfo in DER by which it is stored and barred.
@@ -36,4 +36,4 @@ func DSCs(signers []Signer) []verify.DSC {
 	return dscs
 }
 
-func compareKIDs(a, b verify.KID) int { return bytes.Compare(a[:], b[:]) }
+func CompareKIDs(a, b verify.KID) int { return bytes.Compare(a[:], b[:]) }

@@ -1,23 +1,23 @@
-package trustsync
+package source
 
 import (
 	"fmt"
 	"time"
 )
 
-// confirmInterval bounds how often the store is written for no other reason than that a source said the same again.
-const confirmInterval = 6 * time.Hour
+// ConfirmInterval bounds how often the store is written for no other reason than that a source said the same again.
+const ConfirmInterval = 6 * time.Hour
 
-// maxSkew is how much a publisher's clock may be ahead of ours, once ours is known to be right.
-const maxSkew = 5 * time.Minute
+// MaxSkew is how much a publisher's clock may be ahead of ours, once ours is known to be right.
+const MaxSkew = 5 * time.Minute
 
-// checkWindow judges the signed times of a list, of which zero is none. What is older than what a mirror gave last
+// CheckWindow judges the signed times of a list, of which zero is none. What is older than what a mirror gave last
 // is refused here too, so that the next mirror is asked.
-func checkWindow(now Moment, signed, expires time.Time, leeway time.Duration) error {
+func CheckWindow(now Moment, signed, expires time.Time, leeway time.Duration) error {
 	switch {
 	case !expires.IsZero() && now.Time.After(expires.Add(leeway)):
 		return fmt.Errorf("%w at %s", ErrExpired, expires.UTC().Format(time.RFC3339))
-	case now.Synced && signed.Sub(now.Time) > maxSkew:
+	case now.Synced && signed.Sub(now.Time) > MaxSkew:
 		return fmt.Errorf("%w, at %s", ErrFuture, signed.UTC().Format(time.RFC3339))
 	case now.Last != nil && !signed.IsZero() && signed.Before(now.Last.Signed):
 		return fmt.Errorf("%w, which was signed at %s, this one at %s", ErrRollback,

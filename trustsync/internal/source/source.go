@@ -1,4 +1,4 @@
-package trustsync
+package source
 
 import (
 	"context"
@@ -11,7 +11,7 @@ type Source interface {
 	// Fetch asks what the place vouches for now. Everything it returns is authentic as far as the place can prove
 	// that (Traits); the holding it returns is its own, what it got in now is not changed.
 	//
-	// errUnchanged says that the place still vouches for what it did last; Fetch then returns no holding. Any other
+	// ErrUnchanged says that the place still vouches for what it did last; Fetch then returns no holding. Any other
 	// error means that nothing can be said, and what it gave last stays in force. What could not be used of an otherwise
 	// good answer stands in the report.
 	Fetch(ctx context.Context, now Moment) (*Holding, Report, error)
@@ -28,8 +28,8 @@ type Moment struct {
 	Date     func(time.Time)       // told what a server says that the time is, which proves nothing. May be nil
 }
 
-// progress tells how far a long fetch has come.
-func (m Moment) progress(done, total int) {
+// ReportProgress tells how far a long fetch has come.
+func (m Moment) ReportProgress(done, total int) {
 	if m.Progress != nil {
 		m.Progress(done, total)
 	}
@@ -56,7 +56,7 @@ const (
 
 // Errors of a source. They say what happened to an answer as a whole.
 var (
-	errUnchanged = errors.New("unchanged since the last time")
+	ErrUnchanged = errors.New("unchanged since the last time")
 
 	// ErrNotAuthentic says that an answer is not signed by whom it should be, or was changed.
 	ErrNotAuthentic = errors.New("not authentic")

@@ -1,4 +1,4 @@
-package trustsync
+package source
 
 import (
 	"time"
@@ -16,24 +16,24 @@ type Holding struct {
 
 	Signed  time.Time // when it was signed, zero if nothing that is signed says so
 	Expires time.Time // its signed end, zero if it has none
-	Cursor  []byte    // what the source wants to be reminded of (an ETag, a resume token); at most maxCursor bytes
+	Cursor  []byte    // what the source wants to be reminded of (an ETag, a resume token); at most MaxCursor bytes
 }
 
-// empty says whether a holding vouches for nothing.
-func (h *Holding) empty() bool {
+// Empty says whether a holding vouches for nothing.
+func (h *Holding) Empty() bool {
 	return len(h.Signers) == 0 && len(h.Rules) == 0 && len(h.ValueSets) == 0
 }
 
-// serves says whether a holding has what a source of this kind gives.
-func (h *Holding) serves(t Traits) bool {
+// Serves says whether a holding has what a source of this kind gives.
+func (h *Holding) Serves(t Traits) bool {
 	if t.Rules {
 		return len(h.Rules) > 0 || len(h.ValueSets) > 0
 	}
 	return len(h.Signers) > 0
 }
 
-// sameRules says whether two holdings have the same rules and value sets, in whatever order.
-func (h *Holding) sameRules(other *Holding) bool {
+// SameRules says whether two holdings have the same rules and value sets, in whatever order.
+func (h *Holding) SameRules(other *Holding) bool {
 	if h == nil || len(h.Rules) != len(other.Rules) || len(h.ValueSets) != len(other.ValueSets) {
 		return false
 	}
