@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/url"
 
+	"gatescan/trustsync/internal/files"
 	"gatescan/trustsync/internal/source"
 )
 
@@ -29,7 +30,7 @@ func readFileMirror(target string, limit int64) (*response, error) {
 	if err != nil {
 		return nil, brief(err)
 	}
-	data, err := readRegular(u.Path, limit)
+	data, err := files.Read(u.Path, limit)
 	if err != nil {
 		return nil, err
 	}

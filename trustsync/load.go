@@ -6,6 +6,7 @@ import (
 	"os"
 	"time"
 
+	"gatescan/trustsync/internal/files"
 	"gatescan/trustsync/internal/source"
 	"gatescan/verify"
 )
@@ -56,7 +57,7 @@ func Load(path string, at time.Time) (Loaded, error) {
 		return l, nil
 	}
 	if !info.IsDir() {
-		data, err := readRegular(path, source.MaxListSize)
+		data, err := files.Read(path, source.MaxListSize)
 		if err == nil && len(data) > source.MaxListSize {
 			err = fmt.Errorf("%w: more than %d MiB", ErrTooLarge, source.MaxListSize>>20)
 		}

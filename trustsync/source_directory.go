@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"gatescan/trustsync/internal/files"
 	"gatescan/trustsync/internal/source"
 )
 
@@ -76,7 +77,7 @@ func readDirectory(path string, cscas authorities) ([]source.Signer, source.Repo
 		}
 		return r.done()
 	}
-	names, err := fileNames(path)
+	names, err := files.Names(path)
 	if err != nil {
 		return nil, source.Report{}, fmt.Errorf("trust directory: %w", err)
 	}
@@ -111,7 +112,7 @@ func (r *directoryReader) skip(name string, err error) {
 
 // file reads one file. What is wrong in a part of it goes to the report; the error is about all of it.
 func (r *directoryReader) file(name, path string) error {
-	data, err := readRegular(path, maxFileSize)
+	data, err := files.Read(path, maxFileSize)
 	if err != nil {
 		return err
 	}

@@ -19,6 +19,7 @@ import (
 	"testing"
 	"time"
 
+	"gatescan/trustsync/internal/files"
 	"gatescan/trustsync/internal/source"
 	"gatescan/verify"
 )
@@ -332,7 +333,7 @@ func TestReadDirectoryTooManyFiles(t *testing.T) {
 	dir := t.TempDir()
 	one := filepath.Join(dir, "0")
 	write(t, dir, "0", nil)
-	for i := range maxFiles {
+	for i := range files.MaxFiles {
 		// Links to one empty file cost no space.
 		if err := os.Symlink(one, filepath.Join(dir, fmt.Sprint("link", i))); err != nil {
 			t.Fatal(err)

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"gatescan/trustsync/internal/files"
 	"gatescan/trustsync/internal/source"
 )
 
@@ -62,7 +63,7 @@ func ReadRules(path string) ([][]byte, []source.ValueSet, source.Report, error) 
 	dir, names := filepath.Dir(path), []string{filepath.Base(path)}
 	if info.IsDir() {
 		dir = path
-		if names, err = fileNames(path); err != nil {
+		if names, err = files.Names(path); err != nil {
 			return fail(err)
 		}
 	}
@@ -73,7 +74,7 @@ func ReadRules(path string) ([][]byte, []source.ValueSet, source.Report, error) 
 			continue
 		}
 		file := filepath.Join(dir, name)
-		data, err := readRegular(file, source.MaxRuleBytes)
+		data, err := files.Read(file, source.MaxRuleBytes)
 		if err == nil && len(data) > source.MaxRuleBytes {
 			err = fmt.Errorf("%w: more than %d MiB", source.ErrTooLarge, source.MaxRuleBytes>>20)
 		}

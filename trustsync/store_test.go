@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"gatescan/trustsync/internal/files"
 	"gatescan/trustsync/internal/source"
 	"gatescan/verify"
 )
@@ -100,7 +101,7 @@ func storeLoad(t testing.TB, s *Store, faults ...string) (*Generation, []Fault) 
 
 func storeFiles(t testing.TB, dir string) []string {
 	t.Helper()
-	names, err := fileNames(dir)
+	names, err := files.Names(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
