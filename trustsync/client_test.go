@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -19,9 +18,8 @@ import (
 	"time"
 
 	"gatescan/trustsync/internal/source"
+	"gatescan/trustsync/internal/sourcetest"
 )
-
-var webSilence = log.New(io.Discard, "", 0)
 
 // hasty is a patience that tests can wait for.
 var hasty = patience{
@@ -52,7 +50,7 @@ func webGet(c *client, now source.Moment, header map[string]string) (got *respon
 	return got, err
 }
 
-var synced = source.Moment{Time: webNow, Synced: true}
+var synced = source.Moment{Time: sourcetest.WebNow, Synced: true}
 
 func TestClientAnswers(t *testing.T) {
 	send := func(text string) func(net.Conn) {
@@ -132,7 +130,7 @@ func TestClientAnswers(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			asked := webClient(t, true, Transport{}, "http://"+webRaw(t, c.serve)+"/list")
+			asked := webClient(t, true, Transport{}, "http://"+sourcetest.WebRaw(t, c.serve)+"/list")
 			start := time.Now()
 			got, err := webGet(asked, synced, c.header)
 			if took := time.Since(start); took > 5*time.Second {
@@ -168,7 +166,7 @@ func TestClientAnswers(t *testing.T) {
 
 // A deadline holds where patience does not: data that comes fast enough and never ends in time.
 func TestClientDeadline(t *testing.T) {
-	s := webPlain(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	s := sourcetest.WebPlain(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		for r.Context().Err() == nil {
 			w.Write(make([]byte, 100))
 			w.(http.Flusher).Flush()
@@ -196,7 +194,7 @@ func TestClientDeadline(t *testing.T) {
 
 // The floor is of each window, not of what is left until the deadline.
 func TestClientSlowButSteady(t *testing.T) {
-	s := webPlain(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+	s := sourcetest.WebPlain(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		for range 20 { // four windows
 			w.Write(make([]byte, 2*hasty.floor))
 			w.(http.Flusher).Flush()
@@ -216,7 +214,7 @@ func TestClientSlowButSteady(t *testing.T) {
 func TestClientSends(t *testing.T) {
 	var mu sync.Mutex
 	var seen []*http.Request
-	s := webPlain(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	s := sourcetest.WebPlain(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		mu.Lock()
 		defer mu.Unlock()
 		seen = append(seen, r)
@@ -268,9 +266,9 @@ func TestClientPaths(t *testing.T) {
 }
 
 func TestClientMirrors(t *testing.T) {
-	good := webPlain(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "truth") }))
-	liar := webPlain(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "lie") }))
-	broken := webPlain(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(503) }))
+	good := sourcetest.WebPlain(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "truth") }))
+	liar := sourcetest.WebPlain(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "lie") }))
+	broken := sourcetest.WebPlain(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(503) }))
 	dead := httptest.NewServer(nil)
 	dead.Close()
 	accept := func(r *response) error {
@@ -315,8 +313,8 @@ func TestClientMirrors(t *testing.T) {
 // What is asked once in hours must not hold anything between.
 func TestClientLeaksNothing(t *testing.T) {
 	var open atomic.Int64
-	root := webRoot(t)
-	id := webCert(t, &root, webNow.AddDate(-1, 0, 0), webNow.AddDate(1, 0, 0), "127.0.0.1")
+	root := sourcetest.WebRoot(t)
+	id := sourcetest.WebCert(t, &root, sourcetest.WebNow.AddDate(-1, 0, 0), sourcetest.WebNow.AddDate(1, 0, 0), "127.0.0.1")
 	s := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "x") }))
 	s.Config.ConnState = func(_ net.Conn, state http.ConnState) {
 		switch state {
@@ -326,18 +324,18 @@ func TestClientLeaksNothing(t *testing.T) {
 			open.Add(-1)
 		}
 	}
-	s.Config.ErrorLog = webSilence
+	s.Config.ErrorLog = sourcetest.Silence
 	s.StartTLS()
-	s.TLS.Certificates[0] = id.tls()
+	s.TLS.Certificates[0] = id.TLS()
 	defer s.Close()
-	slow := "https://" + webRaw(t, func(conn net.Conn) { io.Copy(io.Discard, conn) })
+	slow := "https://" + sourcetest.WebRaw(t, func(conn net.Conn) { io.Copy(io.Discard, conn) })
 
 	before := runtime.NumGoroutine()
-	c := webClient(t, true, Transport{CA: root.pem()}, s.URL)
-	hung := webClient(t, true, Transport{CA: root.pem()}, slow)
+	c := webClient(t, true, Transport{CA: root.PEM()}, s.URL)
+	hung := webClient(t, true, Transport{CA: root.PEM()}, slow)
 	for _, synced := range []bool{true, false} {
 		for range 3 {
-			if _, err := webGet(c, source.Moment{Time: webNow, Synced: synced}, nil); err != nil {
+			if _, err := webGet(c, source.Moment{Time: sourcetest.WebNow, Synced: synced}, nil); err != nil {
 				t.Fatal(err)
 			}
 		}

@@ -20,13 +20,14 @@ import (
 
 	"gatescan/cmd/gatelab/lists"
 	"gatescan/trustsync/internal/source"
+	"gatescan/trustsync/internal/sourcetest"
 )
 
 var cmsNow = time.Date(2027, time.March, 1, 12, 0, 0, 0, time.UTC)
 
 func cmsFile(t testing.TB, name string) []byte {
 	t.Helper()
-	data, err := os.ReadFile(filepath.Join("testdata", "cms", name))
+	data, err := os.ReadFile(sourcetest.Repository(t) + "/trustsync/testdata/cms/" + name)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -157,7 +158,7 @@ func TestCMSOfTheGateway(t *testing.T) {
 			Signature []byte `json:"signature"`
 		} `json:"certificates"`
 	}
-	if err := json.Unmarshal(gunzipped(t, "germany-2024-03.json.gz"), &list); err != nil {
+	if err := json.Unmarshal(sourcetest.Gunzipped(t, "germany-2024-03.json.gz"), &list); err != nil {
 		t.Fatal(err)
 	}
 	verified, attached, refused := 0, 0, map[string]int{}
@@ -209,7 +210,7 @@ var cmsForms = map[string]struct {
 }
 
 func TestCMSEveryBitFlip(t *testing.T) {
-	noRaces(t)
+	sourcetest.NoRaces(t)
 	d := cmsDomain(t)
 	content := []byte(`{"some":"content"}`)
 	roots := anchors{certs: []*x509.Certificate{d.Signer.Cert}}
@@ -444,7 +445,7 @@ func TestCMSAgreesWithPKCS7(t *testing.T) {
 
 // FuzzCMS: nothing but the content that was signed is ever given back as signed, and what is accepted the library accepts.
 func FuzzCMS(f *testing.F) {
-	files, err := filepath.Glob("testdata/cms/*.[db]er")
+	files, err := filepath.Glob(sourcetest.Repository(f) + "/trustsync/testdata/cms/*.[db]er")
 	if err != nil || len(files) == 0 {
 		f.Fatalf("no seeds: %v", err)
 	}

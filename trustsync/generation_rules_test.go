@@ -10,13 +10,14 @@ import (
 	"testing"
 
 	"gatescan/trustsync/internal/source"
+	"gatescan/trustsync/internal/sourcetest"
 
 	"github.com/fxamacker/cbor/v2"
 )
 
 // Files that the version before rules wrote are read, and come out as they were: testdata/README.md says what they hold.
 func TestGenerationFormat1(t *testing.T) {
-	file, err := os.ReadFile("testdata/generation-format-1")
+	file, err := os.ReadFile(sourcetest.Repository(t) + "/trustsync/testdata/generation-format-1")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -36,7 +37,7 @@ func TestGenerationFormat1(t *testing.T) {
 	if again := storeEncode(t, g); !bytes.Equal(again, file) {
 		t.Error("without rules it is not written as it was")
 	}
-	floorsFile, err := os.ReadFile("testdata/floors-format-1")
+	floorsFile, err := os.ReadFile(sourcetest.Repository(t) + "/trustsync/testdata/floors-format-1")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -15,6 +15,7 @@ import (
 	"github.com/fxamacker/cbor/v2"
 
 	"gatescan/trustsync/internal/source"
+	"gatescan/trustsync/internal/sourcetest"
 	"gatescan/verify"
 )
 
@@ -45,7 +46,7 @@ func storeEncode(t testing.TB, g *Generation) []byte {
 // Every signer of the pool comes back as it was, key included.
 func TestGenerationPool(t *testing.T) {
 	var signers []source.Signer
-	for _, p := range pool(t) {
+	for _, p := range sourcetest.Pool(t) {
 		if s, err := ParseSigner(p.DER); err == nil {
 			s.Lab = len(signers)%2 == 1
 			signers = append(signers, s)
@@ -233,7 +234,7 @@ func TestGenerationSourceStrict(t *testing.T) {
 
 // Bounds are over all sources together, and hold in both directions.
 func TestGenerationBounds(t *testing.T) {
-	noRaces(t)
+	sourcetest.NoRaces(t)
 	signers := make([]source.Signer, source.MaxCertificates)
 	kids := make([]verify.KID, maxWithdrawn)
 	split := func(n int) map[string]Stored {

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"gatescan/trustsync/internal/source"
+	"gatescan/trustsync/internal/sourcetest"
 )
 
 // cutPoint is a moment at which the power may go, with what was acknowledged by then.
@@ -166,7 +167,7 @@ func sameSources(want, got *Generation) error {
 			s.Holding.Signed.Equal(w.Holding.Signed) && s.Holding.Expires.Equal(w.Holding.Expires) &&
 			bytes.Equal(s.Holding.Cursor, w.Holding.Cursor) && slices.Equal(s.Holding.Withdrawn, w.Holding.Withdrawn) &&
 			slices.EqualFunc(s.Holding.Signers, w.Holding.Signers, func(a, b source.Signer) bool {
-				return sameDSC(a.DSC, b.DSC) && bytes.Equal(a.SPKI, b.SPKI) && a.Lab == b.Lab
+				return sourcetest.SameDSC(a.DSC, b.DSC) && bytes.Equal(a.SPKI, b.SPKI) && a.Lab == b.Lab
 			}) &&
 			slices.EqualFunc(s.Holding.Rules, w.Holding.Rules, bytes.Equal) &&
 			slices.EqualFunc(s.Holding.ValueSets, w.Holding.ValueSets, func(a, b source.ValueSet) bool { return a.ID == b.ID && bytes.Equal(a.JSON, b.JSON) })

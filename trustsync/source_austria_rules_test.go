@@ -14,6 +14,7 @@ import (
 
 	"gatescan/cmd/gatelab/lists"
 	"gatescan/trustsync/internal/source"
+	"gatescan/trustsync/internal/sourcetest"
 )
 
 // austriaFiles are the four documents by their path.
@@ -68,8 +69,8 @@ func austriaRulesOf(t testing.TB, d *lists.Domain, url string) source.Source {
 }
 
 func TestAustriaRulesFetch(t *testing.T) {
-	d := documentDomain(t, 0)
-	hour := func(n int) time.Time { return listSigned.Add(time.Duration(n) * time.Hour) }
+	d := sourcetest.Domain(t, 0)
+	hour := func(n int) time.Time { return sourcetest.Signed.Add(time.Duration(n) * time.Hour) }
 	files := austriaPublished(t, d, hour(3), hour(1))
 	src := austriaRulesOf(t, d, files.start(t))
 	now := source.Moment{Time: hour(4), Synced: true}
@@ -101,37 +102,37 @@ func TestAustriaRulesFetch(t *testing.T) {
 	if h, _, err := src.Fetch(t.Context(), source.Moment{Time: hour(51), Synced: true}); h != nil || !errors.Is(err, source.ErrExpired) {
 		t.Errorf("expired: %v", err)
 	}
-	if h, _, err := austriaRulesOf(t, documentDomain(t, 0), files.start(t)).Fetch(t.Context(), now); h != nil || !errors.Is(err, source.ErrNotAuthentic) {
+	if h, _, err := austriaRulesOf(t, sourcetest.Domain(t, 0), files.start(t)).Fetch(t.Context(), now); h != nil || !errors.Is(err, source.ErrNotAuthentic) {
 		t.Errorf("another's: %v", err)
 	}
 }
 
 // A document is replaced while we are between it and its signature; once is forgiven.
 func TestAustriaRulesPublication(t *testing.T) {
-	d := documentDomain(t, 0)
-	files := austriaPublished(t, d, listSigned, listSigned)
+	d := sourcetest.Domain(t, 0)
+	files := austriaPublished(t, d, sourcetest.Signed, sourcetest.Signed)
 	first := true
 	files.next = func(path string) {
 		if path == "rules" && first {
 			first = false
 			d.Rules = d.Rules[:3]
-			files.sign(t, d, listSigned.Add(time.Minute), listSigned.Add(time.Minute))
+			files.sign(t, d, sourcetest.Signed.Add(time.Minute), sourcetest.Signed.Add(time.Minute))
 		}
 	}
-	h, _, err := austriaRulesOf(t, d, files.start(t)).Fetch(t.Context(), source.Moment{Time: listNow, Synced: true})
-	if err != nil || len(h.Rules) != 3 || !h.Signed.Equal(listSigned.Add(time.Minute)) {
+	h, _, err := austriaRulesOf(t, d, files.start(t)).Fetch(t.Context(), source.Moment{Time: sourcetest.Now, Synced: true})
+	if err != nil || len(h.Rules) != 3 || !h.Signed.Equal(sourcetest.Signed.Add(time.Minute)) {
 		t.Errorf("%v, asked for %v", err, files.asked)
 	}
 }
 
 // What the same key signs for something else, and what it should not have signed.
 func TestAustriaRulesRefused(t *testing.T) {
-	d := documentDomain(t, 0)
-	until := listSigned.Add(48 * time.Hour)
+	d := sourcetest.Domain(t, 0)
+	until := sourcetest.Signed.Add(48 * time.Hour)
 	sign := func(f *austriaFiles, document string, label int64, version any, body []byte) {
 		signature, err := lists.SignAustriaAs(d.Signer, cose.ProtectedHeader{
 			cose.HeaderLabelAlgorithm: cose.AlgorithmES256, cose.HeaderLabelKeyID: d.Signer.KID(), label: version,
-		}, body, listSigned, until)
+		}, body, sourcetest.Signed, until)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -185,9 +186,9 @@ func TestAustriaRulesRefused(t *testing.T) {
 		}, source.ErrTooLarge, 0, 0},
 		"the sets are not there": {func(f *austriaFiles) { delete(f.files, "valuesets") }, errAny, 0, 0},
 	} {
-		files := austriaPublished(t, d, listSigned, listSigned)
+		files := austriaPublished(t, d, sourcetest.Signed, sourcetest.Signed)
 		test.change(files)
-		h, report, err := austriaRulesOf(t, d, files.start(t)).Fetch(t.Context(), source.Moment{Time: listNow, Synced: true})
+		h, report, err := austriaRulesOf(t, d, files.start(t)).Fetch(t.Context(), source.Moment{Time: sourcetest.Now, Synced: true})
 		switch {
 		case test.want != nil:
 			if h != nil || err == nil || test.want != errAny && !errors.Is(err, test.want) {
@@ -202,11 +203,11 @@ func TestAustriaRulesRefused(t *testing.T) {
 var errAny = errors.New("any")
 
 func FuzzAustriaRules(f *testing.F) {
-	d := documentDomain(f, 0)
-	files := austriaPublished(f, d, listSigned, listSigned)
+	d := sourcetest.Domain(f, 0)
+	files := austriaPublished(f, d, sourcetest.Signed, sourcetest.Signed)
 	f.Add(files.files["rules"], files.files["rulessig"])
 	f.Add(files.files["valuesets"], files.files["valuesetssig"])
-	other := cmsAnchors(f, documentDomain(f, 0).Signer.PublicPEM())
+	other := cmsAnchors(f, sourcetest.Domain(f, 0).Signer.PublicPEM())
 	f.Fuzz(func(t *testing.T, document, signature []byte) {
 		for _, form := range []austriaForm{austriaRuleFile, austriaSetFile, austriaTrustList} {
 			if _, err := openAustriaSignature(signature, form, other); err == nil {

@@ -18,12 +18,13 @@ import (
 
 	"gatescan/cmd/gatelab/lists"
 	"gatescan/trustsync/internal/source"
+	"gatescan/trustsync/internal/sourcetest"
 )
 
 func austriaBuilt(t testing.TB, n int) (d *lists.Domain, list, signature []byte) {
 	t.Helper()
-	d = documentDomain(t, n)
-	list, signature, err := lists.Austria(d, listSigned, listExpires)
+	d = sourcetest.Domain(t, n)
+	list, signature, err := lists.Austria(d, sourcetest.Signed, sourcetest.Expires)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -47,15 +48,15 @@ func TestAustriaGood(t *testing.T) {
 	for name, a := range map[string]anchors{
 		"certificate":   cmsAnchors(t, d.Signer.PEM()),
 		"key":           cmsAnchors(t, d.Signer.PublicPEM()),
-		"second of two": cmsAnchors(t, documentDomain(t, 0).Signer.PEM(), d.Signer.PEM()),
+		"second of two": cmsAnchors(t, sourcetest.Domain(t, 0).Signer.PEM(), d.Signer.PEM()),
 	} {
 		from, until, err := openAustria(list, signature, a)
-		if err != nil || !from.Equal(listSigned) || !until.Equal(listExpires) {
+		if err != nil || !from.Equal(sourcetest.Signed) || !until.Equal(sourcetest.Expires) {
 			t.Errorf("%s: %v to %v, %v", name, from, until, err)
 		}
 	}
 	signers, report, err := parseAustria(list)
-	if err != nil || !slices.Equal(listKIDs(signers), domainKIDs(d)) || report.Loaded != 3 || len(report.Skipped) != 0 {
+	if err != nil || !slices.Equal(sourcetest.KIDs(signers), sourcetest.DomainKIDs(d)) || report.Loaded != 3 || len(report.Skipped) != 0 {
 		t.Errorf("%v, %+v", err, report)
 	}
 	if s := signers[0]; s.Country != "XX" {
@@ -65,21 +66,21 @@ func TestAustriaGood(t *testing.T) {
 
 // The publisher's library writes indefinite lengths; the same list in definite ones is as good.
 func TestAustriaDefiniteLengths(t *testing.T) {
-	d := documentDomain(t, 2)
+	d := sourcetest.Domain(t, 2)
 	type entry struct {
 		KID []byte `cbor:"i"`
 		DER []byte `cbor:"c"`
 	}
 	var entries []entry
 	for _, dsc := range d.DSCs {
-		entries = append(entries, entry{certKID(dsc.Raw), dsc.Raw})
+		entries = append(entries, entry{sourcetest.CertKID(dsc.Raw), dsc.Raw})
 	}
 	list, err := cbor.Marshal(map[string]any{"c": entries})
 	if err != nil {
 		t.Fatal(err)
 	}
 	signers, _, err := parseAustria(list)
-	if err != nil || !slices.Equal(listKIDs(signers), domainKIDs(d)) || !looksLikeAustria(list) {
+	if err != nil || !slices.Equal(sourcetest.KIDs(signers), sourcetest.DomainKIDs(d)) || !looksLikeAustria(list) {
 		t.Errorf("%d signers, %v", len(signers), err)
 	}
 }
@@ -133,7 +134,7 @@ func TestAustriaOtherSignatures(t *testing.T) {
 	}
 	same := func(cose.ProtectedHeader) {}
 	noVersion := func(h cose.ProtectedHeader) { delete(h, int64(42)) }
-	other := documentDomain(t, 0).Signer
+	other := sourcetest.Domain(t, 0).Signer
 	certificate, key := cmsAnchors(t, d.Signer.PEM()), cmsAnchors(t, d.Signer.PublicPEM())
 	for _, test := range []struct {
 		name    string
@@ -156,7 +157,7 @@ func TestAustriaOtherSignatures(t *testing.T) {
 		{"another signer under its kid", other, header(func(h cose.ProtectedHeader) { h[cose.HeaderLabelKeyID] = other.KID() }), certificate, false},
 		{"another signer for a bare key", other, header(same), key, false},
 	} {
-		signature, err := lists.SignAustriaAs(test.signer, test.header, list, listSigned, listExpires)
+		signature, err := lists.SignAustriaAs(test.signer, test.header, list, sourcetest.Signed, sourcetest.Expires)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -173,9 +174,9 @@ func TestAustriaOtherSignatures(t *testing.T) {
 }
 
 func TestAustriaEntries(t *testing.T) {
-	d := documentDomain(t, 1)
+	d := sourcetest.Domain(t, 1)
 	der := d.DSCs[0].Raw
-	kid := certKID(der)
+	kid := sourcetest.CertKID(der)
 	entry := func(i, c any) any { return map[string]any{"i": i, "c": c} }
 	for _, test := range []struct {
 		name                        string
@@ -280,10 +281,10 @@ func TestAustriaFetch(t *testing.T) {
 	good := &austriaServer{list: list, signature: signature}
 	bad := &austriaServer{list: append(bytes.Clone(list), 0), signature: signature}
 	goodURL, badURL := good.start(t), bad.start(t)
-	now := source.Moment{Time: listNow, Synced: true}
+	now := source.Moment{Time: sourcetest.Now, Synced: true}
 
 	h, report, err := austriaSource(t, d, badURL, goodURL).Fetch(context.Background(), now)
-	if err != nil || !slices.Equal(listKIDs(h.Signers), domainKIDs(d)) || report.Loaded != 2 || !h.Signed.Equal(listSigned) || !h.Expires.Equal(listExpires) {
+	if err != nil || !slices.Equal(sourcetest.KIDs(h.Signers), sourcetest.DomainKIDs(d)) || report.Loaded != 2 || !h.Signed.Equal(sourcetest.Signed) || !h.Expires.Equal(sourcetest.Expires) {
 		t.Fatalf("%v, %+v", err, h)
 	}
 	if len(bad.asked) != 4 {
@@ -294,19 +295,19 @@ func TestAustriaFetch(t *testing.T) {
 	if _, _, err := austriaSource(t, d, goodURL).Fetch(context.Background(), now); !errors.Is(err, source.ErrUnchanged) || !slices.Equal(good.asked, []string{"/at/trustlistsig"}) {
 		t.Errorf("again: %v, asked for %v", err, good.asked)
 	}
-	later, err := lists.SignAustria(d.Signer, list, listSigned.Add(time.Minute), listExpires)
+	later, err := lists.SignAustria(d.Signer, list, sourcetest.Signed.Add(time.Minute), sourcetest.Expires)
 	if err != nil {
 		t.Fatal(err)
 	}
 	good.signature = later
-	if h, _, err := austriaSource(t, d, goodURL).Fetch(context.Background(), now); err != nil || !h.Signed.Equal(listSigned.Add(time.Minute)) {
+	if h, _, err := austriaSource(t, d, goodURL).Fetch(context.Background(), now); err != nil || !h.Signed.Equal(sourcetest.Signed.Add(time.Minute)) {
 		t.Errorf("signed again: %v", err)
 	}
 
-	if h, _, err := austriaSource(t, d, badURL).Fetch(context.Background(), source.Moment{Time: listNow}); h != nil || !errors.Is(err, source.ErrNotAuthentic) {
+	if h, _, err := austriaSource(t, d, badURL).Fetch(context.Background(), source.Moment{Time: sourcetest.Now}); h != nil || !errors.Is(err, source.ErrNotAuthentic) {
 		t.Errorf("only the bad one: %v, %v", h, err)
 	}
-	if _, _, err := austriaSource(t, documentDomain(t, 0), goodURL).Fetch(context.Background(), source.Moment{Time: listNow}); !errors.Is(err, source.ErrNotAuthentic) {
+	if _, _, err := austriaSource(t, sourcetest.Domain(t, 0), goodURL).Fetch(context.Background(), source.Moment{Time: sourcetest.Now}); !errors.Is(err, source.ErrNotAuthentic) {
 		t.Errorf("another's list: %v", err)
 	}
 }
@@ -315,7 +316,7 @@ func TestAustriaFetch(t *testing.T) {
 func TestAustriaPublication(t *testing.T) {
 	d, list, signature := austriaBuilt(t, 2)
 	d.DSCs = d.DSCs[:1]
-	newList, newSignature, err := lists.Austria(d, listSigned.Add(time.Minute), listExpires)
+	newList, newSignature, err := lists.Austria(d, sourcetest.Signed.Add(time.Minute), sourcetest.Expires)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -325,7 +326,7 @@ func TestAustriaPublication(t *testing.T) {
 			s.list, s.signature = newList, newSignature
 		}
 	}
-	h, _, err := austriaSource(t, d, server.start(t)).Fetch(context.Background(), source.Moment{Time: listNow, Synced: true})
+	h, _, err := austriaSource(t, d, server.start(t)).Fetch(context.Background(), source.Moment{Time: sourcetest.Now, Synced: true})
 	if err != nil || len(h.Signers) != 1 || len(server.asked) != 4 {
 		t.Errorf("%v, asked for %v", err, server.asked)
 	}
@@ -334,7 +335,7 @@ func TestAustriaPublication(t *testing.T) {
 	}
 
 	never := &austriaServer{list: list, signature: newSignature}
-	if h, _, err := austriaSource(t, d, never.start(t)).Fetch(context.Background(), source.Moment{Time: listNow, Synced: true}); h != nil || !errors.Is(err, source.ErrNotAuthentic) || len(never.asked) != 4 {
+	if h, _, err := austriaSource(t, d, never.start(t)).Fetch(context.Background(), source.Moment{Time: sourcetest.Now, Synced: true}); h != nil || !errors.Is(err, source.ErrNotAuthentic) || len(never.asked) != 4 {
 		t.Errorf("%v, asked for %v", err, never.asked)
 	}
 }
@@ -347,11 +348,11 @@ func TestAustriaTimes(t *testing.T) {
 		now  source.Moment
 		want error
 	}{
-		{"a little past its end", source.Moment{Time: listExpires.Add(austriaLeeway)}, nil},
-		{"past its end", source.Moment{Time: listExpires.Add(austriaLeeway + time.Second)}, source.ErrExpired},
-		{"a little ahead", source.Moment{Time: listSigned.Add(-source.MaxSkew), Synced: true}, nil},
-		{"ahead", source.Moment{Time: listSigned.Add(-source.MaxSkew - time.Second), Synced: true}, source.ErrFuture},
-		{"older than the last", source.Moment{Time: listNow, Last: &source.Holding{Signed: listSigned.Add(1)}}, source.ErrRollback},
+		{"a little past its end", source.Moment{Time: sourcetest.Expires.Add(austriaLeeway)}, nil},
+		{"past its end", source.Moment{Time: sourcetest.Expires.Add(austriaLeeway + time.Second)}, source.ErrExpired},
+		{"a little ahead", source.Moment{Time: sourcetest.Signed.Add(-source.MaxSkew), Synced: true}, nil},
+		{"ahead", source.Moment{Time: sourcetest.Signed.Add(-source.MaxSkew - time.Second), Synced: true}, source.ErrFuture},
+		{"older than the last", source.Moment{Time: sourcetest.Now, Last: &source.Holding{Signed: sourcetest.Signed.Add(1)}}, source.ErrRollback},
 	} {
 		if _, _, err := austriaSource(t, d, url).Fetch(context.Background(), test.now); !errors.Is(err, test.want) || (err == nil) != (test.want == nil) {
 			t.Errorf("%s: %v, want %v", test.name, err, test.want)
@@ -360,13 +361,13 @@ func TestAustriaTimes(t *testing.T) {
 }
 
 func TestAustriaConfig(t *testing.T) {
-	d := documentDomain(t, 0)
+	d := sourcetest.Domain(t, 0)
 	urls := []string{"https://list.example/"}
 	for name, c := range map[string]SourceConfig{
 		"no anchor":                  {URLs: urls},
 		"no URL":                     {Anchors: d.Signer.PEM()},
 		"a second URL that is none":  {Anchors: d.Signer.PEM(), URLs: append(slices.Clone(urls), "x")},
-		"an anchor on another curve": {URLs: urls, Anchors: cmsP384(t)},
+		"an anchor on another curve": {URLs: urls, Anchors: sourcetest.P384PEM(t)},
 	} {
 		if _, err := newAustria(c); err == nil {
 			t.Errorf("%s is a source", name)
@@ -382,7 +383,7 @@ func FuzzAustria(f *testing.F) {
 	_, list, signature := austriaBuilt(f, 1)
 	f.Add(list, signature)
 	f.Add([]byte("\xa1\x61c\x80"), []byte{})
-	other := cmsAnchors(f, documentDomain(f, 0).Signer.PublicPEM())
+	other := cmsAnchors(f, sourcetest.Domain(f, 0).Signer.PublicPEM())
 	f.Fuzz(func(t *testing.T, list, signature []byte) {
 		looksLikeAustria(list)
 		if _, _, err := openAustria(list, signature, other); err == nil {

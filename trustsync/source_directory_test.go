@@ -21,6 +21,7 @@ import (
 
 	"gatescan/trustsync/internal/files"
 	"gatescan/trustsync/internal/source"
+	"gatescan/trustsync/internal/sourcetest"
 	"gatescan/verify"
 )
 
@@ -86,7 +87,7 @@ func checkSkipped(t *testing.T, got []source.Skipped, want ...string) {
 func TestReadDirectoryPool(t *testing.T) {
 	dir := t.TempDir()
 	var kids []string
-	for i, p := range pool(t) {
+	for i, p := range sourcetest.Pool(t) {
 		if i%2 == 0 {
 			write(t, dir, p.KID+".der", p.DER)
 		} else {
@@ -115,9 +116,9 @@ func TestReadDirectoryPool(t *testing.T) {
 }
 
 func TestReadDirectoryFiles(t *testing.T) {
-	all := pool(t)
+	all := sourcetest.Pool(t)
 	a, b, c, d := all[0], all[1], all[2], all[3]
-	p384 := fromPool(t, "897def991b9cf499")
+	p384 := sourcetest.FromPool(t, "897def991b9cf499")
 	dir := t.TempDir()
 	write(t, dir, "a.der", a.DER)
 	write(t, dir, "again.pem", pemOf("CERTIFICATE", a.DER))
@@ -187,7 +188,7 @@ func TestReadDirectoryPrivateKeys(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	certificate := pool(t)[0]
+	certificate := sourcetest.Pool(t)[0]
 	keys := map[string][]byte{
 		"1-pkcs8.der":     pkcs8,
 		"2-sec1.der":      sec1,
@@ -211,7 +212,7 @@ func TestReadDirectoryPrivateKeys(t *testing.T) {
 	// A public key is none, nor is a certificate that cannot be used.
 	write(t, dir, "c-public.der", x509.MarshalPKCS1PublicKey(&rsaKey.PublicKey))
 	write(t, dir, "d-numbers.der", element(0x30, []byte{2, 1, 1}, []byte{2, 1, 2}, []byte{2, 1, 3}))
-	write(t, dir, "e-p384.der", fromPool(t, "897def991b9cf499"))
+	write(t, dir, "e-p384.der", sourcetest.FromPool(t, "897def991b9cf499"))
 	want = append(want, "c-public.der: not a certificate", "d-numbers.der: not a certificate", "e-p384.der: P-384 key")
 	dscs, report := read(t, dir)
 	if got := kidsOf(dscs); !slices.Equal(got, []string{certificate.KID}) {
@@ -222,7 +223,7 @@ func TestReadDirectoryPrivateKeys(t *testing.T) {
 
 func TestReadDirectoryNotRegular(t *testing.T) {
 	outside, dir := t.TempDir(), t.TempDir()
-	p := pool(t)[0]
+	p := sourcetest.Pool(t)[0]
 	write(t, outside, "good.der", p.DER)
 	if err := syscall.Mkfifo(filepath.Join(dir, "fifo"), 0o600); err != nil {
 		t.Fatal(err)
@@ -266,7 +267,7 @@ func TestReadDirectorySameKid(t *testing.T) {
 	// Certificates whose hashes share 8 bytes cannot be made for a test, so this one looks one step further in: nothing between
 	// the files and the snapshot may look at the kid.
 	r := directoryReader{seen: map[[sha256.Size]byte]bool{}}
-	for _, p := range pool(t)[:2] {
+	for _, p := range sourcetest.Pool(t)[:2] {
 		if err := r.certificate(block{der: p.DER}); err != nil {
 			t.Fatal(err)
 		}
@@ -281,14 +282,14 @@ func TestReadDirectorySameKid(t *testing.T) {
 }
 
 func TestReadDirectorySingleFile(t *testing.T) {
-	all := pool(t)
+	all := sourcetest.Pool(t)
 	dir := t.TempDir()
 	write(t, dir, "two.pem", append(pemOf("CERTIFICATE", all[0].DER), pemOf("CERTIFICATE", all[1].DER)...))
 	dscs, _ := read(t, filepath.Join(dir, "two.pem"))
 	if got := kidsOf(dscs); !slices.Equal(got, []string{all[0].KID, all[1].KID}) {
 		t.Errorf("kids %v", got)
 	}
-	write(t, dir, "p384.der", fromPool(t, "897def991b9cf499"))
+	write(t, dir, "p384.der", sourcetest.FromPool(t, "897def991b9cf499"))
 	_, report := read(t, filepath.Join(dir, "p384.der"))
 	checkSkipped(t, report.Skipped, "p384.der: P-384 key")
 }
@@ -329,7 +330,7 @@ func TestReadDirectoryErrors(t *testing.T) {
 }
 
 func TestReadDirectoryTooManyFiles(t *testing.T) {
-	noRaces(t)
+	sourcetest.NoRaces(t)
 	dir := t.TempDir()
 	one := filepath.Join(dir, "0")
 	write(t, dir, "0", nil)

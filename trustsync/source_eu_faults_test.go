@@ -15,6 +15,7 @@ import (
 
 	"gatescan/cmd/gatelab/lists"
 	"gatescan/trustsync/internal/source"
+	"gatescan/trustsync/internal/sourcetest"
 	"gatescan/verify"
 )
 
@@ -57,7 +58,7 @@ func TestEUWithdrawn(t *testing.T) {
 	}
 
 	b.break1("", nil)
-	gone := must(euDomain()).DSCs[9] // came and went without having been seen
+	gone := sourcetest.Must(euDomain()).DSCs[9] // came and went without having been seen
 	b.service.Add(gone)
 	b.service.Withdraw(lists.Credential{Cert: gone}.KID())
 	b.good(certs[:2]...)
@@ -190,7 +191,7 @@ func TestEUReset(t *testing.T) {
 // A walk that fails goes on where it was, and nothing of it counts before it is through.
 func TestEUInterrupted(t *testing.T) {
 	b := newEUBench(t, euFormEU, 4)
-	certs, all := b.domain.DSCs, must(euDomain())
+	certs, all := b.domain.DSCs, sourcetest.Must(euDomain())
 	b.good(certs...)
 	b.service.AddRow([]byte("badbadba"), nil) // row 5
 	for _, cert := range all.DSCs[4:10] {
@@ -287,8 +288,8 @@ func TestEUBadWalk(t *testing.T) {
 	})
 	b.good(b.domain.DSCs...)
 	b.break1("", nil)
-	b.service.Add(must(euDomain()).DSCs[5])
-	b.good(append(slices.Clone(b.domain.DSCs), must(euDomain()).DSCs[5])...)
+	b.service.Add(sourcetest.Must(euDomain()).DSCs[5])
+	b.good(append(slices.Clone(b.domain.DSCs), sourcetest.Must(euDomain()).DSCs[5])...)
 }
 
 func TestEUTooMany(t *testing.T) {
@@ -316,13 +317,13 @@ func TestEUTooMany(t *testing.T) {
 
 // Row numbers of one mirror mean nothing to another.
 func TestEUMirrors(t *testing.T) {
-	all := must(euDomain())
+	all := sourcetest.Must(euDomain())
 	b := newEUBench(t, euFormEU, 6)
 	b.good(b.domain.DSCs...)
 	other := lists.EUVerifierService(&lists.Domain{DSCs: []*x509.Certificate{all.DSCs[9], all.DSCs[8]}})
-	root := webRoot(t)
-	second := webServer(t, webCert(t, &root, webNow.AddDate(-1, 0, 0), webNow.AddDate(1, 0, 0), "127.0.0.1"), other)
-	b.config.CA = append(b.config.CA, root.pem()...)
+	root := sourcetest.WebRoot(t)
+	second := sourcetest.WebServer(t, sourcetest.WebCert(t, &root, sourcetest.WebNow.AddDate(-1, 0, 0), sourcetest.WebNow.AddDate(1, 0, 0), "127.0.0.1"), other)
+	b.config.CA = append(b.config.CA, root.PEM()...)
 	b.config.URLs = append(b.config.URLs, second.URL)
 	b.restart(euFormEU)
 

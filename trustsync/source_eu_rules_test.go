@@ -18,6 +18,7 @@ import (
 
 	"gatescan/cmd/gatelab/lists"
 	"gatescan/trustsync/internal/source"
+	"gatescan/trustsync/internal/sourcetest"
 )
 
 // ruleServer counts what a service is asked for.
@@ -78,7 +79,7 @@ func rulesSource(t testing.TB, c SourceConfig) source.Source {
 
 // A service is asked for its lists, then for what is new, a few at a time; what comes is kept byte for byte.
 func TestEURulesFetch(t *testing.T) {
-	d := documentDomain(t, 0)
+	d := sourcetest.Domain(t, 0)
 	for i := range 40 {
 		one := d.Rules[1]
 		id := fmt.Sprintf("VR-XX-1%03d", i)
@@ -90,7 +91,7 @@ func TestEURulesFetch(t *testing.T) {
 	server := &ruleServer{service: ruleServiceOf(t, d)}
 	src := rulesSource(t, SourceConfig{URLs: []string{server.start(t)}, Anchors: d.Signer.PublicPEM()})
 	var reached [2]int
-	now := source.Moment{Time: listNow, Synced: true, Progress: func(done, total int) { reached = [2]int{done, total} }}
+	now := source.Moment{Time: sourcetest.Now, Synced: true, Progress: func(done, total int) { reached = [2]int{done, total} }}
 	h, report, err := src.Fetch(t.Context(), now)
 	if err != nil || len(h.Rules) != 46 || len(h.ValueSets) != 2 || report.Loaded != 46 || len(report.Skipped) != 0 || len(server.asked) != 50 {
 		t.Fatalf("%v, %+v, asked %d times", err, report, len(server.asked))
@@ -140,7 +141,7 @@ func TestEURulesFetch(t *testing.T) {
 
 // What came before a failure is not asked for again, and nothing is in force before all is there.
 func TestEURulesResume(t *testing.T) {
-	d := documentDomain(t, 0)
+	d := sourcetest.Domain(t, 0)
 	server := &ruleServer{service: ruleServiceOf(t, d)}
 	bodies := 0
 	server.fail = func(path string) bool {
@@ -151,21 +152,21 @@ func TestEURulesResume(t *testing.T) {
 		return bodies > 5
 	}
 	src := rulesSource(t, SourceConfig{URLs: []string{server.start(t)}, Anchors: d.Signer.PublicPEM()})
-	h, _, err := src.Fetch(t.Context(), source.Moment{Time: listNow, Synced: true})
+	h, _, err := src.Fetch(t.Context(), source.Moment{Time: sourcetest.Now, Synced: true})
 	var status *StatusError
 	if h != nil || !errors.As(err, &status) {
 		t.Fatalf("%v, %v", h, err)
 	}
 	server.forget()
 	server.fail = nil
-	h, _, err = src.Fetch(t.Context(), source.Moment{Time: listNow, Synced: true})
+	h, _, err = src.Fetch(t.Context(), source.Moment{Time: sourcetest.Now, Synced: true})
 	if err != nil || len(h.Rules) != 6 || len(server.asked) >= 2+8 || len(server.asked) < 2+3 { // what was under way when one failed may be lost
 		t.Errorf("%v, asked for %v", err, server.asked)
 	}
 }
 
 func TestEURulesCountries(t *testing.T) {
-	d := documentDomain(t, 0)
+	d := sourcetest.Domain(t, 0)
 	for _, one := range []struct {
 		countries []string
 		rules     int // with the one invalidation rule
@@ -181,7 +182,7 @@ func TestEURulesCountries(t *testing.T) {
 	} {
 		server := &ruleServer{service: ruleServiceOf(t, d)}
 		src := rulesSource(t, SourceConfig{URLs: []string{server.start(t)}, Anchors: d.Signer.PublicPEM(), Countries: one.countries})
-		h, report, err := src.Fetch(t.Context(), source.Moment{Time: listNow, Synced: true})
+		h, report, err := src.Fetch(t.Context(), source.Moment{Time: sourcetest.Now, Synced: true})
 		if err != nil || len(h.Rules) != one.rules || (len(report.Skipped) > 0) != (one.skipped != "") {
 			t.Errorf("%v: %v, %+v", one.countries, err, report)
 		} else if one.skipped != "" && report.Skipped[0].Name != one.skipped {
@@ -192,12 +193,12 @@ func TestEURulesCountries(t *testing.T) {
 
 // Types that are of no use to a gate are kept, so that they are not asked for again, and named.
 func TestGermanyRulesTypes(t *testing.T) {
-	d := documentDomain(t, 0)
+	d := sourcetest.Domain(t, 0)
 	one := d.Rules[1]
 	d.SetRule(lists.Rule{Identifier: one.Identifier, Version: one.Version, Country: one.Country, JSON: bytes.Replace(one.JSON, []byte(`"Acceptance"`), []byte(`"ImpfstatusBZwei"`), 1)})
 	server := &ruleServer{service: ruleServiceOf(t, d)}
 	src := rulesSource(t, SourceConfig{Kind: kindGermanyRules, URLs: []string{server.start(t)}, Anchors: d.Signer.PublicPEM()})
-	h, report, err := src.Fetch(t.Context(), source.Moment{Time: listNow, Synced: true})
+	h, report, err := src.Fetch(t.Context(), source.Moment{Time: sourcetest.Now, Synced: true})
 	if err != nil || len(h.Rules) != 6 || report.Loaded != 5 || len(report.Skipped) != 1 || !errors.Is(report.Skipped[0].Err, errRuleType) || report.Skipped[0].Name != "rule VR-XX-0001 1.0.0" {
 		t.Fatalf("%v, %+v", err, report)
 	}
@@ -296,12 +297,12 @@ func TestEURulesRefused(t *testing.T) {
 		"an empty list":            {func(s *lists.RuleService, _ *lists.Domain) { s.SetBody("/rules", []byte("[]")) }, source.ErrImplausible, "not one rule", false},
 		"a listed body is missing": {list("/rules", `"hash":"`, `"hash":"`+strings.Repeat("0", 64)+`","hush":"`), nil, "status 404", false},
 	} {
-		d := documentDomain(t, 0)
+		d := sourcetest.Domain(t, 0)
 		service := ruleServiceOf(t, d)
 		test.change(service, d)
 		for _, pinned := range []bool{true, false} {
 			src := newRulesServiceUnsigned(t, d, (&ruleServer{service: service}).start(t), pinned)
-			h, _, err := src.Fetch(t.Context(), source.Moment{Time: listNow, Synced: true})
+			h, _, err := src.Fetch(t.Context(), source.Moment{Time: sourcetest.Now, Synced: true})
 			if !pinned && test.unpinned {
 				if err != nil || len(h.Rules) != 6 {
 					t.Errorf("%s, unpinned: %v", name, err)
@@ -331,7 +332,7 @@ func manyRules(n int) []byte {
 }
 
 func TestEURulesSignature(t *testing.T) {
-	d, other := documentDomain(t, 0), documentDomain(t, 0)
+	d, other := sourcetest.Domain(t, 0), sourcetest.Domain(t, 0)
 	body := []byte(`[{"id":"x"}]`)
 	good, err := lists.SignRules(d.Signer, body)
 	if err != nil {
@@ -364,7 +365,7 @@ func TestEURulesSignature(t *testing.T) {
 			t.Errorf("%q: %v", wrong, err)
 		}
 	}
-	stranger, err := lists.SignRules(documentDomain(t, 0).Signer, body)
+	stranger, err := lists.SignRules(sourcetest.Domain(t, 0).Signer, body)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -375,7 +376,7 @@ func TestEURulesSignature(t *testing.T) {
 
 // The request ends with the context, and none is left behind.
 func TestEURulesCancelled(t *testing.T) {
-	d := documentDomain(t, 0)
+	d := sourcetest.Domain(t, 0)
 	server := &ruleServer{service: ruleServiceOf(t, d)}
 	ctx, cancel := context.WithCancel(t.Context())
 	server.fail = func(path string) bool {
@@ -385,7 +386,7 @@ func TestEURulesCancelled(t *testing.T) {
 		return false
 	}
 	src := rulesSource(t, SourceConfig{URLs: []string{server.start(t)}, Anchors: d.Signer.PublicPEM()})
-	if h, _, err := src.Fetch(ctx, source.Moment{Time: listNow, Synced: true}); h != nil || !errors.Is(err, context.Canceled) {
+	if h, _, err := src.Fetch(ctx, source.Moment{Time: sourcetest.Now, Synced: true}); h != nil || !errors.Is(err, context.Canceled) {
 		t.Errorf("%v, %v", h, err)
 	}
 	if n := server.now.Load(); n > ruleAskers {

@@ -16,6 +16,7 @@ import (
 
 	"gatescan/cmd/gatelab/lists"
 	"gatescan/trustsync/internal/source"
+	"gatescan/trustsync/internal/sourcetest"
 	"gatescan/verify"
 )
 
@@ -46,17 +47,17 @@ func newEUBench(t *testing.T, form euForm, n int) *euBench {
 	}
 	domain := *all
 	domain.DSCs = domain.DSCs[:n]
-	b := &euBench{t: t, domain: &domain, now: source.Moment{Time: webNow, Synced: true}}
+	b := &euBench{t: t, domain: &domain, now: source.Moment{Time: sourcetest.WebNow, Synced: true}}
 	base := ""
 	if form.kind == euFormItaly.kind {
 		b.service, base = lists.ItalianVerifierService(&domain), "/v1/dgc"
 	} else {
 		b.service = lists.EUVerifierService(&domain)
 	}
-	root := webRoot(t)
-	id := webCert(t, &root, webNow.AddDate(-1, 0, 0), webNow.AddDate(1, 0, 0), "127.0.0.1")
-	b.web = webServer(t, id, b)
-	b.config = SourceConfig{URLs: []string{b.web.URL + base}, Transport: Transport{CA: root.pem(), Timeout: 10 * time.Second}}
+	root := sourcetest.WebRoot(t)
+	id := sourcetest.WebCert(t, &root, sourcetest.WebNow.AddDate(-1, 0, 0), sourcetest.WebNow.AddDate(1, 0, 0), "127.0.0.1")
+	b.web = sourcetest.WebServer(t, id, b)
+	b.config = SourceConfig{URLs: []string{b.web.URL + base}, Transport: Transport{CA: root.PEM(), Timeout: 10 * time.Second}}
 	b.restart(form)
 	return b
 }
@@ -232,16 +233,9 @@ func TestEUSigner(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := b.now.Last.Signers[0]; !sameDSC(got.DSC, want.DSC) || !bytes.Equal(got.SPKI, want.SPKI) || got.Country != "XL" {
+	if got := b.now.Last.Signers[0]; !sourcetest.SameDSC(got.DSC, want.DSC) || !bytes.Equal(got.SPKI, want.SPKI) || got.Country != "XL" {
 		t.Errorf("got %+v, want %+v", got, want)
 	}
-}
-
-func must[T any](v T, err error) T {
-	if err != nil {
-		panic(err)
-	}
-	return v
 }
 
 func TestEUConfiguration(t *testing.T) {

@@ -11,11 +11,12 @@ import (
 
 	"gatescan/cmd/gatelab/lists"
 	"gatescan/trustsync/internal/source"
+	"gatescan/trustsync/internal/sourcetest"
 )
 
 // Every answer is bounded, and one that is no page fails the attempt.
 func TestGatewayHostilePages(t *testing.T) {
-	d := archiveDomain(t, "XX", 100)
+	d := sourcetest.DomainOf(t, "XX", 100)
 	g := gatewayOf(t, d)
 	var page atomic.Int64
 	always := func(text string) func(http.ResponseWriter, *http.Request) bool {

@@ -11,6 +11,7 @@ import (
 
 	"gatescan/cmd/gatelab/lists"
 	"gatescan/trustsync/internal/source"
+	"gatescan/trustsync/internal/sourcetest"
 )
 
 // What countries really uploaded, under CSCAs that are real as far as they are known here (those of the WHO's list), handed out
@@ -19,10 +20,10 @@ func TestGatewayOfMarch2024(t *testing.T) {
 	var list struct {
 		Certificates []lists.GatewayEntry `json:"certificates"`
 	}
-	if err := json.Unmarshal(gunzipped(t, "germany-2024-03.json.gz"), &list); err != nil {
+	if err := json.Unmarshal(sourcetest.Gunzipped(t, "germany-2024-03.json.gz"), &list); err != nil {
 		t.Fatal(err)
 	}
-	anchor := archiveDomain(t, "XX", 0)
+	anchor := sourcetest.DomainOf(t, "XX", 0)
 	g := gatewayOf(t, anchor)
 	trusted := map[string]bool{}
 	trust := func(kind, country string, der []byte) {
@@ -31,7 +32,7 @@ func TestGatewayOfMarch2024(t *testing.T) {
 			g.Put(gatewayMade(t, kind, country, der, anchor.Anchor))
 		}
 	}
-	for _, pair := range chainReal(t) {
+	for _, pair := range sourcetest.RealChains(t) {
 		country, err := subjectCountry(pair[1])
 		if err != nil {
 			t.Fatal(err)
@@ -68,7 +69,7 @@ func TestGatewayOfMarch2024(t *testing.T) {
 	// The step to the CSCA again, by the standard library alone.
 	var want []string
 	authorities := map[string][]*x509.Certificate{}
-	for _, pair := range chainReal(t) {
+	for _, pair := range sourcetest.RealChains(t) {
 		if csca, err := x509.ParseCertificate(pair[1]); err == nil {
 			authorities[string(csca.RawSubject)] = append(authorities[string(csca.RawSubject)], csca)
 		}

@@ -14,6 +14,7 @@ import (
 
 	"gatescan/cmd/gatelab/lists"
 	"gatescan/trustsync/internal/source"
+	"gatescan/trustsync/internal/sourcetest"
 	"gatescan/verify"
 )
 
@@ -30,7 +31,7 @@ func gatewayServer(t testing.TB, h http.Handler) (url string, transport Transpor
 		t.Fatal(err)
 	}
 	s := httptest.NewUnstartedServer(h)
-	s.Config.ErrorLog = webSilence
+	s.Config.ErrorLog = sourcetest.Silence
 	s.TLS = &tls.Config{
 		Certificates: []tls.Certificate{keys.Server.Certificate()}, ClientAuth: tls.RequireAndVerifyClientCert, ClientCAs: x509.NewCertPool(),
 	}
@@ -70,7 +71,7 @@ func gatewayKIDs(signers []source.Signer) (kids []string) {
 
 func gatewayWant(domains ...*lists.Domain) (kids []string) {
 	for _, d := range domains {
-		kids = append(kids, domainKIDs(d)...)
+		kids = append(kids, sourcetest.DomainKIDs(d)...)
 	}
 	slices.Sort(kids)
 	return kids
@@ -88,7 +89,7 @@ func (l *gatewayLog) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 func TestGatewayGood(t *testing.T) {
-	x, y := archiveDomain(t, "XX", 3), archiveDomain(t, "YY", 2)
+	x, y := sourcetest.DomainOf(t, "XX", 3), sourcetest.DomainOf(t, "YY", 2)
 	log := &gatewayLog{Handler: gatewayOf(t, x, y)}
 	h, report, err := gatewaySource(t, x.Anchor.PEM(), log).Fetch(context.Background(), gatewayNow(nil))
 	if err != nil {
@@ -116,7 +117,7 @@ func TestGatewayGood(t *testing.T) {
 
 func TestGatewayPages(t *testing.T) {
 	for _, test := range []struct{ dscs, requests int }{{1, 1}, {99, 1}, {100, 2}, {101, 2}, {250, 3}} {
-		d := archiveDomain(t, "XX", test.dscs)
+		d := sourcetest.DomainOf(t, "XX", test.dscs)
 		log := &gatewayLog{Handler: gatewayOf(t, d)}
 		now := gatewayNow(nil)
 		most := 0
@@ -133,7 +134,7 @@ func TestGatewayPages(t *testing.T) {
 
 // A key that is deleted is withdrawn until it comes back.
 func TestGatewayDeletions(t *testing.T) {
-	d := archiveDomain(t, "XX", 3)
+	d := sourcetest.DomainOf(t, "XX", 3)
 	g := gatewayOf(t, d)
 	log := &gatewayLog{Handler: g}
 	src := gatewaySource(t, d.Anchor.PEM(), log)
@@ -154,7 +155,7 @@ func TestGatewayDeletions(t *testing.T) {
 		t.Error("no cursor")
 	}
 
-	g.Withdraw(certKID(d.DSCs[0].Raw))
+	g.Withdraw(sourcetest.CertKID(d.DSCs[0].Raw))
 	log.asked = nil
 	second := fetch(first)
 	if want := []verify.KID{kid(0)}; !slices.Equal(second.Withdrawn, want) || len(second.Signers) != 2 {
@@ -163,8 +164,8 @@ func TestGatewayDeletions(t *testing.T) {
 	if want := "/trustList/DSC?page=0&pagesize=100 " + string(first.Cursor); !slices.Contains(log.asked, want) {
 		t.Errorf("asked for %q, not for %q", log.asked, want)
 	}
-	g.Remove(lists.GatewayDSC, certKID(d.DSCs[0].Raw)) // the gateway forgets, the gate does not
-	g.WithdrawAt(certKID(d.DSCs[1].Raw), time.Now().Add(-gatewayOverlap/2))
+	g.Remove(lists.GatewayDSC, sourcetest.CertKID(d.DSCs[0].Raw)) // the gateway forgets, the gate does not
+	g.WithdrawAt(sourcetest.CertKID(d.DSCs[1].Raw), time.Now().Add(-gatewayOverlap/2))
 	third := fetch(second)
 	if !slices.Contains(third.Withdrawn, kid(0)) || !slices.Contains(third.Withdrawn, kid(1)) || len(third.Withdrawn) != 2 {
 		t.Errorf("withdrawn %v", third.Withdrawn)
@@ -182,15 +183,15 @@ func TestGatewayDeletions(t *testing.T) {
 
 // A DSC that is handed out, but cannot be believed, stays withdrawn.
 func TestGatewayComesBackUnsigned(t *testing.T) {
-	d := archiveDomain(t, "XX", 2)
+	d := sourcetest.DomainOf(t, "XX", 2)
 	g := gatewayOf(t, d)
 	src := gatewaySource(t, d.Anchor.PEM(), g)
-	g.Withdraw(certKID(d.DSCs[0].Raw))
+	g.Withdraw(sourcetest.CertKID(d.DSCs[0].Raw))
 	h, _, err := src.Fetch(context.Background(), gatewayNow(nil))
 	if err != nil || len(h.Withdrawn) != 1 {
 		t.Fatalf("%v, %+v", err, h)
 	}
-	forged, err := lists.NewGatewayEntry(lists.GatewayDSC, "XX", d.DSCs[0].Raw, archiveDomain(t, "XX", 0).Uploader)
+	forged, err := lists.NewGatewayEntry(lists.GatewayDSC, "XX", d.DSCs[0].Raw, sourcetest.DomainOf(t, "XX", 0).Uploader)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -202,7 +203,7 @@ func TestGatewayComesBackUnsigned(t *testing.T) {
 
 // What the gate asks deletions since is never later than it may be, whichever clock is wrong.
 func TestGatewayCursor(t *testing.T) {
-	d := archiveDomain(t, "XX", 1)
+	d := sourcetest.DomainOf(t, "XX", 1)
 	g := gatewayOf(t, d)
 	real := time.Now()
 	for _, test := range []struct {
@@ -246,10 +247,10 @@ func TestGatewayCursor(t *testing.T) {
 
 // A time that cannot have come yet is not asked for.
 func TestGatewayCursorAhead(t *testing.T) {
-	d := archiveDomain(t, "XX", 1)
+	d := sourcetest.DomainOf(t, "XX", 1)
 	g := gatewayOf(t, d)
-	g.Withdraw(certKID(d.DSCs[0].Raw))
-	g.Put(gatewayMade(t, lists.GatewayDSC, "XX", archiveDSC(t, "XX", d.CSCA), d.Uploader))
+	g.Withdraw(sourcetest.CertKID(d.DSCs[0].Raw))
+	g.Put(gatewayMade(t, lists.GatewayDSC, "XX", sourcetest.DSCUnder(t, "XX", d.CSCA), d.Uploader))
 	last := &source.Holding{Cursor: []byte("2099-01-02T03:04:05Z")}
 	h, _, err := gatewaySource(t, d.Anchor.PEM(), g).Fetch(context.Background(), gatewayNow(last))
 	if err != nil || len(h.Withdrawn) != 1 {
@@ -259,7 +260,7 @@ func TestGatewayCursorAhead(t *testing.T) {
 
 // A gateway that has no delta still has keys, and what it deleted before stays withdrawn.
 func TestGatewayWithoutDelta(t *testing.T) {
-	d := archiveDomain(t, "XX", 1)
+	d := sourcetest.DomainOf(t, "XX", 1)
 	g := gatewayOf(t, d)
 	src := gatewaySource(t, d.Anchor.PEM(), http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Header.Get("If-Modified-Since") != "" {
@@ -280,7 +281,7 @@ func TestGatewayWithoutDelta(t *testing.T) {
 }
 
 func TestGatewayAsAWhole(t *testing.T) {
-	d, other := archiveDomain(t, "XX", 1), archiveDomain(t, "XX", 1)
+	d, other := sourcetest.DomainOf(t, "XX", 1), sourcetest.DomainOf(t, "XX", 1)
 	full := &source.Holding{Signers: make([]source.Signer, 1)}
 	for _, test := range []struct {
 		name   string
@@ -308,7 +309,7 @@ func TestGatewayAsAWhole(t *testing.T) {
 
 // The next mirror is asked if one fails, for everything.
 func TestGatewayMirrors(t *testing.T) {
-	d := archiveDomain(t, "XX", 1)
+	d := sourcetest.DomainOf(t, "XX", 1)
 	good, transport := gatewayServer(t, gatewayOf(t, d))
 	s, err := newGateway(SourceConfig{URLs: []string{"https://127.0.0.1:1", good}, Anchors: d.Anchor.PEM(), Transport: transport})
 	if err != nil {
@@ -325,7 +326,7 @@ func TestGatewayMirrors(t *testing.T) {
 }
 
 func TestGatewayConfig(t *testing.T) {
-	d := archiveDomain(t, "XX", 0)
+	d := sourcetest.DomainOf(t, "XX", 0)
 	client := d.Signer.Certificate()
 	shown := Transport{Certificate: &client}
 	urls := []string{"https://gateway.example/"}

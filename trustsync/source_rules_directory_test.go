@@ -10,10 +10,11 @@ import (
 	"testing"
 
 	"gatescan/trustsync/internal/source"
+	"gatescan/trustsync/internal/sourcetest"
 )
 
 func TestReadRules(t *testing.T) {
-	one, two := string(ruleText("GR-XX-0001", "1.0.0", "XX", yes)), string(ruleText("GR-XX-0002", "1.0.0", "XX", no))
+	one, two := string(sourcetest.RuleText("GR-XX-0001", "1.0.0", "XX", sourcetest.Yes)), string(sourcetest.RuleText("GR-XX-0002", "1.0.0", "XX", sourcetest.No))
 	const set = `{"valueSetId":"disease-agent-targeted","valueSetDate":"2021-04-27","valueSetValues":{"840539006":{"display":"COVID-19"}}}`
 	for name, test := range map[string]struct {
 		files               map[string]string
@@ -82,7 +83,7 @@ func large(id string) string {
 func TestReadRulesFile(t *testing.T) {
 	dir := t.TempDir()
 	file := filepath.Join(dir, "rules")
-	if err := os.WriteFile(file, ruleText("GR-XX-0001", "1.0.0", "XX", yes), 0o600); err != nil {
+	if err := os.WriteFile(file, sourcetest.RuleText("GR-XX-0001", "1.0.0", "XX", sourcetest.Yes), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	if rules, _, _, err := ReadRules(file); err != nil || len(rules) != 1 {
@@ -104,16 +105,16 @@ func TestReadRulesFile(t *testing.T) {
 
 // Whatever a file holds: what is read of it is bounded, can be stored, and none of it gets lost on the way to the verifier.
 func FuzzRules(f *testing.F) {
-	one := ruleText("GR-XX-0001", "1.0.0", "XX", yes)
+	one := sourcetest.RuleText("GR-XX-0001", "1.0.0", "XX", sourcetest.Yes)
 	f.Add(one)
 	f.Add([]byte(`{"rules":[` + string(one) + `],"valueSets":{"x":["a"],"y":{"valueSetId":"y","valueSetValues":{"a":{}}}}}`))
 	f.Add(bytes.Replace(one, []byte("Identifier"), []byte("identifier"), 1))
-	for i, rule := range realRules(f) {
+	for i, rule := range sourcetest.RealRules(f) {
 		if i%40 == 0 {
 			f.Add(rule)
 		}
 	}
-	for _, set := range realSets(f) {
+	for _, set := range sourcetest.RealValueSets(f) {
 		f.Add(set.JSON[:min(len(set.JSON), 600)])
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {

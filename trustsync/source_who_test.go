@@ -20,6 +20,7 @@ import (
 
 	"gatescan/cmd/gatelab/lists"
 	"gatescan/trustsync/internal/source"
+	"gatescan/trustsync/internal/sourcetest"
 )
 
 // whoServer serves documents by the names they have, as a mirror does.
@@ -109,7 +110,7 @@ func TestWHOFetch(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if !sameDSC(h.Signers[i].DSC, want.DSC) || !bytes.Equal(h.Signers[i].SPKI, want.SPKI) || h.Signers[i].Country != "FR" {
+		if !sourcetest.SameDSC(h.Signers[i].DSC, want.DSC) || !bytes.Equal(h.Signers[i].SPKI, want.SPKI) || h.Signers[i].Country != "FR" {
 			t.Errorf("signer %d is %+v", i, h.Signers[i])
 		}
 	}
@@ -183,7 +184,7 @@ func TestWHOFetchRefuses(t *testing.T) {
 		{"cut short", good[:len(good)/2], whoNow, source.ErrMalformed},
 		{"nothing", []byte{}, whoNow, source.ErrMalformed},
 		{"a page", []byte("<html>login</html>"), whoNow, source.ErrMalformed},
-		{"version 1", whoDocument(t, "version-1"), whoNow, errDIDVersion1},
+		{"version 1", sourcetest.WHODocument(t, "version-1"), whoNow, errDIDVersion1},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -227,7 +228,7 @@ func TestWHOAllUnusable(t *testing.T) {
 func TestNewWHO(t *testing.T) {
 	d, _ := whoDomain(t, 0)
 	const good = whoListURL
-	p384 := chainECKey(t, elliptic.P384())
+	p384 := sourcetest.ECKey(t, elliptic.P384())
 	der, err := x509.MarshalPKIXPublicKey(p384.Public())
 	if err != nil {
 		t.Fatal(err)

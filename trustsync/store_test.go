@@ -13,6 +13,7 @@ import (
 
 	"gatescan/trustsync/internal/files"
 	"gatescan/trustsync/internal/source"
+	"gatescan/trustsync/internal/sourcetest"
 	"gatescan/verify"
 )
 
@@ -20,7 +21,7 @@ import (
 func storeSigners(t testing.TB, n int) []source.Signer {
 	t.Helper()
 	signers := make([]source.Signer, 0, n)
-	for _, p := range pool(t) {
+	for _, p := range sourcetest.Pool(t) {
 		if len(signers) == n {
 			break
 		}

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"gatescan/trustsync/internal/source"
+	"gatescan/trustsync/internal/sourcetest"
 )
 
 // script is a source that gives one answer after the other, the last one for ever, and notes when it was asked.
@@ -104,7 +105,7 @@ func start(t *testing.T, c Config) (*Syncer, *bytes.Buffer) {
 func someSigners(t testing.TB, n int) []Signer {
 	t.Helper()
 	var signers []Signer
-	for _, p := range pool(t)[:n] {
+	for _, p := range sourcetest.Pool(t)[:n] {
 		s, err := ParseSigner(p.DER)
 		if err != nil {
 			t.Fatal(err)
@@ -536,7 +537,7 @@ func TestRunLogBounded(t *testing.T) {
 
 func TestRunDirectory(t *testing.T) {
 	dir := t.TempDir()
-	all := pool(t)
+	all := sourcetest.Pool(t)
 	write(t, dir, "a.der", all[0].DER)
 	source, err := NewSource(SourceConfig{Name: "stick", Kind: kindDirectory, Path: dir})
 	if err != nil {
