@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"slices"
@@ -370,5 +371,51 @@ func TestQueryWithoutDirectory(t *testing.T) {
 	}
 	if len(buckets) != 2 || !buckets[0].Lost || buckets[0].Start != from || buckets[0].Length != 4*time.Hour || buckets[1].Accepted() != 1 {
 		t.Errorf("%+v", buckets)
+	}
+}
+
+// While an hour is filed one operation fails, and the power goes during the flush after it: the hour is still in the state
+// or in the file of its day.
+func TestCutAfterFaultOfFiling(t *testing.T) {
+	tried := 0
+	for at := 0; ; at++ {
+		d := flashtest.New()
+		c := newClerk(t, d, 14)
+		c.count(5)
+		if err := c.flush(); err != nil {
+			t.Fatal(err)
+		}
+		c.at = c.at.Add(time.Hour)
+		c.count(2)
+		if err := c.flush(); err != nil { // filing has nothing to flush
+			t.Fatal(err)
+		}
+		fail, reached := flashtest.Failing(at, 1, syscall.EIO)
+		d.Fail = fail
+		c.file()
+		d.Fail = nil
+		if !reached() {
+			break
+		}
+		acknowledged := c.counted.clone()
+		c.count(1)
+		var points []cutPoint
+		d.Before = func(copied *flashtest.Disk) {
+			points = append(points, cutPoint{copied, acknowledged, c.counted.clone()})
+		}
+		if err := c.flush(); err != nil {
+			t.Fatal(err)
+		}
+		random := rand.New(rand.NewPCG(cutSeed, 15))
+		for i, p := range points {
+			tried += p.disk.Outcomes(24, random, func(after *flashtest.Disk) {
+				if err := p.check(t, after, 16); err != nil {
+					t.Fatalf("operation %d of filing failed, cut before operation %d of the flush: %v", at, i, err)
+				}
+			})
+		}
+	}
+	if tried < 100 {
+		t.Errorf("only %d cuts", tried)
 	}
 }
