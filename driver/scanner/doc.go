@@ -6,6 +6,7 @@
 //	text CR | text LF | text CR LF | text TAB     most makers
 //	STX code-id text CR ETX                       Access-IS "standard Access configuration", 7E1
 //	]Q1 text CR                                   AIM symbology identifier (ISO/IEC 15424)
+//	\000026 text CR                               ECI escape, behind an AIM identifier or a code-id, too
 //	code-id text <silence>                        Access-IS "raw": only the idle gap ends it
 //
 // The text itself cannot be confused with any of that, because Base45 (RFC 9285, table 1) has no control characters
