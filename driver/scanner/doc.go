@@ -12,6 +12,9 @@
 // The text itself cannot be confused with any of that, because Base45 (RFC 9285, table 1) has no control characters
 // and no ']'. It does have SPACE, and a text may end in one, so a space is never trimmed.
 //
+// Modules that are set to report it when they have read nothing send a message as if it were a text. Those of [Config.NoRead] are
+// no frames; [Stats] counts them.
+//
 // Some modules can be told how to send, and asked whether they live. [Config.Module] says which family one belongs to, or that
 // all are to be asked:
 //
