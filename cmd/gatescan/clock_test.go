@@ -552,7 +552,8 @@ func TestClockRun(t *testing.T) {
 		b.boot(day)
 		ctx, cancel := context.WithCancel(t.Context())
 		ended := make(chan struct{})
-		go func() { b.clock.run(ctx); close(ended) }()
+		looks := 0
+		go func() { b.clock.run(ctx, func() { looks++ }); close(ended) }()
 		sleep := func(d time.Duration) { time.Sleep(d); synctest.Wait() }
 		stored := func() time.Time {
 			t.Helper()
@@ -600,6 +601,9 @@ func TestClockRun(t *testing.T) {
 		<-ended
 		if at := stored(); b.truth().Sub(at) > 2*time.Second {
 			t.Errorf("the end stored %v at %v", at, b.truth())
+		}
+		if want := int(6 * time.Hour / lookEvery); looks < want {
+			t.Errorf("%d looks were told, want %d", looks, want)
 		}
 		b.restart()
 		if s := b.clock.status(); !s.Floor.Equal(stored()) || s.FloorOf != floorOfStored {
@@ -656,7 +660,7 @@ func TestClockConcurrently(t *testing.T) {
 	b.clock.log = slog.New(slog.DiscardHandler)
 	ctx, cancel := context.WithCancel(t.Context())
 	var parts sync.WaitGroup
-	parts.Go(func() { b.clock.run(ctx) })
+	parts.Go(func() { b.clock.run(ctx, func() {}) })
 	parts.Go(func() {
 		for ctx.Err() == nil {
 			b.kernel.set(built.Add(-time.Hour))

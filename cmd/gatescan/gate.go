@@ -5,67 +5,93 @@ import (
 	"time"
 
 	"gatescan/cmd/gatescan/counters"
-	"gatescan/cmd/gatescan/status"
 	"gatescan/driver/scanner"
 	"gatescan/driver/turnstile"
 	"gatescan/verify"
 )
 
-// gate turns frames into verdicts, and verdicts into pulses, lamps and counts. Its handle is called by the reader's
-// goroutine alone.
+// gate turns frames into verdicts, and verdicts into pulses, lamps and counts. The reader's goroutine alone calls handle; any
+// goroutine may call the other methods. Make it with newGate.
 type gate struct {
-	verifier  *verify.Verifier
-	policy    atomic.Pointer[verify.Policy] // of the frames to come; never nil
-	trust     func() *verify.Trust
-	clock     *clock
-	repeats   repeats
-	waiting   secondPasses
-	bench     testbench
+	gateParts
+	verifier *verify.Verifier
+	policy   atomic.Pointer[verify.Policy] // for the next frames; never nil
+	repeats  repeats
+	waiting  secondPasses
+	mode     atomic.Int32 // a mode
+	released atomic.Bool  // the outputs were released; the gate stays closed until the daemon is started again
+}
+
+// gateParts are what a gate works with. All but working and observe must be there.
+type gateParts struct {
+	trust     func() *verify.Trust // returns the trust data in force, nil while there are none
+	clock     wallClock
 	turnstile *turnstile.Turnstile
 	counts    *counters.Counters
-	working   *heartbeat // of a verdict in progress
+	bench     *testbench
+	working   *heartbeat // beats while a frame is handled, rests between frames; nil if nothing watches it
 
-	mode     atomic.Int32 // a mode
-	released atomic.Bool  // somebody released the outputs; nobody is let through until the daemon is started again
-
-	// observe is told of every frame; it may be nil.
+	// observe is called for every frame, on the goroutine of handle; nil calls nothing.
 	observe func(v verify.Verdict, became verify.Reason, took time.Duration)
 }
 
-// mode is what the operator wants of the gate.
-type mode int32
-
-const (
-	modeOpen        mode = iota // let through who shows a good pass
-	modeClosed                  // let nobody through
-	modeMaintenance             // let nobody through, and show a fault
-)
-
-var modes = map[string]mode{"open": modeOpen, "closed": modeClosed, "maintenance": modeMaintenance}
-
-func (m mode) String() string {
-	for word, is := range modes {
-		if is == m {
-			return word
-		}
-	}
-	return ""
+// wallClock says what the wall clock shows at a time with a monotonic reading, and whether that can be right. Its methods
+// must not allocate: they are called for every frame.
+type wallClock interface {
+	wall(now time.Time) time.Time
+	believed(now time.Time) bool
 }
 
-// closed says whether nobody is let through, whatever the pass.
+// newGate makes an open gate with an empty policy. It remembers no pass until setWindows.
+func newGate(p gateParts) *gate {
+	g := &gate{gateParts: p, verifier: verify.New(verify.Policy{})}
+	g.policy.Store(&verify.Policy{})
+	g.working.rest()
+	return g
+}
+
+// setPolicy puts a policy into force from the next frame on.
+func (g *gate) setPolicy(p verify.Policy) { g.policy.Store(&p) }
+
+// setMode opens or closes the gate from the next frame on.
+func (g *gate) setMode(m mode) { g.mode.Store(int32(m)) }
+
+// setWindows sets for how long a pass that opened the gate is refused as repeated (zero for not at all), and how long the
+// gate waits for a second pass.
+func (g *gate) setWindows(repeat, second time.Duration) {
+	g.repeats.setWindow(repeat)
+	g.waiting.setWindow(second)
+}
+
+// forget drops remembered passes whose time is over. It is called now and then, so that none outlives a quiet night.
+func (g *gate) forget(now time.Time) {
+	g.repeats.expire(now)
+	g.waiting.expire(now)
+}
+
+// release closes the gate until the daemon is started again.
+func (g *gate) release() { g.released.Store(true) }
+
+// closed says whether the gate refuses every pass, however good.
 func (g *gate) closed() bool { return g.released.Load() || mode(g.mode.Load()) != modeOpen }
 
-// standing says in words whether anybody is let through.
-func (g *gate) standing() (s status.Gate) {
-	m := mode(g.mode.Load())
-	s.Mode, s.Open = m.String(), !g.closed()
+// gateStatus says whether the gate admits good passes, and if not, why.
+type gateStatus struct {
+	mode mode
+	open bool
+	why  string // a sentence for people; empty while the gate is open
+}
+
+// status says whether the gate admits good passes, as far as its mode decides.
+func (g *gate) status() gateStatus {
+	s := gateStatus{mode: mode(g.mode.Load()), open: !g.closed()}
 	switch {
 	case g.released.Load():
-		s.Why = "the outputs were released; start the daemon again to open the gate"
-	case m == modeMaintenance:
-		s.Why = "the gate is under maintenance (turnstile.mode)"
-	case m == modeClosed:
-		s.Why = "the gate is closed (turnstile.mode)"
+		s.why = "the outputs were released; start the daemon again to open the gate"
+	case s.mode == modeMaintenance:
+		s.why = "the gate is under maintenance (turnstile.mode)"
+	case s.mode == modeClosed:
+		s.why = "the gate is closed (turnstile.mode)"
 	}
 	return s
 }
@@ -74,13 +100,17 @@ func (g *gate) standing() (s status.Gate) {
 func (g *gate) handle(f scanner.Frame, now time.Time) {
 	g.working.beat()
 	defer g.working.rest()
-	if g.bench.take(f, now) {
+	if g.bench.judge(f, now) {
 		return
 	}
 	g.verifier.SetPolicy(*g.policy.Load())
-	v := g.verifier.Verify(f, g.trust(), wallAt(now))
+	v := g.verifier.Verify(f, g.trust(), g.clock.wall(now))
 	v = g.doubt(v, now)
-	became := g.admit(v)
+	g.count(v, g.admit(v), now)
+}
+
+// count remembers and counts what became of a frame.
+func (g *gate) count(v verify.Verdict, became verify.Reason, now time.Time) {
 	if became == verify.Accepted {
 		g.repeats.remember(v, now)
 		g.waiting.passed(v)
@@ -96,7 +126,7 @@ func (g *gate) handle(f scanner.Frame, now time.Time) {
 // doubt refuses for what only this gate can know. It can never accept.
 func (g *gate) doubt(v verify.Verdict, now time.Time) verify.Verdict {
 	if v.Reason() >= verify.DSCNotValid && !g.clock.believed(now) {
-		return v.Refuse(verify.ClockUntrusted) // all that was found out from there on may be for the wrong time
+		return v.Refuse(verify.ClockUntrusted) // from there on every finding depends on the time
 	}
 	if v.Accepted() && g.closed() {
 		return v.Refuse(verify.GateClosed)
@@ -110,6 +140,10 @@ func (g *gate) doubt(v verify.Verdict, now time.Time) verify.Verdict {
 	return v
 }
 
+// testPulse opens the turnstile as a good pass would: with the verdict on the good code of the self-test that holds the gate.
+// Nothing is counted.
+func (g *gate) testPulse() verify.Reason { return g.admit(g.bench.goodVerdict()) }
+
 // admit is the only caller of Open. It takes the Verdict, not a bool.
 func (g *gate) admit(v verify.Verdict) verify.Reason {
 	if !v.Accepted() {
@@ -122,8 +156,8 @@ func (g *gate) admit(v verify.Verdict) verify.Reason {
 	return verify.Accepted
 }
 
-// refuse shows one of three refusals. Those who wait behind do not learn more. Who has to show a second pass is asked
-// for another try.
+// refuse shows one of three refusals: the people behind do not learn more. A person who has to show a second pass sees "try
+// again".
 func (g *gate) refuse(r verify.Reason) {
 	switch r {
 	case verify.NotHCERT, verify.TooLarge, verify.BadBase45, verify.BadDeflate, verify.BadCBOR, verify.SecondPass:
@@ -136,18 +170,18 @@ func (g *gate) refuse(r verify.Reason) {
 	}
 }
 
-// lacksTrust says whether nobody can be judged for want of trust data, or because all of them are too old.
+// lacksTrust says whether there are no trust data, or all of them are too old, so that every pass is refused.
 func (g *gate) lacksTrust(now time.Time) bool {
-	return g.trust() == nil || g.trust().Stale(wallAt(now))
+	return g.trust() == nil || g.trust().Stale(g.clock.wall(now))
 }
 
-// lacksRules says, in a sentence, why nobody can be judged for want of rules; it is empty if somebody can.
+// lacksRules says in a sentence why every pass is refused because rules are missing or too old; it returns "" if that is not so.
 func (g *gate) lacksRules(now time.Time) string {
 	trust, policy := g.trust(), g.policy.Load()
 	switch {
 	case trust == nil || !policy.RulesRequire:
 		return ""
-	case trust.Rules().Stale(wallAt(now)):
+	case trust.Rules().Stale(g.clock.wall(now)):
 		return "the rules are too old, or a source of rules has never answered, and rules.require is set"
 	case trust.Rules().Count(verify.Acceptance, policy.Arrival) == 0:
 		return "there are no acceptance rules of " + policy.Arrival + ", and rules.require is set"
@@ -155,8 +189,8 @@ func (g *gate) lacksRules(now time.Time) string {
 	return ""
 }
 
-// resting is what the turnstile shows between passes. A fault that does not keep the gate from judging is shown while
-// passes are read all the same.
+// resting returns the signal that the turnstile shows between passes. A fault that does not keep the gate from judging is
+// shown while passes are read all the same.
 func (g *gate) resting(readerUp, fault bool, now time.Time) turnstile.Signal {
 	if signal, held := g.bench.shows(now); held {
 		return signal

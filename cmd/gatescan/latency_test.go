@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"gatescan/cmd/gatescan/counters"
+	"gatescan/cmd/gatescan/passtest"
 	"gatescan/cmd/gatescan/status"
 	"gatescan/driver/gpio"
 	"gatescan/driver/scanner"
@@ -31,7 +32,7 @@ func BenchmarkFrameToLine(b *testing.B) {
 }
 
 func frameToLine(b *testing.B, counts *counters.Counters) {
-	passes, trust := realPasses(b, 200)
+	passes, trust := passtest.Published(b, 200)
 	master, slave, err := pty.Open()
 	if err != nil {
 		b.Fatal(err)
@@ -74,11 +75,11 @@ func frameToLine(b *testing.B, counts *counters.Counters) {
 	for i := 0; b.Loop(); i++ {
 		<-silent
 		p := passes[i%len(passes)]
-		if _, err := master.Write([]byte(p.text)); err != nil {
+		if _, err := master.Write([]byte(p.Text)); err != nil {
 			b.Fatal(err)
 		}
 		time.Sleep(time.Millisecond) // the module is still sending
-		now <- p.now
+		now <- p.Now
 		begin := time.Now()
 		if _, err := master.Write([]byte{'\r'}); err != nil {
 			b.Fatal(err)
@@ -89,7 +90,7 @@ func frameToLine(b *testing.B, counts *counters.Counters) {
 			g.turnstile.Passed()
 		case <-time.After(time.Second): // on a loaded machine that millisecond may be an idle gap, which ends the frame
 			if lost++; lost > 1+i/1000 {
-				b.Fatalf("%s did not open", p.id)
+				b.Fatalf("%s did not open", p.ID)
 			}
 			select { // whatever became of it, the line is silent by now
 			case <-silent:

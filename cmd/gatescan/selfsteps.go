@@ -52,28 +52,28 @@ func (d *daemon) selftest(ctx context.Context, asked request) (any, error) {
 	case stepBegin:
 		return d.beginBench(now)
 	case stepEnd:
-		d.gate.bench.end(asked.Token)
+		d.bench.end(asked.Token)
 		d.awake()
 		return nil, nil
 	}
-	if err := d.gate.bench.extend(asked.Token, now); err != nil {
+	if err := d.bench.extend(asked.Token, now); err != nil {
 		return nil, err
 	}
 	switch asked.Step {
 	case stepHeld:
 		return d.benchHeld(asked.Token), nil
 	case stepSignal:
-		signal, err := benchSignal(asked.Signal)
-		if err != nil {
-			return nil, err
+		signal, ok := benchSignal(asked.Signal)
+		if !ok {
+			return nil, fmt.Errorf("there is no signal %q", shorten(asked.Signal))
 		}
-		d.gate.bench.show(signal)
+		d.bench.show(signal)
 		d.awake()
 		return nil, nil
 	case stepRead:
 		ctx, cancel := context.WithTimeout(ctx, readStep)
 		defer cancel()
-		return d.gate.bench.read(ctx)
+		return d.bench.read(ctx)
 	case stepPulse:
 		return d.pulseOnce(ctx), nil
 	case stepSave:
@@ -90,7 +90,7 @@ func (d *daemon) selftest(ctx context.Context, asked request) (any, error) {
 }
 
 func (d *daemon) beginBench(now time.Time) (any, error) {
-	token, err := d.gate.bench.begin(now)
+	token, err := d.bench.begin(testExam(), now)
 	if err != nil {
 		return nil, err
 	}
@@ -116,7 +116,7 @@ func (d *daemon) benchHeld(token string) benchHeld {
 // passage, if that is wired.
 func (d *daemon) pulseOnce(ctx context.Context) (p pulsed) {
 	before := d.turnstile.Counts()
-	if d.gate.admit(d.gate.bench.goodVerdict()) != verify.Accepted {
+	if d.gate.testPulse() != verify.Accepted {
 		p.Why = d.turnstile.Trouble()
 		if p.Why == "" {
 			p.Why = "the turnstile is busy, released, or its relay does not obey; see the log"

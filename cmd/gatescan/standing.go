@@ -25,16 +25,16 @@ func (d *daemon) snapshot() status.Snapshot {
 	now := time.Now()
 	d.takePassages()
 	s := status.Snapshot{
-		Version: version, Time: wallAt(now), Started: d.started,
-		Gate:      d.gate.standing(),
+		Version: version, Time: d.clock.wall(now), Started: d.started,
+		Gate:      gateStanding(d.gate.status()),
 		Reader:    d.readerStanding(),
-		Clock:     clockStanding(d.gate.clock.status()),
+		Clock:     clockStanding(d.clock.status()),
 		Trust:     trustStanding(d.syncer.State()),
 		Totals:    countsOf(d.book.Live().Tally()),
-		Tolerated: d.gate.counts.Tolerated(verify.TolerateAll),
+		Tolerated: d.book.Live().Tolerated(verify.TolerateAll),
 		Faults:    d.faults(),
 	}
-	byRule, others := d.gate.counts.Rules()
+	byRule, others := d.book.Live().Rules()
 	for _, c := range byRule {
 		s.ByRule = append(s.ByRule, status.ByRule(c))
 	}
@@ -89,7 +89,7 @@ func (d *daemon) faults() (faults []string) {
 // takePassages has what became of the turnstile's pulses counted.
 func (d *daemon) takePassages() {
 	c := d.turnstile.Counts()
-	d.gate.counts.Passages(c.Granted, c.Passages, c.NotEntered, c.Unexpected, c.Back)
+	d.book.Live().Passages(c.Granted, c.Passages, c.NotEntered, c.Unexpected, c.Back)
 }
 
 // buckets are what was counted from from on and before to, and all that is undated.
@@ -121,6 +121,10 @@ func countsOf(t counters.Tally) status.Counts {
 		c.ByKind[kind] = t.Frames[kind][verify.Accepted]
 	}
 	return c
+}
+
+func gateStanding(g gateStatus) status.Gate {
+	return status.Gate{Mode: g.mode.String(), Open: g.open, Why: g.why}
 }
 
 func clockStanding(c clockStatus) status.Clock {

@@ -5,7 +5,6 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
-	"fmt"
 	"sync"
 	"time"
 
@@ -14,25 +13,38 @@ import (
 	"gatescan/verify"
 )
 
-// benchLease is how long a self-test holds the gate after each step. A technician who goes away gives it back by that.
+// benchLease is how long a self-test holds the gate after each step: the gate opens again if the technician goes away.
 const benchLease = 2 * time.Minute
 
+// exam is what a self-test shows to the reader, and by what it is judged.
+type exam struct {
+	trust *verify.Trust // vouches for the codes and nothing else
+	at    time.Time     // the moment of every judgement: the clock of a gate that is being commissioned may show anything
+	codes []examCode    // the first one is good
+}
+
+// examCode is a code that a technician shows to the reader.
+type examCode struct {
+	name string
+	text []byte // as the reader sends it
+}
+
 // testbench holds the gate for a self-test: frames are judged by the self-test's own trust and open nothing, and the lamps
-// show what is asked for. Its zero value holds nothing.
+// show what is asked for. Its zero value holds nothing; any goroutine may call its methods.
 type testbench struct {
 	mu     sync.Mutex
-	token  string // of who holds the gate; empty for nobody
+	token  string // of the self-test that holds the gate; empty for none
 	until  time.Time
 	signal turnstile.Signal
 
 	verifier *verify.Verifier // made when first needed
-	trust    *verify.Trust
-	seen     chan seenCode // of what was read since begin, the last ones
+	exam     exam
+	seen     chan seenCode // the last codes that were read since begin
 }
 
-// seenCode is what a self-test read.
+// seenCode is a code that a self-test read.
 type seenCode struct {
-	Code   string `json:"code"`   // which of testCodes, empty for anything else
+	Code   string `json:"code"`   // its name in the exam, empty for any other code
 	Reason string `json:"reason"` // as the self-test's trust has it
 	Length int    `json:"length"` // bytes
 }
@@ -42,22 +54,23 @@ var (
 	errBenchOver  = errors.New("this self-test is over, because nothing was asked of it for two minutes; begin again")
 )
 
-// begin takes the gate. It shows closed from now on.
-func (b *testbench) begin(now time.Time) (token string, err error) {
+// begin takes the gate, which shows closed from now on, and returns the token that the other methods want.
+func (b *testbench) begin(e exam, now time.Time) (token string, err error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.held(now) {
 		return "", errBenchTaken
 	}
 	if b.verifier == nil {
-		b.verifier, b.trust = verify.New(verify.Policy{}), testTrust()
+		b.verifier = verify.New(verify.Policy{})
 	}
+	b.exam = e
 	b.token, b.until, b.signal = rand.Text(), now.Add(benchLease), turnstile.Closed
 	b.seen = make(chan seenCode, 8)
 	return b.token, nil
 }
 
-// extend says whether a token still holds the gate, and lets it go on to.
+// extend prolongs the hold of a token; it fails if another self-test holds the gate, or none.
 func (b *testbench) extend(token string, now time.Time) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -79,41 +92,42 @@ func (b *testbench) end(token string) {
 
 func (b *testbench) held(now time.Time) bool { return b.token != "" && now.Before(b.until) }
 
-// shows says what the lamps show, if a self-test holds the gate.
+// shows returns the signal of the lamps while a self-test holds the gate.
 func (b *testbench) shows(now time.Time) (s turnstile.Signal, held bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.signal, b.held(now)
 }
 
+// show sets the signal of the lamps.
 func (b *testbench) show(s turnstile.Signal) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.signal = s
 }
 
-// take judges a frame if a self-test holds the gate, and says whether it did. Without one it allocates nothing.
-func (b *testbench) take(f scanner.Frame, now time.Time) bool {
+// judge judges a frame if a self-test holds the gate, and says whether one does. Without one it allocates nothing.
+func (b *testbench) judge(f scanner.Frame, now time.Time) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if !b.held(now) {
 		return false
 	}
-	v := b.verifier.Verify(f, b.trust, testMoment)
+	v := b.verifier.Verify(f, b.exam.trust, b.exam.at)
 	seen := seenCode{Reason: v.Reason().String(), Length: len(f)}
-	for _, c := range testCodes {
-		if bytes.Equal(bytes.TrimSpace(f), c.text()) {
+	for _, c := range b.exam.codes {
+		if bytes.Equal(bytes.TrimSpace(f), c.text) {
 			seen.Code = c.name
 		}
 	}
 	select {
 	case b.seen <- seen:
-	default: // nobody asks
+	default: // the technician shows more than is asked for
 	}
 	return true
 }
 
-// read waits for a code.
+// read waits for a code, until ctx ends.
 func (b *testbench) read(ctx context.Context) (seenCode, error) {
 	b.mu.Lock()
 	seen := b.seen
@@ -126,19 +140,19 @@ func (b *testbench) read(ctx context.Context) (seenCode, error) {
 	}
 }
 
-// goodVerdict is what the verifier says of the self-test's good code.
+// goodVerdict returns the verdict on the first code of the exam. A self-test must have begun.
 func (b *testbench) goodVerdict() verify.Verdict {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return b.verifier.Verify(testCodes[0].text(), b.trust, testMoment)
+	return b.verifier.Verify(b.exam.codes[0].text, b.exam.trust, b.exam.at)
 }
 
-// benchSignals are the signals that a self-test may ask for, by their words.
-func benchSignal(word string) (turnstile.Signal, error) {
+// benchSignal returns the signal of that word. ok is false for a word that a self-test may not ask for.
+func benchSignal(word string) (s turnstile.Signal, ok bool) {
 	for s := turnstile.Closed; s <= turnstile.Fault; s++ {
 		if s.String() == word {
-			return s, nil
+			return s, true
 		}
 	}
-	return 0, fmt.Errorf("there is no signal %q", shorten(word))
+	return 0, false
 }

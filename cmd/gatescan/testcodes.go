@@ -58,6 +58,15 @@ func testTrust() *verify.Trust {
 	return verify.NewTrust([]verify.DSC{dsc})
 }
 
+// testExam is the exam of the self-test.
+func testExam() exam {
+	e := exam{trust: testTrust(), at: testMoment}
+	for _, c := range testCodes {
+		e.codes = append(e.codes, examCode{name: c.name, text: c.text()})
+	}
+	return e
+}
+
 // writeTestCodes writes a page with the pictures of all codes, to print or to show on a phone.
 func writeTestCodes(w io.Writer) error {
 	var b strings.Builder
