@@ -18,6 +18,7 @@ import (
 	"gatescan/driver/gpio"
 	"gatescan/driver/scanner"
 	"gatescan/driver/turnstile"
+	"gatescan/verify"
 
 	"github.com/creack/pty"
 )
@@ -31,6 +32,12 @@ func BenchmarkFrameToLine(b *testing.B) {
 	b.Run("asked", func(b *testing.B) { frameToLine(b, askedDaemon(b)) })
 }
 
+// rightClock is always believed.
+type rightClock struct{}
+
+func (rightClock) wall(now time.Time) time.Time { return now }
+func (rightClock) believed(time.Time) bool      { return true }
+
 func frameToLine(b *testing.B, counts *counters.Counters) {
 	passes, trust := passtest.Published(b, 200)
 	master, slave, err := pty.Open()
@@ -42,8 +49,6 @@ func frameToLine(b *testing.B, counts *counters.Counters) {
 
 	changed := make(chan time.Time, 1)
 	held := turnstile.Config{Hold: true, Entry: 5 * time.Second}
-	g := newTestGate(b, trust, held)
-	g.observe, g.counts = nil, counts
 	energised := false
 	sim := turnstile.NewSimulated(func(e turnstile.Event) {
 		if e.Relay && !energised {
@@ -51,7 +56,8 @@ func frameToLine(b *testing.B, counts *counters.Counters) {
 		}
 		energised = e.Relay
 	})
-	g.turnstile = turnstile.New(held, sim.Relay(), sim, slog.New(slog.DiscardHandler))
+	arm := turnstile.New(held, sim.Relay(), sim, slog.New(slog.DiscardHandler))
+	g := newGate(gateParts{trust: func() *verify.Trust { return trust }, clock: rightClock{}, turnstile: arm, counts: counts, bench: &testbench{}})
 
 	// The reader takes nothing until the line was silent after a decision: one read that ends without a byte.
 	silent := make(chan bool, 1)
@@ -87,7 +93,7 @@ func frameToLine(b *testing.B, counts *counters.Counters) {
 		select {
 		case at := <-changed:
 			took = append(took, at.Sub(begin))
-			g.turnstile.Passed()
+			arm.Passed()
 		case <-time.After(time.Second): // on a loaded machine that millisecond may be an idle gap, which ends the frame
 			if lost++; lost > 1+i/1000 {
 				b.Fatalf("%s did not open", p.ID)

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"strings"
 	"testing"
 	"time"
@@ -88,31 +87,5 @@ func TestModes(t *testing.T) {
 				t.Errorf("mode %q, %s: meets %b of %b", mode, name, met, of)
 			}
 		}
-	}
-}
-
-// What is printed is what is in force.
-func TestPrintBuiltIn(t *testing.T) {
-	for _, name := range builtInNames() {
-		text, err := printBuiltIn(name, "DE", "BY")
-		if err != nil {
-			t.Fatal(err)
-		}
-		var file struct{ Rules []json.RawMessage }
-		if err := json.Unmarshal([]byte(text), &file); err != nil || len(file.Rules) == 0 {
-			t.Fatalf("%s: %v\n%s", name, err, text)
-		}
-		for _, raw := range file.Rules {
-			rule, err := verify.ParseRule(raw)
-			if err != nil || rule.Country != "DE" || rule.Region != "BY" || rule.Describe("de") == rule.Describe("en") {
-				t.Errorf("%s: %+v: %v", name, rule, err)
-			}
-		}
-	}
-	if n := len(builtInNames()); n != 5 {
-		t.Errorf("%d built-in sets of rules", n)
-	}
-	if _, err := printBuiltIn("4g", "DE", ""); err == nil {
-		t.Error("there are rules of a name that is none")
 	}
 }

@@ -11,6 +11,11 @@ import (
 	"gatescan/verify"
 )
 
+// twoPasses is the policy of the mode 2g+.
+func twoPasses() verify.Policy {
+	return verify.Policy{Arrival: "DE", Holder: true, Parts: []*verify.Rules{compileBuiltIn("2g", "DE", ""), compileBuiltIn("test", "DE", "")}}
+}
+
 // In the mode 2g+ two passes of one person open the gate once, in whatever order, and those of two people never do.
 func TestSecondPass(t *testing.T) {
 	m := passtest.NewMinter(t)
@@ -34,8 +39,7 @@ func TestSecondPass(t *testing.T) {
 		after time.Duration
 		want  verify.Reason
 	}
-	var policy verify.Policy
-	(&rulesConfig{Country: "DE", Mode: "2g+"}).apply(&policy)
+	policy := twoPasses()
 	const busy = 10 * time.Millisecond
 	for name, steps := range map[string][]step{
 		"vaccination, then test":     {{annaV, 0, verify.SecondPass}, {annaT, time.Second, verify.Accepted}},
@@ -77,8 +81,7 @@ func TestSecondPass(t *testing.T) {
 func TestSecondPassForgets(t *testing.T) {
 	m := passtest.NewMinter(t)
 	at := time.Date(2022, 6, 1, 12, 0, 0, 0, time.UTC)
-	var policy verify.Policy
-	(&rulesConfig{Country: "DE", Mode: "2g+"}).apply(&policy)
+	policy := twoPasses()
 	verifier := verify.New(policy)
 	var payloads []string
 	for i := range maxSecondPasses + 2 {
