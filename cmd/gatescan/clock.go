@@ -128,10 +128,10 @@ func newClock(c clockConfig, k clockKernel, log *slog.Logger) *clock {
 	return made
 }
 
-// believed says whether the clock can be right at now, which has a monotonic reading. It is called for every frame: it
+// Believed says whether the clock can be right at now, which has a monotonic reading. It is called for every frame: it
 // allocates nothing, locks nothing, and makes no system call. It also sees a step since the last look, and after a long
 // suspension takes one for such until the next look.
-func (c *clock) believed(now time.Time) bool {
+func (c *clock) Believed(now time.Time) bool {
 	if c == nil {
 		return false
 	}
@@ -150,8 +150,8 @@ func (c *clock) believed(now time.Time) bool {
 	return l.state >= l.require && since.Abs() <= maxLookAge && (wall.Sub(l.wall)-since).Abs() <= maxStep
 }
 
-// wall returns what the wall clock shows at now. It allocates nothing and makes no system call.
-func (c *clock) wall(now time.Time) time.Time { return c.kernel.wall(now) }
+// Wall returns what the wall clock shows at now. It allocates nothing and makes no system call.
+func (c *clock) Wall(now time.Time) time.Time { return c.kernel.wall(now) }
 
 // now is the later of wall clock and floor: for dates of certificates while nothing better is known.
 func (c *clock) now() time.Time {

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"gatescan/cmd/gatescan/counters"
+	"gatescan/cmd/gatescan/gate"
+	"gatescan/cmd/gatescan/progress"
 	"gatescan/cmd/gatescan/status"
 	"gatescan/driver/gpio"
 	"gatescan/driver/scanner"
@@ -27,8 +29,8 @@ type daemon struct {
 	inForce   atomic.Pointer[config]
 	board     gpio.Board
 	hardware  *hardware
-	gate      *gate
-	bench     *testbench
+	gate      *gate.Gate
+	bench     *gate.Bench
 	clock     *clock
 	turnstile *turnstile.Turnstile
 	syncer    *trustsync.Syncer
@@ -45,8 +47,8 @@ type daemon struct {
 
 	outputs                 []output  // what hardware drives; it does not change
 	watchdog                *watchdog // nil until serve
-	progress                progress
-	reading, lamps, looking *heartbeat
+	progress                progress.Progress
+	reading, lamps, looking *progress.Heartbeat
 }
 
 // How long a loop may take to come round.
@@ -59,7 +61,7 @@ const (
 
 // newDaemon makes every output inert before anything else is opened.
 func newDaemon(c config, board gpio.Board, stdout io.Writer, log *slog.Logger) (*daemon, error) {
-	d := &daemon{log: log, config: c, board: board, stir: make(chan struct{}, 1), serving: make(chan struct{}), bench: &testbench{}}
+	d := &daemon{log: log, config: c, board: board, stir: make(chan struct{}, 1), serving: make(chan struct{}), bench: &gate.Bench{}}
 	d.reader.Store(&readerStanding{})
 	var err error
 	if d.hardware, err = openHardware(c, board, stdout, d.totals, log); err != nil {
@@ -68,7 +70,7 @@ func newDaemon(c config, board gpio.Board, stdout io.Writer, log *slog.Logger) (
 	d.turnstile = turnstile.New(c.turnstile(), d.hardware.relay, d.hardware.lamps, log)
 	d.outputs = c.outputs()
 	d.clock = newClock(c.clock(), systemClock{}, log)
-	d.started = d.clock.wall(time.Now())
+	d.started = d.clock.Wall(time.Now())
 	if err := d.openCounters(c); err != nil {
 		return nil, errors.Join(err, d.turnstile.Close(), d.hardware.close())
 	}
@@ -79,12 +81,12 @@ func newDaemon(c config, board gpio.Board, stdout io.Writer, log *slog.Logger) (
 	}
 	d.syncer = trustsync.New(c.trust, trustClock{d.clock}, store, log)
 
-	d.reading = d.progress.watch("reader", readingLimit)
-	d.lamps = d.progress.watch("turnstile", lampsLimit)
-	d.looking = d.progress.watch("clock", clockLimit)
-	d.gate = newGate(gateParts{
-		trust: d.syncer.Current, clock: d.clock, turnstile: d.turnstile, counts: d.book.Live(), bench: d.bench,
-		working: d.progress.watch("verdict", verdictLimit), observe: d.observe,
+	d.reading = d.progress.Watch("reader", readingLimit)
+	d.lamps = d.progress.Watch("turnstile", lampsLimit)
+	d.looking = d.progress.Watch("clock", clockLimit)
+	d.gate = gate.New(gate.Parts{
+		Trust: d.syncer.Current, Clock: d.clock, Turnstile: d.turnstile, Counts: d.book.Live(), Bench: d.bench,
+		Working: d.progress.Watch("verdict", verdictLimit), Observe: d.observe,
 	})
 	d.apply(c)
 	return d, nil
@@ -92,8 +94,8 @@ func newDaemon(c config, board gpio.Board, stdout io.Writer, log *slog.Logger) (
 
 // openCounters opens the book and the server that people read it by.
 func (d *daemon) openCounters(c config) (err error) {
-	now := func() time.Time { return d.clock.wall(time.Now()) }
-	believed := func() bool { return d.clock.believed(time.Now()) }
+	now := func() time.Time { return d.clock.Wall(time.Now()) }
+	believed := func() bool { return d.clock.Believed(time.Now()) }
 	if d.book, err = counters.Open(c.Counters.book(believed), now, d.log); err != nil {
 		return err
 	}
@@ -140,7 +142,7 @@ func (d *daemon) serve(ctx context.Context, held *lock, read func() (config, err
 	parts.Go(func() { d.watchdog.run(ctx) })
 	parts.Go(func() { d.book.Run(ctx) })
 	parts.Go(func() { d.status.Run(ctx) })
-	parts.Go(func() { d.clock.run(ctx, d.looking.beat) })
+	parts.Go(func() { d.clock.run(ctx, d.looking.Beat) })
 	parts.Go(func() { d.syncer.Run(ctx) })
 	parts.Go(func() { d.tend(ctx) })
 	parts.Go(func() { d.testDaily(ctx) })
@@ -198,7 +200,7 @@ func (d *daemon) close() error {
 
 // release makes every output inert, and keeps the gate closed until the daemon is started again.
 func (d *daemon) release(context.Context, request) (any, error) {
-	d.gate.release()
+	d.gate.Release()
 	relayErr := d.turnstile.Close()
 	if d.hardware.head != nil {
 		d.hardware.head.Close()
@@ -230,7 +232,7 @@ type daemonState struct {
 
 func (d *daemon) state(context.Context, request) (any, error) {
 	s := daemonState{
-		Version: version, Reader: d.reader.Load().up, Loaded: d.syncer.State().DSCs, Closed: d.gate.closed(),
+		Version: version, Reader: d.reader.Load().up, Loaded: d.syncer.State().DSCs, Closed: d.gate.Closed(),
 		Counts: d.turnstile.Counts(), Clock: d.clock.status(),
 	}
 	s.Accepted, s.Refused = d.totals()
@@ -263,9 +265,9 @@ func (d *daemon) vouch(context.Context, request) (any, error) {
 // startReader begins to read the barcode module. What it returns ends that, and waits for it.
 func (d *daemon) startReader(ctx context.Context) (end func()) {
 	c := d.config.Reader.scanner()
-	c.OnTurn = d.reading.beat
+	c.OnTurn = d.reading.Beat
 	c.OnState = func(up bool) {
-		d.reader.Store(&readerStanding{up, d.clock.wall(time.Now())})
+		d.reader.Store(&readerStanding{up, d.clock.Wall(time.Now())})
 		d.awake()
 	}
 	reader := scanner.NewReader(c, d.log)
@@ -273,11 +275,11 @@ func (d *daemon) startReader(ctx context.Context) (end func()) {
 	ctx, cancel := context.WithCancel(ctx)
 	var done sync.WaitGroup
 	done.Go(func() {
-		err := reader.Run(ctx, func(f scanner.Frame) { d.gate.handle(f, time.Now()) })
+		err := reader.Run(ctx, func(f scanner.Frame) { d.gate.Handle(f, time.Now()) })
 		if ctx.Err() == nil {
 			d.log.Error("the reader ended", "err", err)
 		}
-		d.reader.Store(&readerStanding{false, d.clock.wall(time.Now())})
+		d.reader.Store(&readerStanding{false, d.clock.Wall(time.Now())})
 	})
 	return func() {
 		cancel()
@@ -301,8 +303,8 @@ func (d *daemon) tend(ctx context.Context) {
 		}
 		now := time.Now()
 		d.takePassages()
-		d.turnstile.Rest(d.gate.resting(d.reader.Load().up, len(d.faults()) > 0, now))
-		d.gate.forget(now)
-		d.lamps.beat()
+		d.turnstile.Rest(d.gate.Resting(d.reader.Load().up, len(d.faults()) > 0, now))
+		d.gate.Forget(now)
+		d.lamps.Beat()
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"gatescan/cmd/gatescan/counters"
+	"gatescan/cmd/gatescan/gate"
 	"gatescan/cmd/gatescan/passtest"
 	"gatescan/cmd/gatescan/status"
 	"gatescan/driver/gpio"
@@ -35,8 +36,8 @@ func BenchmarkFrameToLine(b *testing.B) {
 // rightClock is always believed.
 type rightClock struct{}
 
-func (rightClock) wall(now time.Time) time.Time { return now }
-func (rightClock) believed(time.Time) bool      { return true }
+func (rightClock) Wall(now time.Time) time.Time { return now }
+func (rightClock) Believed(time.Time) bool      { return true }
 
 func frameToLine(b *testing.B, counts *counters.Counters) {
 	passes, trust := passtest.Published(b, 200)
@@ -57,7 +58,7 @@ func frameToLine(b *testing.B, counts *counters.Counters) {
 		energised = e.Relay
 	})
 	arm := turnstile.New(held, sim.Relay(), sim, slog.New(slog.DiscardHandler))
-	g := newGate(gateParts{trust: func() *verify.Trust { return trust }, clock: rightClock{}, turnstile: arm, counts: counts, bench: &testbench{}})
+	g := gate.New(gate.Parts{Trust: func() *verify.Trust { return trust }, Clock: rightClock{}, Turnstile: arm, Counts: counts, Bench: &gate.Bench{}})
 
 	// The reader takes nothing until the line was silent after a decision: one read that ends without a byte.
 	silent := make(chan bool, 1)
@@ -73,7 +74,7 @@ func frameToLine(b *testing.B, counts *counters.Counters) {
 	now := make(chan time.Time, 1)
 	ended := make(chan error)
 	go func() {
-		ended <- reader.Run(b.Context(), func(f scanner.Frame) { g.handle(f, <-now); turns = 0 })
+		ended <- reader.Run(b.Context(), func(f scanner.Frame) { g.Handle(f, <-now); turns = 0 })
 	}()
 
 	var took []time.Duration

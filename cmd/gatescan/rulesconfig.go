@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"gatescan/cmd/gatescan/rules"
 	"gatescan/trustsync"
 	"gatescan/verify"
 )
@@ -79,10 +80,10 @@ func (c *rulesConfig) sourced(sources []trustsync.Named) []mistake {
 func (c *rulesConfig) apply(p *verify.Policy) {
 	p.Arrival, p.Region, p.RulesRequire = c.Country, c.Region, c.Require
 	if c.BuiltIn {
-		p.Rules = compileBuiltIn(acceptancePeriods, c.Country, c.Region)
+		p.Rules = rules.Compile(acceptancePeriods, c.Country, c.Region)
 	}
 	for _, part := range ruleModes[c.Mode] {
-		p.Parts = append(p.Parts, compileBuiltIn(part, c.Country, c.Region))
+		p.Parts = append(p.Parts, rules.Compile(part, c.Country, c.Region))
 	}
 	p.Holder = len(p.Parts) > 1
 }

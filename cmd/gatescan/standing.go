@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"gatescan/cmd/gatescan/counters"
+	"gatescan/cmd/gatescan/gate"
 	"gatescan/cmd/gatescan/status"
 	"gatescan/trustsync"
 	"gatescan/verify"
@@ -17,7 +18,7 @@ type readerStanding struct {
 
 // standing is what the status server tells of the daemon.
 func (d *daemon) standing() status.Daemon {
-	return status.Daemon{State: d.snapshot, Counts: d.buckets, Stalled: d.progress.stalled}
+	return status.Daemon{State: d.snapshot, Counts: d.buckets, Stalled: d.progress.Stalled}
 }
 
 // snapshot is how it stands now.
@@ -25,8 +26,8 @@ func (d *daemon) snapshot() status.Snapshot {
 	now := time.Now()
 	d.takePassages()
 	s := status.Snapshot{
-		Version: version, Time: d.clock.wall(now), Started: d.started,
-		Gate:      gateStanding(d.gate.status()),
+		Version: version, Time: d.clock.Wall(now), Started: d.started,
+		Gate:      gateStanding(d.gate.Status()),
 		Reader:    d.readerStanding(),
 		Clock:     clockStanding(d.clock.status()),
 		Trust:     trustStanding(d.syncer.State()),
@@ -42,7 +43,7 @@ func (d *daemon) snapshot() status.Snapshot {
 	c := d.settings()
 	_, passage := c.granted()
 	s.Gate.PassageInput = passage.spec.wired
-	for _, trouble := range []string{d.turnstile.Trouble(), d.gate.lacksRules(now)} {
+	for _, trouble := range []string{d.turnstile.Trouble(), d.gate.LacksRules(now)} {
 		if trouble != "" && s.Gate.Open {
 			s.Gate.Open, s.Gate.Why = false, trouble
 		}
@@ -123,8 +124,8 @@ func countsOf(t counters.Tally) status.Counts {
 	return c
 }
 
-func gateStanding(g gateStatus) status.Gate {
-	return status.Gate{Mode: g.mode.String(), Open: g.open, Why: g.why}
+func gateStanding(g gate.Status) status.Gate {
+	return status.Gate{Mode: g.Mode.String(), Open: g.Open, Why: g.Why}
 }
 
 func clockStanding(c clockStatus) status.Clock {

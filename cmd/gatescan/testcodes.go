@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"gatescan/cmd/gatescan/gate"
 	"gatescan/trustsync"
 	"gatescan/verify"
 )
@@ -59,10 +60,10 @@ func testTrust() *verify.Trust {
 }
 
 // testExam is the exam of the self-test.
-func testExam() exam {
-	e := exam{trust: testTrust(), at: testMoment}
+func testExam() gate.Exam {
+	e := gate.Exam{Trust: testTrust(), At: testMoment}
 	for _, c := range testCodes {
-		e.codes = append(e.codes, examCode{name: c.name, text: c.text()})
+		e.Codes = append(e.Codes, gate.ExamCode{Name: c.name, Text: c.text()})
 	}
 	return e
 }

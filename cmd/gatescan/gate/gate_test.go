@@ -1,4 +1,4 @@
-package main
+package gate
 
 import (
 	"log/slog"
@@ -18,7 +18,7 @@ import (
 
 // testGate is a gate with a simulated turnstile, and what was seen of it.
 type testGate struct {
-	*gate
+	*Gate
 	last   atomic.Pointer[turnstile.Event]
 	became []verify.Reason
 }
@@ -29,17 +29,17 @@ func (g *testGate) signal() turnstile.Signal { return g.last.Load().Signal }
 // floorClock is believed from a time on.
 type floorClock time.Time
 
-func (c floorClock) wall(now time.Time) time.Time { return now }
-func (c floorClock) believed(now time.Time) bool  { return !now.Before(time.Time(c)) }
+func (c floorClock) Wall(now time.Time) time.Time { return now }
+func (c floorClock) Believed(now time.Time) bool  { return !now.Before(time.Time(c)) }
 
 func newTestGate(t testing.TB, trust *verify.Trust, c turnstile.Config) *testGate {
 	t.Helper()
 	g := &testGate{}
 	sim := turnstile.NewSimulated(func(e turnstile.Event) { g.last.Store(&e) })
-	g.gate = newGate(gateParts{
-		trust: func() *verify.Trust { return trust }, clock: floorClock{}, counts: &counters.Counters{}, bench: &testbench{},
-		turnstile: turnstile.New(c, sim.Relay(), sim, slog.New(slog.DiscardHandler)),
-		observe:   func(_ verify.Verdict, became verify.Reason, _ time.Duration) { g.became = append(g.became, became) },
+	g.Gate = New(Parts{
+		Trust: func() *verify.Trust { return trust }, Clock: floorClock{}, Counts: &counters.Counters{}, Bench: &Bench{},
+		Turnstile: turnstile.New(c, sim.Relay(), sim, slog.New(slog.DiscardHandler)),
+		Observe:   func(_ verify.Verdict, became verify.Reason, _ time.Duration) { g.became = append(g.became, became) },
 	})
 	return g
 }
@@ -59,7 +59,7 @@ func TestGate(t *testing.T) {
 		trust  *verify.Trust
 		floor  time.Time
 		policy verify.Policy
-		mode   mode
+		mode   Mode
 		steps  []step
 	}{
 		"good": {trust: trust, steps: []step{{good(0), 0, verify.Accepted, turnstile.Open, true}}},
@@ -97,11 +97,11 @@ func TestGate(t *testing.T) {
 			{good(0), 0, verify.ClockUntrusted, turnstile.Closed, false},
 			{"garbage", 0, verify.NotHCERT, turnstile.TryAgain, false},
 		}},
-		"closed by the operator": {trust: trust, mode: modeClosed, steps: []step{
+		"closed by the operator": {trust: trust, mode: Closed, steps: []step{
 			{good(0), 0, verify.GateClosed, turnstile.Closed, false},
 			{"garbage", 0, verify.NotHCERT, turnstile.TryAgain, false},
 		}},
-		"maintenance": {trust: trust, mode: modeMaintenance, steps: []step{{good(0), 0, verify.GateClosed, turnstile.Closed, false}}},
+		"maintenance": {trust: trust, mode: Maintenance, steps: []step{{good(0), 0, verify.GateClosed, turnstile.Closed, false}}},
 		"kind not admitted": {trust: trust, policy: verify.Policy{Kinds: verify.SignsTest}, steps: []step{
 			{good(0), 0, verify.KindNotAllowed, turnstile.Refused, false},
 		}},
@@ -110,15 +110,15 @@ func TestGate(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				g := newTestGate(t, tc.trust, turnstile.Config{})
 				g.clock = floorClock(tc.floor)
-				g.setPolicy(tc.policy)
-				g.setMode(tc.mode)
-				g.setWindows(tc.window, 0)
+				g.SetPolicy(tc.policy)
+				g.SetMode(tc.mode)
+				g.SetWindows(tc.window, 0)
 				begin := time.Now()
 				var want []verify.Reason
 				for i, s := range tc.steps {
 					time.Sleep(s.after)
 					synctest.Wait()
-					g.handle(scanner.Frame(s.frame), passes[0].Now.Add(time.Since(begin)))
+					g.Handle(scanner.Frame(s.frame), passes[0].Now.Add(time.Since(begin)))
 					want = append(want, s.want)
 					if g.signal() != s.signal || g.relay() != s.relay {
 						t.Errorf("step %d: lamps %v, relay %v; want %v, %v", i, g.signal(), g.relay(), s.signal, s.relay)
@@ -166,29 +166,29 @@ func TestResting(t *testing.T) {
 		trust    *verify.Trust
 		up       bool
 		now      int64
-		mode     mode
+		mode     Mode
 		released bool
 		fault    bool
 		want     turnstile.Signal
 	}{
-		{trust, true, 1000, modeOpen, false, false, turnstile.Idle},
-		{trust, false, 1000, modeOpen, false, false, turnstile.Fault},
-		{nil, true, 1000, modeOpen, false, false, turnstile.Closed},
-		{trust, true, 999, modeOpen, false, false, turnstile.Closed},
-		{nil, false, 999, modeOpen, false, false, turnstile.Fault},
-		{trust, true, 1000, modeClosed, false, false, turnstile.Closed},
-		{trust, true, 1000, modeMaintenance, false, false, turnstile.Fault},
-		{trust, true, 1000, modeOpen, true, false, turnstile.Closed},
-		{trust, true, 1000, modeOpen, false, true, turnstile.Fault},
-		{trust, true, 1000, modeClosed, false, true, turnstile.Closed}, // that nobody passes matters more
-		{nil, true, 1000, modeOpen, false, true, turnstile.Closed},
-		{stale, true, 2_000_000_000, modeOpen, false, false, turnstile.Closed},
-		{stale, true, 1000, modeOpen, false, false, turnstile.Idle},
+		{trust, true, 1000, Open, false, false, turnstile.Idle},
+		{trust, false, 1000, Open, false, false, turnstile.Fault},
+		{nil, true, 1000, Open, false, false, turnstile.Closed},
+		{trust, true, 999, Open, false, false, turnstile.Closed},
+		{nil, false, 999, Open, false, false, turnstile.Fault},
+		{trust, true, 1000, Closed, false, false, turnstile.Closed},
+		{trust, true, 1000, Maintenance, false, false, turnstile.Fault},
+		{trust, true, 1000, Open, true, false, turnstile.Closed},
+		{trust, true, 1000, Open, false, true, turnstile.Fault},
+		{trust, true, 1000, Closed, false, true, turnstile.Closed}, // that nobody passes matters more
+		{nil, true, 1000, Open, false, true, turnstile.Closed},
+		{stale, true, 2_000_000_000, Open, false, false, turnstile.Closed},
+		{stale, true, 1000, Open, false, false, turnstile.Idle},
 	} {
-		g := newGate(gateParts{trust: func() *verify.Trust { return tc.trust }, clock: floorClock(floor), bench: &testbench{}})
-		g.setMode(tc.mode)
+		g := New(Parts{Trust: func() *verify.Trust { return tc.trust }, Clock: floorClock(floor), Bench: &Bench{}})
+		g.SetMode(tc.mode)
 		g.released.Store(tc.released)
-		if got := g.resting(tc.up, tc.fault, time.Unix(tc.now, 0)); got != tc.want {
+		if got := g.Resting(tc.up, tc.fault, time.Unix(tc.now, 0)); got != tc.want {
 			t.Errorf("%+v: %v", tc, got)
 		}
 	}
@@ -248,10 +248,10 @@ func TestHandleAllocatesNothing(t *testing.T) {
 	passes, trust := passtest.Published(t, 1)
 	g := newTestGate(t, trust, turnstile.Config{Pulse: time.Hour, Show: time.Hour})
 	g.observe = nil
-	g.setWindows(time.Hour, 0)
+	g.SetWindows(time.Hour, 0)
 	frames := []scanner.Frame{scanner.Frame(passes[0].Text), scanner.Frame("garbage"), scanner.Frame(passes[0].Text[:300])}
 	i := 0
-	if n := testing.AllocsPerRun(300, func() { g.handle(frames[i%len(frames)], passes[0].Now); i++ }); n != 0 {
+	if n := testing.AllocsPerRun(300, func() { g.Handle(frames[i%len(frames)], passes[0].Now); i++ }); n != 0 {
 		t.Errorf("%v allocations", n)
 	}
 	g.turnstile.Close()
@@ -287,16 +287,16 @@ func TestLacksRules(t *testing.T) {
 		"there are":          {trust.WithRules(rules), true, "DE", ""},
 		"too old":            {trust.WithRules(rules.Until(now.Add(-1))), true, "DE", "the rules are too old"},
 	} {
-		g := newGate(gateParts{trust: func() *verify.Trust { return tc.trust }, clock: floorClock(time.Unix(1000, 0)), bench: &testbench{}})
-		g.setPolicy(verify.Policy{Arrival: tc.country, RulesRequire: tc.require})
-		if got := g.lacksRules(now); !strings.HasPrefix(got, tc.says) || (got == "") != (tc.says == "") {
+		g := New(Parts{Trust: func() *verify.Trust { return tc.trust }, Clock: floorClock(time.Unix(1000, 0)), Bench: &Bench{}})
+		g.SetPolicy(verify.Policy{Arrival: tc.country, RulesRequire: tc.require})
+		if got := g.LacksRules(now); !strings.HasPrefix(got, tc.says) || (got == "") != (tc.says == "") {
 			t.Errorf("%s: %q", name, got)
 		}
 		want := turnstile.Idle
 		if tc.says != "" {
 			want = turnstile.Closed
 		}
-		if got := g.resting(true, false, now); got != want {
+		if got := g.Resting(true, false, now); got != want {
 			t.Errorf("%s: shows %v", name, got)
 		}
 	}

@@ -1,4 +1,4 @@
-package main
+package rules
 
 import (
 	"encoding/json"
@@ -9,8 +9,8 @@ import (
 
 // What is printed is what is in force.
 func TestPrintBuiltIn(t *testing.T) {
-	for _, name := range builtInNames() {
-		text, err := printBuiltIn(name, "DE", "BY")
+	for _, name := range Names() {
+		text, err := Print(name, "DE", "BY")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -25,10 +25,10 @@ func TestPrintBuiltIn(t *testing.T) {
 			}
 		}
 	}
-	if n := len(builtInNames()); n != 5 {
+	if n := len(Names()); n != 5 {
 		t.Errorf("%d built-in sets of rules", n)
 	}
-	if _, err := printBuiltIn("4g", "DE", ""); err == nil {
+	if _, err := Print("4g", "DE", ""); err == nil {
 		t.Error("there are rules of a name that is none")
 	}
 }

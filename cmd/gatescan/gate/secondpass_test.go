@@ -1,4 +1,4 @@
-package main
+package gate
 
 import (
 	"testing"
@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"gatescan/cmd/gatescan/passtest"
+	"gatescan/cmd/gatescan/rules"
 	"gatescan/driver/scanner"
 	"gatescan/driver/turnstile"
 	"gatescan/verify"
@@ -13,7 +14,7 @@ import (
 
 // twoPasses is the policy of the mode 2g+.
 func twoPasses() verify.Policy {
-	return verify.Policy{Arrival: "DE", Holder: true, Parts: []*verify.Rules{compileBuiltIn("2g", "DE", ""), compileBuiltIn("test", "DE", "")}}
+	return verify.Policy{Arrival: "DE", Holder: true, Parts: []*verify.Rules{rules.Compile("2g", "DE", ""), rules.Compile("test", "DE", "")}}
 }
 
 // In the mode 2g+ two passes of one person open the gate once, in whatever order, and those of two people never do.
@@ -57,13 +58,13 @@ func TestSecondPass(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				g := newTestGate(t, m.Trust, turnstile.Config{})
-				g.setPolicy(policy)
-				g.setWindows(0, 30*time.Second)
+				g.SetPolicy(policy)
+				g.SetWindows(0, 30*time.Second)
 				begin := time.Now()
 				for i, s := range steps {
 					time.Sleep(s.after)
 					synctest.Wait()
-					g.handle(scanner.Frame(texts[s.pass]), at.Add(time.Since(begin)))
+					g.Handle(scanner.Frame(texts[s.pass]), at.Add(time.Since(begin)))
 					if became := g.became[len(g.became)-1]; became != s.want {
 						t.Errorf("step %d came to %v, want %v", i, became, s.want)
 					}

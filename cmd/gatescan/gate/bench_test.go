@@ -1,4 +1,4 @@
-package main
+package gate
 
 import (
 	"testing"
@@ -15,36 +15,36 @@ import (
 func TestTestbench(t *testing.T) {
 	passes, trust := passtest.Published(t, 2)
 	g := newTestGate(t, trust, turnstile.Config{})
-	other := exam{trust: verify.NewTrust([]verify.DSC{passes[1].DSC}), at: passes[1].Now, codes: []examCode{{"good", []byte(passes[1].Text)}}}
+	other := Exam{Trust: verify.NewTrust([]verify.DSC{passes[1].DSC}), At: passes[1].Now, Codes: []ExamCode{{"good", []byte(passes[1].Text)}}}
 	now := passes[0].Now
-	token, err := g.bench.begin(other, now)
+	token, err := g.bench.Begin(other, now)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := g.bench.begin(other, now.Add(time.Minute)); err != errBenchTaken {
+	if _, err := g.bench.Begin(other, now.Add(time.Minute)); err != errBenchTaken {
 		t.Errorf("a second test: %v", err)
 	}
-	g.handle(scanner.Frame(passes[0].Text), now)
+	g.Handle(scanner.Frame(passes[0].Text), now)
 	if len(g.became) != 0 || g.relay() {
 		t.Errorf("a pass came to %v", g.became)
 	}
-	if seen, err := g.bench.read(t.Context()); err != nil || seen.Code != "" || seen.Reason != "unknown_kid" {
+	if seen, err := g.bench.Read(t.Context()); err != nil || seen.Code != "" || seen.Reason != "unknown_kid" {
 		t.Errorf("the test saw %+v, %v", seen, err)
 	}
-	g.handle(scanner.Frame(passes[1].Text), now)
-	if seen, err := g.bench.read(t.Context()); err != nil || seen.Code != "good" || seen.Reason != "accepted" || g.relay() {
+	g.Handle(scanner.Frame(passes[1].Text), now)
+	if seen, err := g.bench.Read(t.Context()); err != nil || seen.Code != "good" || seen.Reason != "accepted" || g.relay() {
 		t.Errorf("of its own code the test saw %+v, %v", seen, err)
 	}
-	if err := g.bench.extend("another", now); err != errBenchOver {
+	if err := g.bench.Extend("another", now); err != ErrBenchOver {
 		t.Errorf("with another token: %v", err)
 	}
-	if err := g.bench.extend(token, now.Add(benchLease-1)); err != nil {
+	if err := g.bench.Extend(token, now.Add(benchLease-1)); err != nil {
 		t.Error(err)
 	}
-	if err := g.bench.extend(token, now.Add(2*benchLease)); err != errBenchOver {
+	if err := g.bench.Extend(token, now.Add(2*benchLease)); err != ErrBenchOver {
 		t.Errorf("after the lease: %v", err)
 	}
-	g.handle(scanner.Frame(passes[0].Text), now.Add(2*benchLease))
+	g.Handle(scanner.Frame(passes[0].Text), now.Add(2*benchLease))
 	if len(g.became) != 1 || g.became[0] != verify.Accepted {
 		t.Errorf("after the test: %v", g.became)
 	}

@@ -1,4 +1,6 @@
-package main
+// Package rules holds the acceptance rules that come with the program. It must never know which of them a configuration puts
+// into force, nor the rules that a source of trust data brings.
+package rules
 
 import (
 	"embed"
@@ -15,8 +17,8 @@ import (
 //go:embed builtin/*.json
 var builtIn embed.FS
 
-// builtInNames returns the names of all sets of built-in rules.
-func builtInNames() (names []string) {
+// Names returns the names of all sets of built-in rules.
+func Names() (names []string) {
 	entries, err := builtIn.ReadDir("builtin")
 	if err != nil {
 		panic(err) // they are in the program
@@ -27,10 +29,9 @@ func builtInNames() (names []string) {
 	return names
 }
 
-// builtInRules returns a set of built-in rules for a country of arrival and a region ("" for the whole country). It panics
-// if no set has that name.
-func builtInRules(name, country, region string) (rules []verify.Rule) {
-	for _, text := range builtInTexts(name, country, region) {
+// parse returns a set of built-in rules. It panics if no set has that name.
+func parse(name, country, region string) (rules []verify.Rule) {
+	for _, text := range texts(name, country, region) {
 		rule, err := verify.ParseRule(text)
 		if err != nil {
 			panic(err) // a test reads them all
@@ -40,8 +41,8 @@ func builtInRules(name, country, region string) (rules []verify.Rule) {
 	return rules
 }
 
-// builtInTexts returns the same rules as JSON, one text a rule.
-func builtInTexts(name, country, region string) (texts []json.RawMessage) {
+// texts returns the same rules as JSON, one text a rule.
+func texts(name, country, region string) (texts []json.RawMessage) {
 	data, err := builtIn.ReadFile("builtin/" + name + ".json")
 	if err != nil {
 		panic(err)
@@ -64,23 +65,24 @@ func builtInTexts(name, country, region string) (texts []json.RawMessage) {
 	return texts
 }
 
-// compileBuiltIn compiles what builtInRules returns.
-func compileBuiltIn(name, country, region string) *verify.Rules {
-	compiled, faults := verify.NewRules(builtInRules(name, country, region), nil)
+// Compile returns a set of built-in rules, compiled, for a country of arrival and a region ("" for the whole country). It panics if
+// no set has that name.
+func Compile(name, country, region string) *verify.Rules {
+	compiled, faults := verify.NewRules(parse(name, country, region), nil)
 	if len(faults) > 0 {
 		panic(faults[0]) // a test compiles them all
 	}
 	return compiled
 }
 
-// printBuiltIn returns a set of built-in rules as a file that gatescan check -rules reads.
-func printBuiltIn(name, country, region string) (string, error) {
-	if !slices.Contains(builtInNames(), name) {
-		return "", fmt.Errorf("there are no built-in rules %q; there are %s", name, strings.Join(builtInNames(), ", "))
+// Print returns a set of built-in rules as a file that gatescan check -rules reads.
+func Print(name, country, region string) (string, error) {
+	if !slices.Contains(Names(), name) {
+		return "", fmt.Errorf("there are no built-in rules %q; there are %s", name, strings.Join(Names(), ", "))
 	}
 	var b strings.Builder
 	b.WriteString("{\"rules\":[\n")
-	for i, text := range builtInTexts(name, country, region) {
+	for i, text := range texts(name, country, region) {
 		if i > 0 {
 			b.WriteString(",\n")
 		}
