@@ -290,7 +290,7 @@ func (d *daemon) startReader(ctx context.Context) (end func()) {
 // tendInterval is how soon the lamps follow what does not stir: trust data that came, a clock that was set.
 const tendInterval = 500 * time.Millisecond
 
-// tend keeps what the turnstile shows between passes up to date, and forgets old passes.
+// tend has the gate keep up to date what the turnstile shows between passes, and drop old passes.
 func (d *daemon) tend(ctx context.Context) {
 	ticker := time.NewTicker(tendInterval)
 	defer ticker.Stop()
@@ -303,8 +303,7 @@ func (d *daemon) tend(ctx context.Context) {
 		}
 		now := time.Now()
 		d.takePassages()
-		d.turnstile.Rest(d.gate.Resting(d.reader.Load().up, len(d.faults()) > 0, now))
-		d.gate.Forget(now)
+		d.gate.Tend(d.reader.Load().up, len(d.faults()) > 0, now)
 		d.lamps.Beat()
 	}
 }
