@@ -1,6 +1,7 @@
 package trustsync
 
 import (
+	"gatescan/trustsync/internal/pki"
 	"gatescan/trustsync/internal/source"
 	"gatescan/verify"
 )
@@ -39,3 +40,6 @@ var (
 
 // DSCs returns the DSCs of signers.
 func DSCs(signers []Signer) []verify.DSC { return source.DSCs(signers) }
+
+// ParseCertificate reads one DSC from the DER of its certificate, of at most 64 KiB.
+func ParseCertificate(der []byte) (verify.DSC, error) { return pki.ParseCertificate(der) }

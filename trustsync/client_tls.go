@@ -9,6 +9,8 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"gatescan/trustsync/internal/pki"
 )
 
 // errNotPinned says that a server is authentic, and yet not the one that was meant.
@@ -30,11 +32,11 @@ func newTLSTrust(t Transport) (tlsTrust, error) {
 		return trust, nil
 	}
 	trust.roots = x509.NewCertPool()
-	parts := pemParts(t.CA)
+	parts := pki.SplitPEM(t.CA)
 	for i, part := range parts {
 		b, _ := pem.Decode(part)
 		if b == nil {
-			return tlsTrust{}, fmt.Errorf("CA %d: %w", i+1, errDamagedPEM)
+			return tlsTrust{}, fmt.Errorf("CA %d: %w", i+1, pki.ErrDamagedPEM)
 		}
 		if b.Type != "CERTIFICATE" {
 			return tlsTrust{}, fmt.Errorf("CA %d: PEM of a %.40q, not of a CERTIFICATE", i+1, b.Type)
@@ -83,7 +85,7 @@ func (t tlsTrust) lenient(now func() time.Time, host string) *tls.Config {
 	return config
 }
 
-// verify builds the chains of a server, at now or, if there is none, at the ends of the leaf's own validity: if it can be
+// Verify builds the chains of a server, at now or, if there is none, at the ends of the leaf's own validity: if it can be
 // verified at one of them, its dates were all that was wrong with it.
 func (t tlsTrust) verify(certs []*x509.Certificate, name string, now time.Time) ([][]*x509.Certificate, error) {
 	if len(certs) == 0 || name == "" { // an empty name would be any name

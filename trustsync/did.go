@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"gatescan/trustsync/internal/pki"
 	"gatescan/trustsync/internal/source"
 )
 
@@ -67,9 +68,9 @@ var (
 
 // openDID reads a document if one of the anchors signed it. The signature is over two hashes of canonical N-Quads, of the
 // proof and of the rest (did_quads.go), and is DER under the name ES256, where a JWS would have r and s in 64 bytes.
-func openDID(raw []byte, a anchors) (*didDocument, error) {
-	if len(a.keys) == 0 {
-		return nil, errNoAnchor
+func openDID(raw []byte, a pki.Anchors) (*didDocument, error) {
+	if len(a.Keys) == 0 {
+		return nil, pki.ErrNoAnchor
 	}
 	d, err := readDID(raw)
 	if err != nil {
@@ -84,8 +85,8 @@ func openDID(raw []byte, a anchors) (*didDocument, error) {
 		return nil, fmt.Errorf("%w: jws: %w", source.ErrMalformed, err)
 	}
 	digest := d.digest()
-	for _, key := range a.keys {
-		if isP256(key) && ecdsa.VerifyASN1(key.(*ecdsa.PublicKey), digest, signature) {
+	for _, key := range a.Keys {
+		if pki.IsP256(key) && ecdsa.VerifyASN1(key.(*ecdsa.PublicKey), digest, signature) {
 			return d, nil
 		}
 	}

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"gatescan/cmd/gatelab/lists"
+	"gatescan/trustsync/internal/pki"
 	"gatescan/trustsync/internal/source"
 	"gatescan/trustsync/internal/sourcetest"
 )
@@ -30,9 +31,9 @@ func whoObservedPEM(t testing.TB) []byte {
 	return pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der})
 }
 
-func whoAnchors(t testing.TB, data []byte) anchors {
+func whoAnchors(t testing.TB, data []byte) pki.Anchors {
 	t.Helper()
-	a, err := parseAnchors(data)
+	a, err := pki.ParseAnchors(data)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -55,7 +56,7 @@ var whoReal = []struct {
 var whoSigned = time.Date(2026, time.November, 22, 2, 0, 0, 0, time.UTC)
 
 // whoDomain is a domain with n DSCs, and its anchors.
-func whoDomain(t testing.TB, n int) (*lists.Domain, anchors) {
+func whoDomain(t testing.TB, n int) (*lists.Domain, pki.Anchors) {
 	t.Helper()
 	d, err := lists.NewDomain("FR", n)
 	if err != nil {
@@ -64,7 +65,7 @@ func whoDomain(t testing.TB, n int) (*lists.Domain, anchors) {
 	return d, whoAnchors(t, d.Signer.PublicPEM())
 }
 
-func whoBuilt(t testing.TB, n int) ([]byte, anchors) {
+func whoBuilt(t testing.TB, n int) ([]byte, pki.Anchors) {
 	t.Helper()
 	d, a := whoDomain(t, n)
 	raw, err := lists.WHO(d, whoSigned)
@@ -107,7 +108,7 @@ func TestOpenDIDReal(t *testing.T) {
 			if _, err := openDID(raw, other); !errors.Is(err, source.ErrNotAuthentic) {
 				t.Errorf("with another key: %v", err)
 			}
-			if _, err := openDID(raw, anchors{}); !errors.Is(err, errNoAnchor) {
+			if _, err := openDID(raw, pki.Anchors{}); !errors.Is(err, pki.ErrNoAnchor) {
 				t.Errorf("without a key: %v", err)
 			}
 		})

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 
+	"gatescan/trustsync/internal/pki"
 	"gatescan/trustsync/internal/source"
 	"gatescan/verify"
 )
@@ -38,7 +39,7 @@ func (e *entries) skipNamed(name string, err error) {
 	e.report.Skipped = append(e.report.Skipped, source.Skipped{Name: name, Err: err})
 }
 
-// add takes a signer. unique tells it from others; the same once more is a duplicate, and at is where the first one is.
+// Add takes a signer. unique tells it from others; the same once more is a duplicate, and at is where the first one is.
 func (e *entries) add(unique []byte, signer source.Signer) (at int, again bool) {
 	hash := sha256.Sum256(unique)
 	if at, again = e.seen[hash]; again {
@@ -72,9 +73,9 @@ func certificateEntry(certificate, kid, country string) (der []byte, signer sour
 	return der, signer, err
 }
 
-// certificateOf is certificateEntry for lists in binary.
+// CertificateOf is certificateEntry for lists in binary.
 func certificateOf(der, kid []byte, country string) (source.Signer, error) {
-	signer, err := ParseSigner(der)
+	signer, err := pki.ParseSigner(der)
 	if err != nil {
 		return source.Signer{}, err
 	}
@@ -82,7 +83,7 @@ func certificateOf(der, kid []byte, country string) (source.Signer, error) {
 		return source.Signer{}, fmt.Errorf("its certificate has the kid %v", signer.KID)
 	}
 	if signer.Country == "" {
-		signer.Country = countryCode(country)
+		signer.Country = pki.CountryCode(country)
 	}
 	return signer, nil
 }
@@ -120,7 +121,7 @@ func (e *entries) addKey(spki, kid, country string, usage verify.Usage) error {
 	if err != nil {
 		return err
 	}
-	signer, err := ParseKey(der, id, country, usage)
+	signer, err := pki.ParseKey(der, id, country, usage)
 	if err != nil {
 		return err
 	}

@@ -14,6 +14,7 @@ import (
 
 	"github.com/fxamacker/cbor/v2"
 
+	"gatescan/trustsync/internal/pki"
 	"gatescan/trustsync/internal/source"
 	"gatescan/verify"
 )
@@ -280,12 +281,12 @@ func (f *storedForm) check(name string) error {
 func (f *signerForm) check() error {
 	const usages = verify.SignsVaccination | verify.SignsTest | verify.SignsRecovery
 	switch {
-	case len(f.KID) != len(verify.KID{}) || f.Country != countryCode(f.Country) || f.Usage&^usages != 0:
+	case len(f.KID) != len(verify.KID{}) || f.Country != pki.CountryCode(f.Country) || f.Usage&^usages != 0:
 		return fmt.Errorf("%w: kid, country or usage", source.ErrMalformed)
 	case !(stamp{Seconds: f.NotBefore}).valid() || !(stamp{Seconds: f.NotAfter}).valid():
 		return fmt.Errorf("%w: a validity that cannot be", source.ErrMalformed)
-	case len(f.SPKI) > maxCertificateSize:
-		return fmt.Errorf("%w: a public key of %d bytes (%d are allowed)", source.ErrTooLarge, len(f.SPKI), maxCertificateSize)
+	case len(f.SPKI) > pki.MaxCertificateSize:
+		return fmt.Errorf("%w: a public key of %d bytes (%d are allowed)", source.ErrTooLarge, len(f.SPKI), pki.MaxCertificateSize)
 	}
 	return nil
 }
@@ -363,7 +364,7 @@ func (f *storedForm) stored() Stored {
 }
 
 func (f *signerForm) signer() (source.Signer, error) {
-	s, err := ParseKey(f.SPKI, verify.KID(f.KID), f.Country, f.Usage)
+	s, err := pki.ParseKey(f.SPKI, verify.KID(f.KID), f.Country, f.Usage)
 	if err != nil {
 		return source.Signer{}, err
 	}

@@ -14,6 +14,7 @@ import (
 
 	"github.com/fxamacker/cbor/v2"
 
+	"gatescan/trustsync/internal/pki"
 	"gatescan/trustsync/internal/source"
 	"gatescan/trustsync/internal/sourcetest"
 	"gatescan/verify"
@@ -47,7 +48,7 @@ func storeEncode(t testing.TB, g *Generation) []byte {
 func TestGenerationPool(t *testing.T) {
 	var signers []source.Signer
 	for _, p := range sourcetest.Pool(t) {
-		if s, err := ParseSigner(p.DER); err == nil {
+		if s, err := pki.ParseSigner(p.DER); err == nil {
 			s.Lab = len(signers)%2 == 1
 			signers = append(signers, s)
 		}
@@ -197,7 +198,7 @@ func TestGenerationSourceStrict(t *testing.T) {
 		"good":               {func(*storedForm, *signerForm) {}, nil, 0},
 		"key of no use":      {func(_ *storedForm, s *signerForm) { s.SPKI = []byte{0x30, 0} }, nil, 1},
 		"no key":             {func(_ *storedForm, s *signerForm) { s.SPKI = []byte{} }, nil, 1},
-		"key too large":      {func(_ *storedForm, s *signerForm) { s.SPKI = make([]byte, maxCertificateSize+1) }, source.ErrTooLarge, 0},
+		"key too large":      {func(_ *storedForm, s *signerForm) { s.SPKI = make([]byte, pki.MaxCertificateSize+1) }, source.ErrTooLarge, 0},
 		"short kid":          {func(_ *storedForm, s *signerForm) { s.KID = s.KID[:7] }, source.ErrMalformed, 0},
 		"long kid":           {func(_ *storedForm, s *signerForm) { s.KID = append(s.KID, 0) }, source.ErrMalformed, 0},
 		"country":            {func(_ *storedForm, s *signerForm) { s.Country = "de" }, source.ErrMalformed, 0},
@@ -253,7 +254,7 @@ func TestGenerationBounds(t *testing.T) {
 	for i := range maxStored + 1 {
 		many[fmt.Sprint(i)] = Stored{Kind: "x"}
 	}
-	large := source.Signer{SPKI: make([]byte, maxCertificateSize)}
+	large := source.Signer{SPKI: make([]byte, pki.MaxCertificateSize)}
 	for name, sources := range map[string]map[string]Stored{
 		"signers":   over,
 		"withdrawn": {"a": {Holding: source.Holding{Withdrawn: make([]verify.KID, maxWithdrawn+1)}}},

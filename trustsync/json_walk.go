@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+
+	"gatescan/trustsync/internal/pki"
 )
 
 // jsonWalk reads a JSON document value by value, so that it is refused before much is allocated for it.
@@ -64,7 +66,7 @@ func (w jsonWalk) end() error {
 	case err != nil:
 		return err
 	}
-	return ErrTrailingData
+	return pki.ErrTrailingData
 }
 
 func (w jsonWalk) delimiter(d json.Delim) error {

@@ -3,6 +3,7 @@ package trustsync
 import (
 	"bytes"
 
+	"gatescan/trustsync/internal/pki"
 	"gatescan/trustsync/internal/source"
 )
 
@@ -42,7 +43,7 @@ func parseKeyList(payload []byte) ([]source.Signer, source.Report, error) {
 
 // looksLikeKeyList says whether data is an array whose first element has a public key.
 func looksLikeKeyList(data []byte) bool {
-	head := bytes.TrimLeft(data, jsonSpace)
+	head := bytes.TrimLeft(data, pki.JSONSpace)
 	if !bytes.HasPrefix(head, []byte("[")) {
 		return false
 	}

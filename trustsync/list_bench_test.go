@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"gatescan/cmd/gatelab/lists"
+	"gatescan/trustsync/internal/pki"
 	"gatescan/trustsync/internal/sourcetest"
 )
 
@@ -70,11 +71,11 @@ func listParsers(t testing.TB, d *lists.Domain) map[string]listParser {
 	if built, err = lists.Sweden(d, sourcetest.Signed, sourcetest.Expires); err != nil {
 		t.Fatal(err)
 	}
-	sweden, err := splitJWS(built)
+	sweden, err := pki.SplitJWS(built)
 	if err != nil {
 		t.Fatal(err)
 	}
-	parsers[kindSweden] = listParser{sweden.payload, parseSweden}
+	parsers[kindSweden] = listParser{sweden.Payload, parseSweden}
 	return parsers
 }
 

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"gatescan/cmd/gatelab/lists"
+	"gatescan/trustsync/internal/pki"
 	"gatescan/trustsync/internal/sourcetest"
 	"gatescan/verify"
 )
@@ -73,8 +74,8 @@ func newMatrixRow(t *testing.T, name string, cscas, bare bool) *matrixRow {
 				m.names = append(m.names, ruleNamed(t, d.Rules[i]))
 				continue
 			}
-			m.names = append(m.names, kidOf(dsc.Raw).String())
-			m.passes = append(m.passes, unsignedPass(t, kidOf(dsc.Raw)))
+			m.names = append(m.names, pki.KIDOf(dsc.Raw).String())
+			m.passes = append(m.passes, unsignedPass(t, pki.KIDOf(dsc.Raw)))
 		}
 	}
 	m.config = matrixConfig(m.server, m.keys, m.domain, m.offer, cscas)

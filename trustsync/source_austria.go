@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"time"
 
+	"gatescan/trustsync/internal/pki"
 	"gatescan/trustsync/internal/source"
 )
 
@@ -21,16 +22,16 @@ const (
 // after the other.
 type austria struct {
 	mirrors []*client // of one mirror each: both documents must come from the same
-	anchors anchors
+	anchors pki.Anchors
 }
 
 // newAustria makes the source of the Austrian list. A URL is that of the directory that both documents are in.
 func newAustria(c SourceConfig) (source.Source, error) {
-	a, err := parseAnchors(c.Anchors)
+	a, err := pki.ParseAnchors(c.Anchors)
 	if err != nil {
 		return nil, err
 	}
-	for i, key := range a.keys {
+	for i, key := range a.Keys {
 		if _, err := coseAlgorithm(key); err != nil {
 			return nil, fmt.Errorf("anchor %d: %w; name the publisher's signing certificate", i+1, err)
 		}

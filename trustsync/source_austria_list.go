@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"time"
 
+	"gatescan/trustsync/internal/pki"
 	"gatescan/trustsync/internal/source"
 
 	"github.com/fxamacker/cbor/v2"
@@ -43,7 +44,7 @@ type austriaSigned struct {
 // openAustriaSignature reads a COSE_Sign1 over a CWT {5: nbf, 4: exp, 2: SHA-256 of the document} of that form. The kid in its header must be that of an
 // anchor that is a certificate, which then must have signed it; an anchor that is a bare key has none, so it is tried
 // whatever the kid. Dates of anchors are not judged: they are pinned.
-func openAustriaSignature(data []byte, form austriaForm, a anchors) (austriaSigned, error) {
+func openAustriaSignature(data []byte, form austriaForm, a pki.Anchors) (austriaSigned, error) {
 	if len(data) > maxAustriaSignature {
 		return austriaSigned{}, fmt.Errorf("%w: signature of %d bytes", source.ErrTooLarge, len(data))
 	}
@@ -78,12 +79,12 @@ func openAustriaSignature(data []byte, form austriaForm, a anchors) (austriaSign
 }
 
 // verifyAustria tries the anchors that the kid leaves.
-func verifyAustria(message *cose.Sign1Message, a anchors) error {
+func verifyAustria(message *cose.Sign1Message, a pki.Anchors) error {
 	kid, _ := message.Headers.Protected[cose.HeaderLabelKeyID].([]byte)
 	var try []crypto.PublicKey
-	for _, key := range a.keys {
-		if cert := a.certificateOf(key); cert != nil {
-			if own := kidOf(cert.Raw); !bytes.Equal(kid, own[:]) {
+	for _, key := range a.Keys {
+		if cert := a.CertificateOf(key); cert != nil {
+			if own := pki.KIDOf(cert.Raw); !bytes.Equal(kid, own[:]) {
 				continue
 			}
 		}
@@ -110,14 +111,14 @@ func verifyAustria(message *cose.Sign1Message, a anchors) error {
 
 // coseAlgorithm is the algorithm that a key decides; the message must say the same, which go-cose checks.
 func coseAlgorithm(key crypto.PublicKey) (cose.Algorithm, error) {
-	if err := checkSignerKey(key); err != nil {
+	if err := pki.CheckSignerKey(key); err != nil {
 		return 0, err
 	}
 	switch k := key.(type) {
 	case *rsa.PublicKey:
 		return cose.AlgorithmPS256, nil
 	case *ecdsa.PublicKey:
-		if isP256(k) {
+		if pki.IsP256(k) {
 			return cose.AlgorithmES256, nil
 		}
 	}

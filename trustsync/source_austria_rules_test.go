@@ -13,6 +13,7 @@ import (
 	"github.com/veraison/go-cose"
 
 	"gatescan/cmd/gatelab/lists"
+	"gatescan/trustsync/internal/pki/pkitest"
 	"gatescan/trustsync/internal/source"
 	"gatescan/trustsync/internal/sourcetest"
 )
@@ -207,7 +208,7 @@ func FuzzAustriaRules(f *testing.F) {
 	files := austriaPublished(f, d, sourcetest.Signed, sourcetest.Signed)
 	f.Add(files.files["rules"], files.files["rulessig"])
 	f.Add(files.files["valuesets"], files.files["valuesetssig"])
-	other := cmsAnchors(f, sourcetest.Domain(f, 0).Signer.PublicPEM())
+	other := pkitest.Anchors(f, sourcetest.Domain(f, 0).Signer.PublicPEM())
 	f.Fuzz(func(t *testing.T, document, signature []byte) {
 		for _, form := range []austriaForm{austriaRuleFile, austriaSetFile, austriaTrustList} {
 			if _, err := openAustriaSignature(signature, form, other); err == nil {

@@ -17,6 +17,8 @@ import (
 	"github.com/veraison/go-cose"
 
 	"gatescan/cmd/gatelab/lists"
+	"gatescan/trustsync/internal/pki"
+	"gatescan/trustsync/internal/pki/pkitest"
 	"gatescan/trustsync/internal/source"
 	"gatescan/trustsync/internal/sourcetest"
 )
@@ -32,7 +34,7 @@ func austriaBuilt(t testing.TB, n int) (d *lists.Domain, list, signature []byte)
 }
 
 // openAustria is what a source does with both documents, without asking for them.
-func openAustria(list, signature []byte, a anchors) (from, until time.Time, err error) {
+func openAustria(list, signature []byte, a pki.Anchors) (from, until time.Time, err error) {
 	sig, err := openAustriaSignature(signature, austriaTrustList, a)
 	if err != nil {
 		return time.Time{}, time.Time{}, err
@@ -45,10 +47,10 @@ func openAustria(list, signature []byte, a anchors) (from, until time.Time, err 
 
 func TestAustriaGood(t *testing.T) {
 	d, list, signature := austriaBuilt(t, 3)
-	for name, a := range map[string]anchors{
-		"certificate":   cmsAnchors(t, d.Signer.PEM()),
-		"key":           cmsAnchors(t, d.Signer.PublicPEM()),
-		"second of two": cmsAnchors(t, sourcetest.Domain(t, 0).Signer.PEM(), d.Signer.PEM()),
+	for name, a := range map[string]pki.Anchors{
+		"certificate":   pkitest.Anchors(t, d.Signer.PEM()),
+		"key":           pkitest.Anchors(t, d.Signer.PublicPEM()),
+		"second of two": pkitest.Anchors(t, sourcetest.Domain(t, 0).Signer.PEM(), d.Signer.PEM()),
 	} {
 		from, until, err := openAustria(list, signature, a)
 		if err != nil || !from.Equal(sourcetest.Signed) || !until.Equal(sourcetest.Expires) {
@@ -87,7 +89,7 @@ func TestAustriaDefiniteLengths(t *testing.T) {
 
 func TestAustriaBitFlips(t *testing.T) {
 	d, list, signature := austriaBuilt(t, 2)
-	a := cmsAnchors(t, d.Signer.PEM())
+	a := pkitest.Anchors(t, d.Signer.PEM())
 	for i := range signature {
 		for bit := range 8 {
 			flipped := bytes.Clone(signature)
@@ -135,12 +137,12 @@ func TestAustriaOtherSignatures(t *testing.T) {
 	same := func(cose.ProtectedHeader) {}
 	noVersion := func(h cose.ProtectedHeader) { delete(h, int64(42)) }
 	other := sourcetest.Domain(t, 0).Signer
-	certificate, key := cmsAnchors(t, d.Signer.PEM()), cmsAnchors(t, d.Signer.PublicPEM())
+	certificate, key := pkitest.Anchors(t, d.Signer.PEM()), pkitest.Anchors(t, d.Signer.PublicPEM())
 	for _, test := range []struct {
 		name    string
 		signer  lists.Credential
 		header  cose.ProtectedHeader
-		anchors anchors
+		anchors pki.Anchors
 		ok      bool
 	}{
 		{"a list", d.Signer, header(same), certificate, true},
@@ -165,7 +167,7 @@ func TestAustriaOtherSignatures(t *testing.T) {
 			t.Errorf("%s: %v", test.name, err)
 		}
 	}
-	if _, _, err := openAustria(list, nil, anchors{}); err == nil {
+	if _, _, err := openAustria(list, nil, pki.Anchors{}); err == nil {
 		t.Error("authentic without anchors")
 	}
 	if _, _, err := openAustria(list, make([]byte, maxAustriaSignature+1), certificate); !errors.Is(err, source.ErrTooLarge) {
@@ -383,7 +385,7 @@ func FuzzAustria(f *testing.F) {
 	_, list, signature := austriaBuilt(f, 1)
 	f.Add(list, signature)
 	f.Add([]byte("\xa1\x61c\x80"), []byte{})
-	other := cmsAnchors(f, sourcetest.Domain(f, 0).Signer.PublicPEM())
+	other := pkitest.Anchors(f, sourcetest.Domain(f, 0).Signer.PublicPEM())
 	f.Fuzz(func(t *testing.T, list, signature []byte) {
 		looksLikeAustria(list)
 		if _, _, err := openAustria(list, signature, other); err == nil {

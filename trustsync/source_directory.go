@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 
 	"gatescan/trustsync/internal/files"
+	"gatescan/trustsync/internal/pki"
 	"gatescan/trustsync/internal/source"
 )
 
@@ -20,7 +21,7 @@ const kindDirectory = "directory"
 // directory is the source of a directory of certificates, or of one file of them: see ReadDirectory.
 type directory struct {
 	path  string
-	cscas authorities // nil if the DSCs need not chain to any
+	cscas pki.Authorities // nil if the DSCs need not chain to any
 }
 
 func newDirectory(c SourceConfig) (source.Source, error) {
@@ -30,7 +31,7 @@ func newDirectory(c SourceConfig) (source.Source, error) {
 	d := directory{path: c.Path}
 	if len(c.CSCAs) > 0 {
 		var err error
-		if d.cscas, err = parseAuthorities(c.CSCAs); err != nil {
+		if d.cscas, err = pki.ParseAuthorities(c.CSCAs); err != nil {
 			return nil, err
 		}
 	}
@@ -65,7 +66,7 @@ func ReadDirectory(path string) ([]source.Signer, source.Report, error) {
 	return readDirectory(path, nil)
 }
 
-func readDirectory(path string, cscas authorities) ([]source.Signer, source.Report, error) {
+func readDirectory(path string, cscas pki.Authorities) ([]source.Signer, source.Report, error) {
 	r := directoryReader{seen: map[[sha256.Size]byte]bool{}, cscas: cscas}
 	info, err := os.Stat(path)
 	if err != nil {
@@ -95,7 +96,7 @@ func readDirectory(path string, cscas authorities) ([]source.Signer, source.Repo
 // directoryReader collects what the files of a directory hold.
 type directoryReader struct {
 	signers []source.Signer
-	cscas   authorities
+	cscas   pki.Authorities
 	report  source.Report
 	seen    map[[sha256.Size]byte]bool // hashes of the certificates that were read
 	blocks  int
@@ -119,7 +120,7 @@ func (r *directoryReader) file(name, path string) error {
 	if len(data) > maxFileSize {
 		return fmt.Errorf("larger than %d KiB", maxFileSize>>10)
 	}
-	blocks, err := certificateBlocks(data)
+	blocks, err := pki.CertificateBlocks(data)
 	if err != nil {
 		return err
 	}
@@ -137,24 +138,24 @@ func (r *directoryReader) file(name, path string) error {
 	return nil
 }
 
-func (r *directoryReader) certificate(b block) error {
-	if b.err != nil {
-		return b.err
+func (r *directoryReader) certificate(b pki.Block) error {
+	if b.Err != nil {
+		return b.Err
 	}
-	hash := sha256.Sum256(b.der)
+	hash := sha256.Sum256(b.DER)
 	if r.seen[hash] {
 		r.report.Duplicates++
 		return nil
 	}
-	signer, err := ParseSigner(b.der)
+	signer, err := pki.ParseSigner(b.DER)
 	if err != nil {
-		if isPrivateKey(b.der) {
-			return errPrivateKey
+		if pki.IsPrivateKey(b.DER) {
+			return pki.ErrPrivateKey
 		}
 		return err
 	}
 	if r.cscas != nil {
-		if err := r.cscas.signed(b.der); err != nil {
+		if err := r.cscas.Verify(b.DER); err != nil {
 			return err
 		}
 	}

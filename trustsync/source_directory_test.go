@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"gatescan/trustsync/internal/files"
+	"gatescan/trustsync/internal/pki"
 	"gatescan/trustsync/internal/source"
 	"gatescan/trustsync/internal/sourcetest"
 	"gatescan/verify"
@@ -93,7 +94,7 @@ func TestReadDirectoryPool(t *testing.T) {
 		} else {
 			write(t, dir, p.KID+".pem", pemOf("CERTIFICATE", p.DER))
 		}
-		if _, ok := unusable[p.KID]; !ok {
+		if _, ok := sourcetest.Unusable[p.KID]; !ok {
 			kids = append(kids, p.KID)
 		}
 	}
@@ -106,7 +107,7 @@ func TestReadDirectoryPool(t *testing.T) {
 		t.Error("the DSCs are not those that should load, in the order of the file names")
 	}
 	for _, s := range report.Skipped {
-		if want, ok := unusable[s.Name[:16]]; !ok || !strings.Contains(s.Err.Error(), want) {
+		if want, ok := sourcetest.Unusable[s.Name[:16]]; !ok || !strings.Contains(s.Err.Error(), want) {
 			t.Errorf("skipped %s: %v, want %q", s.Name, s.Err, want)
 		}
 	}
@@ -193,7 +194,7 @@ func TestReadDirectoryPrivateKeys(t *testing.T) {
 		"1-pkcs8.der":     pkcs8,
 		"2-sec1.der":      sec1,
 		"3-pkcs1.der":     x509.MarshalPKCS1PrivateKey(rsaKey),
-		"4-encrypted.der": element(0x30, element(0x30, []byte{6, 9, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 5, 0x0d}), element(4, make([]byte, 100))),
+		"4-encrypted.der": sourcetest.Element(0x30, sourcetest.Element(0x30, []byte{6, 9, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 5, 0x0d}), sourcetest.Element(4, make([]byte, 100))),
 		"5-pkcs8.pem":     pemOf("PRIVATE KEY", pkcs8),
 		"6-sec1.pem":      pemOf("EC PRIVATE KEY", sec1),
 		"7-pkcs1.pem":     pemOf("RSA PRIVATE KEY", x509.MarshalPKCS1PrivateKey(rsaKey)),
@@ -211,7 +212,7 @@ func TestReadDirectoryPrivateKeys(t *testing.T) {
 	slices.Sort(want)
 	// A public key is none, nor is a certificate that cannot be used.
 	write(t, dir, "c-public.der", x509.MarshalPKCS1PublicKey(&rsaKey.PublicKey))
-	write(t, dir, "d-numbers.der", element(0x30, []byte{2, 1, 1}, []byte{2, 1, 2}, []byte{2, 1, 3}))
+	write(t, dir, "d-numbers.der", sourcetest.Element(0x30, []byte{2, 1, 1}, []byte{2, 1, 2}, []byte{2, 1, 3}))
 	write(t, dir, "e-p384.der", sourcetest.FromPool(t, "897def991b9cf499"))
 	want = append(want, "c-public.der: not a certificate", "d-numbers.der: not a certificate", "e-p384.der: P-384 key")
 	dscs, report := read(t, dir)
@@ -268,7 +269,7 @@ func TestReadDirectorySameKid(t *testing.T) {
 	// the files and the snapshot may look at the kid.
 	r := directoryReader{seen: map[[sha256.Size]byte]bool{}}
 	for _, p := range sourcetest.Pool(t)[:2] {
-		if err := r.certificate(block{der: p.DER}); err != nil {
+		if err := r.certificate(pki.Block{DER: p.DER}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -316,7 +317,7 @@ func TestReadDirectoryErrors(t *testing.T) {
 	} {
 		path := filepath.Join(dir, name)
 		dscs, report, err := ReadDirectory(path)
-		checkError(t, name, err, want)
+		sourcetest.CheckError(t, name, err, want)
 		if err != nil && !strings.Contains(err.Error(), path) {
 			t.Errorf("%s: the error does not name it: %v", name, err)
 		}
@@ -341,7 +342,7 @@ func TestReadDirectoryTooManyFiles(t *testing.T) {
 		}
 	}
 	_, _, err := ReadDirectory(dir)
-	checkError(t, dir, err, "more than 100000 files")
+	sourcetest.CheckError(t, dir, err, "more than 100000 files")
 }
 
 func TestPEMParts(t *testing.T) {
@@ -359,7 +360,7 @@ func TestPEMParts(t *testing.T) {
 		"-----BEGIN":     nil,
 	} {
 		var got []string
-		for _, part := range pemParts([]byte(text)) {
+		for _, part := range pki.SplitPEM([]byte(text)) {
 			got = append(got, string(part))
 		}
 		if !slices.Equal(got, want) {

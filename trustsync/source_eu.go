@@ -10,6 +10,7 @@ import (
 	"slices"
 	"time"
 
+	"gatescan/trustsync/internal/pki"
 	"gatescan/trustsync/internal/source"
 	"gatescan/verify"
 )
@@ -32,7 +33,7 @@ const (
 type euService struct {
 	form    euForm
 	mirrors []*euMirror
-	cscas   authorities // nil if the DSCs need not chain to any
+	cscas   pki.Authorities // nil if the DSCs need not chain to any
 }
 
 // euForm is how the instances differ.
@@ -80,7 +81,7 @@ func newEUService(c SourceConfig, form euForm) (source.Source, error) {
 	s := &euService{form: form}
 	if len(c.CSCAs) > 0 {
 		var err error
-		if s.cscas, err = parseAuthorities(c.CSCAs); err != nil {
+		if s.cscas, err = pki.ParseAuthorities(c.CSCAs); err != nil {
 			return nil, err
 		}
 	}

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"gatescan/trustsync/internal/pki"
 	"gatescan/trustsync/internal/source"
 )
 
@@ -19,7 +20,7 @@ const kindEUArchive = "eu_archive"
 // all CSCAs and DSCs of the gateway, and next to it a signature over its bytes.
 type euArchive struct {
 	mirrors []euArchiveMirror
-	anchors anchors
+	anchors pki.Anchors
 	name    string // of the signer, empty for any
 }
 
@@ -31,18 +32,18 @@ type euArchiveMirror struct {
 
 // Next to the archive.
 const (
-	euArchiveSignature    = ".sig.txt"     // appended to its name
-	maxEUArchiveSignature = 2 * maxCMSSize // bytes; base64 with line ends
+	euArchiveSignature    = ".sig.txt"         // appended to its name
+	maxEUArchiveSignature = 2 * pki.MaxCMSSize // bytes; base64 with line ends
 )
 
 // newEUArchive makes the source of the EU's archive. A URL is that of dcc_trustlist.zip. An anchor is a certificate: the publisher's,
 // or that of an authority above it, which vouches for everybody to whom it gives certificates; SignerName says whom of them is meant.
 func newEUArchive(c SourceConfig) (source.Source, error) {
-	a, err := parseAnchors(c.Anchors)
+	a, err := pki.ParseAnchors(c.Anchors)
 	switch {
 	case err != nil:
 		return nil, err
-	case len(a.certs) != len(a.keys):
+	case len(a.Certificates) != len(a.Keys):
 		return nil, errors.New("an anchor that is a bare key: a CMS is signed by a certificate; name that, or its authority's")
 	case len(c.CSCAs) > 0:
 		return nil, errors.New("CSCAs: the archive brings its own, signed with the rest; leave them out")
@@ -138,19 +139,19 @@ func (s *euArchive) read(archive, signature []byte, now source.Moment) (*source.
 // openEUArchive checks the signature of an archive, a detached CMS in base64, and returns its signing time, which must be
 // signed too: the archive's age is counted from there. Version.txt in the archive has a time of its own, which is not read. The
 // signer must have the common name, if that is not empty.
-func openEUArchive(archive, signature []byte, a anchors, name string, at time.Time) (signed time.Time, err error) {
+func openEUArchive(archive, signature []byte, a pki.Anchors, name string, at time.Time) (signed time.Time, err error) {
 	if len(archive) > source.MaxListSize {
 		return time.Time{}, fmt.Errorf("%w: %d bytes", source.ErrTooLarge, len(archive))
 	}
 	if len(signature) > maxEUArchiveSignature {
 		return time.Time{}, fmt.Errorf("%w: signature of %d bytes", source.ErrTooLarge, len(signature))
 	}
-	blob, err := base64.StdEncoding.Strict().DecodeString(strings.Trim(string(signature), jsonSpace))
+	blob, err := base64.StdEncoding.Strict().DecodeString(strings.Trim(string(signature), pki.JSONSpace))
 	if err != nil {
 		return time.Time{}, fmt.Errorf("%w: signature: %w", source.ErrMalformed, err)
 	}
 	var signer *x509.Certificate
-	signer, signed, err = verifyCMS(blob, archive, a, at, cmsForm{chained: true, several: true})
+	signer, signed, err = pki.VerifyCMS(blob, archive, a, at, pki.CMSForm{Chained: true, Several: true})
 	switch {
 	case err != nil:
 		return time.Time{}, err

@@ -10,13 +10,14 @@ import (
 	"io"
 	"strings"
 
+	"gatescan/trustsync/internal/pki"
 	"gatescan/trustsync/internal/source"
 )
 
 // Bounds of an archive. In March 2024 the gateway had 832 DSCs, which makes about 900 files of 1 to 2 KB.
 const (
 	maxArchiveEntries = source.MaxCertificates + 4096 // with CSCAs, folders and texts
-	maxArchiveFile    = 2 * maxCertificateSize        // bytes of PEM, for the largest certificate in base64
+	maxArchiveFile    = 2 * pki.MaxCertificateSize    // bytes of PEM, for the largest certificate in base64
 	maxArchiveTotal   = 2 * source.MaxListSize        // bytes of all certificates, unpacked
 	maxArchiveRatio   = 16                            // unpacked to packed; base64 gets to 1.4, a bomb to 1000
 )
@@ -42,14 +43,14 @@ func parseEUArchive(data []byte) ([]source.Signer, source.Report, error) {
 	if err != nil {
 		return nil, source.Report{}, err
 	}
-	known := map[string]authorities{}
+	known := map[string]pki.Authorities{}
 	for _, file := range cscas {
 		der, err := file.certificate()
 		if err == nil {
 			if known[file.country] == nil {
-				known[file.country] = authorities{}
+				known[file.country] = pki.Authorities{}
 			}
-			err = known[file.country].add(der)
+			err = known[file.country].Add(der)
 		}
 		if err != nil {
 			skipFile(e, file.Name, err)
@@ -129,7 +130,7 @@ func readArchiveName(file *zip.File) (archived, error) {
 	case len(folders) == 0, len(parts) > levels, !isFolder && len(parts) < levels,
 		folders[kind] != "DSC" && !one.csca,
 		len(folders) > domain && folders[domain] != "DCC",
-		len(folders) > country && (folders[country] == "" || countryCode(folders[country]) != folders[country]):
+		len(folders) > country && (folders[country] == "" || pki.CountryCode(folders[country]) != folders[country]):
 		return archived{}, errArchiveName
 	case isFolder:
 		return archived{}, nil
@@ -159,33 +160,33 @@ func (a archived) certificate() ([]byte, error) {
 	case len(data) > maxArchiveFile:
 		return nil, fmt.Errorf("%w: more than %d bytes", source.ErrTooLarge, maxArchiveFile)
 	}
-	blocks, err := certificateBlocks(data)
+	blocks, err := pki.CertificateBlocks(data)
 	switch {
 	case err != nil:
 		return nil, err
 	case len(blocks) != 1:
 		return nil, fmt.Errorf("%d PEM blocks, not one", len(blocks))
-	case blocks[0].err != nil:
-		return nil, blocks[0].err
-	case sha256.Sum256(blocks[0].der) != a.hash:
+	case blocks[0].Err != nil:
+		return nil, blocks[0].Err
+	case sha256.Sum256(blocks[0].DER) != a.hash:
 		return nil, errors.New("not the certificate whose SHA-256 is its name")
 	}
-	return blocks[0].der, nil
+	return blocks[0].DER, nil
 }
 
 // signer is the DSC of a file, if one of the CSCAs signed it.
-func (a archived) signer(cscas authorities) (der []byte, signer source.Signer, err error) {
+func (a archived) signer(cscas pki.Authorities) (der []byte, signer source.Signer, err error) {
 	if der, err = a.certificate(); err != nil {
 		return nil, source.Signer{}, err
 	}
-	kid := kidOf(der)
+	kid := pki.KIDOf(der)
 	if signer, err = certificateOf(der, kid[:], a.country); err != nil {
 		return nil, source.Signer{}, err
 	}
 	if signer.Country != a.country {
 		return nil, source.Signer{}, fmt.Errorf("a certificate of country %q", signer.Country)
 	}
-	if err := cscas.signed(der); err != nil {
+	if err := cscas.Verify(der); err != nil {
 		return nil, source.Signer{}, err
 	}
 	return der, signer, nil

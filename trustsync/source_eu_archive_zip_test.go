@@ -18,6 +18,8 @@ import (
 	"testing"
 
 	"gatescan/cmd/gatelab/lists"
+	"gatescan/trustsync/internal/pki"
+	"gatescan/trustsync/internal/pki/pkitest"
 	"gatescan/trustsync/internal/source"
 	"gatescan/trustsync/internal/sourcetest"
 )
@@ -67,14 +69,14 @@ func TestEUArchiveEntries(t *testing.T) {
 		{"folder of another country", pemOf("DSC", "YY", sourcetest.DSCUnder(t, "XX", y.CSCA)), 3, 0, `a certificate of country "XX"`},
 		{"folder without CSCAs", pemOf("DSC", "ZZ", sourcetest.DSCUnder(t, "ZZ", y.CSCA)), 3, 0, "issued by none of the CSCAs"},
 		{"CSCA of the same name", pemOf("DSC", "XX", sourcetest.DSCUnder(t, "XX", sourcetest.DomainOf(t, "XX", 0).CSCA)), 3, 0, "not signed by the CSCA"},
-		{"CSCA that is none", pemOf("CSCA", "XX", dsc), 3, 0, errNotCSCA.Error()},
+		{"CSCA that is none", pemOf("CSCA", "XX", dsc), 3, 0, pki.ErrNotCSCA.Error()},
 		{"CSCA that is nothing", []lists.ArchiveFile{{Name: lists.CertificateFile("CSCA", "XX", dsc).Name, Data: []byte("x")}}, 3, 0, "neither PEM nor DER"},
 
 		{"name of another", holding(file.Data), 3, 0, "not the certificate whose SHA-256 is its name"},
 		{"empty file", holding(nil), 3, 0, "an empty file"},
 		{"private key", holding(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: key})), 3, 0, "private key"},
 		{"two blocks", holding(append(bytes.Clone(file.Data), file.Data...)), 3, 0, "2 PEM blocks"},
-		{"damaged block", holding(file.Data[:200]), 3, 0, errDamagedPEM.Error()},
+		{"damaged block", holding(file.Data[:200]), 3, 0, pki.ErrDamagedPEM.Error()},
 
 		{"path out", named("../../../etc/passwd"), 3, 0, errArchiveName.Error()},
 		{"path out of a folder", named("DSC/DCC/XX/../" + digits + ".pem"), 3, 0, errArchiveName.Error()},
@@ -263,7 +265,7 @@ func FuzzEUArchive(f *testing.F) {
 	f.Add(archive[:len(archive)/2], signature[:100])
 	f.Add(archiveRaw(f, 2, 100, 100), []byte(nil))
 	f.Add(archivePacked(f, lists.ArchiveFile{Name: "../x", Data: []byte("x")}), []byte("MIAG"))
-	key := cmsAnchors(f, sourcetest.DomainOf(f, "XX", 0).Signer.PEM())
+	key := pkitest.Anchors(f, sourcetest.DomainOf(f, "XX", 0).Signer.PEM())
 	f.Fuzz(func(t *testing.T, archive, signature []byte) {
 		looksLikeEUArchive(archive)
 		if _, err := openEUArchive(archive, signature, key, "", sourcetest.Now); err == nil {

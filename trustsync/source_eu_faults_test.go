@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"gatescan/cmd/gatelab/lists"
+	"gatescan/trustsync/internal/pki"
 	"gatescan/trustsync/internal/source"
 	"gatescan/trustsync/internal/sourcetest"
 	"gatescan/verify"
@@ -262,7 +263,7 @@ func TestEUBadWalk(t *testing.T) {
 		"no token":            {answer("", "", "x"), source.ErrMalformed},
 		"token beyond 64 bit": {answer("9223372036854775808", "", "x"), source.ErrMalformed},
 		"token of text":       {answer("next", "", "x"), source.ErrMalformed},
-		"large body":          {answer("99", "", strings.Repeat("x", maxCertificateText+1)), source.ErrTooLarge},
+		"large body":          {answer("99", "", strings.Repeat("x", pki.MaxCertificateText+1)), source.ErrTooLarge},
 		"500":                 {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(500) }, nil},
 		"304":                 {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(304) }, nil},
 		"nothing":             {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(204) }, source.ErrImplausible},

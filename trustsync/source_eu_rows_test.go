@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"gatescan/cmd/gatelab/lists"
+	"gatescan/trustsync/internal/pki"
 	"gatescan/trustsync/internal/source"
 	"gatescan/trustsync/internal/sourcetest"
 	"gatescan/verify"
@@ -130,7 +131,7 @@ func TestEUPool(t *testing.T) {
 	for _, p := range sourcetest.Pool(t)[:400] {
 		sum := sha256.Sum256(p.DER)
 		b.service.AddRow(sum[:8], p.DER)
-		if _, err := ParseSigner(p.DER); err == nil {
+		if _, err := pki.ParseSigner(p.DER); err == nil {
 			want[verify.KID(sum[:8])] = true
 		}
 	}
@@ -198,7 +199,7 @@ func FuzzServiceKey(f *testing.F) {
 		kid := base64.StdEncoding.EncodeToString(sum[:8])
 		f.Add([]byte(base64.StdEncoding.EncodeToString(p.DER)), kid, false)
 		f.Add([]byte(base64.StdEncoding.EncodeToString(p.DER)), "AAAAAAAAAAA=", true)
-		if s, err := ParseSigner(p.DER); err == nil {
+		if s, err := pki.ParseSigner(p.DER); err == nil {
 			f.Add([]byte(base64.StdEncoding.EncodeToString(s.SPKI)), kid, true)
 			f.Add([]byte(base64.StdEncoding.EncodeToString(s.SPKI)), kid, false)
 		}

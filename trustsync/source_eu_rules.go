@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 
+	"gatescan/trustsync/internal/pki"
 	"gatescan/trustsync/internal/source"
 	"gatescan/verify"
 )
@@ -31,7 +32,7 @@ const (
 type rulesService struct {
 	kind      string
 	mirrors   []*rulesMirror
-	anchors   anchors // without any, TLS vouches alone
+	anchors   pki.Anchors // without any, TLS vouches alone
 	countries []string
 }
 
@@ -55,10 +56,10 @@ func newRulesService(c SourceConfig, kind string) (source.Source, error) {
 	s := &rulesService{kind: kind}
 	if len(c.Anchors) > 0 {
 		var err error
-		if s.anchors, err = parseAnchors(c.Anchors); err != nil {
+		if s.anchors, err = pki.ParseAnchors(c.Anchors); err != nil {
 			return nil, err
 		}
-		if err := allP256(s.anchors.keys); err != nil {
+		if err := pki.AllP256(s.anchors.Keys); err != nil {
 			return nil, err
 		}
 	}
@@ -88,7 +89,7 @@ func newRulesService(c SourceConfig, kind string) (source.Source, error) {
 	return s, nil
 }
 
-func (s *rulesService) signed() bool { return len(s.anchors.keys) > 0 }
+func (s *rulesService) signed() bool { return len(s.anchors.Keys) > 0 }
 
 // Traits implements Source.
 func (s *rulesService) Traits() source.Traits {

@@ -63,7 +63,7 @@ func (s *rulesService) list(ctx context.Context, now source.Moment, m *rulesMirr
 	return all, err
 }
 
-// verify says whether an anchor signed a body, where there are any: X-SIGNATURE is the DER of an ECDSA signature, in base64,
+// Verify says whether an anchor signed a body, where there are any: X-SIGNATURE is the DER of an ECDSA signature, in base64,
 // with SHA-256 over the 64 hexadecimal digits of the SHA-256 of the body (JksSigningService).
 func (s *rulesService) verify(r *response) error {
 	if !s.signed() {
@@ -79,7 +79,7 @@ func (s *rulesService) verify(r *response) error {
 	}
 	sum := sha256.Sum256(r.body)
 	digest := sha256.Sum256(hex.AppendEncode(nil, sum[:]))
-	for _, key := range s.anchors.keys {
+	for _, key := range s.anchors.Keys {
 		if k, ok := key.(*ecdsa.PublicKey); ok && ecdsa.VerifyASN1(k, digest[:], signature) {
 			return nil
 		}

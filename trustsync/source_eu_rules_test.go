@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"gatescan/cmd/gatelab/lists"
+	"gatescan/trustsync/internal/pki"
 	"gatescan/trustsync/internal/source"
 	"gatescan/trustsync/internal/sourcetest"
 )
@@ -321,7 +322,7 @@ func newRulesServiceUnsigned(t *testing.T, d *lists.Domain, url string, pinned b
 	t.Helper()
 	source := rulesSource(t, SourceConfig{URLs: []string{url}, Anchors: d.Signer.PublicPEM()})
 	if !pinned {
-		source.(*rulesService).anchors = anchors{}
+		source.(*rulesService).anchors = pki.Anchors{}
 	}
 	return source
 }

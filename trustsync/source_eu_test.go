@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"gatescan/cmd/gatelab/lists"
+	"gatescan/trustsync/internal/pki"
 	"gatescan/trustsync/internal/source"
 	"gatescan/trustsync/internal/sourcetest"
 	"gatescan/verify"
@@ -229,7 +230,7 @@ func TestEUWalk(t *testing.T) {
 func TestEUSigner(t *testing.T) {
 	b := newEUBench(t, euFormEU, 1)
 	b.good(b.domain.DSCs...)
-	want, err := ParseSigner(b.domain.DSCs[0].Raw)
+	want, err := pki.ParseSigner(b.domain.DSCs[0].Raw)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strconv"
 
+	"gatescan/trustsync/internal/pki"
 	"gatescan/trustsync/internal/source"
 	"gatescan/verify"
 )
@@ -44,7 +45,7 @@ func resumeEUWalk(c euCursor, last *source.Holding) *euWalk {
 // walk asks for one row after the other until there are no more. w is good after an error, too.
 func (s *euService) walk(ctx context.Context, now source.Moment, m *euMirror, w *euWalk) error {
 	for end := false; !end; {
-		r := request{path: s.form.update, limit: maxCertificateText}
+		r := request{path: s.form.update, limit: pki.MaxCertificateText}
 		if w.token > 0 {
 			r.header = map[string]string{"X-RESUME-TOKEN": strconv.FormatInt(w.token, 10)}
 		}
@@ -93,7 +94,7 @@ func (s *euService) row(w *euWalk, r *response) error {
 	return nil
 }
 
-// add keeps a signer. Different certificates with one kid all stay. The kid of a bare key proves nothing, so whatever comes
+// Add keeps a signer. Different certificates with one kid all stay. The kid of a bare key proves nothing, so whatever comes
 // later takes its place.
 func (w *euWalk) add(s source.Signer) {
 	list := slices.DeleteFunc(w.keys[s.KID], isBareKey)
@@ -209,18 +210,18 @@ func (s *euService) parseServiceKey(body []byte, stated string) (source.Signer, 
 	if err != nil {
 		return source.Signer{}, err
 	}
-	if isSPKI(der) {
+	if pki.IsSPKI(der) {
 		if !s.form.bareKeys || s.cscas != nil {
 			return source.Signer{}, errors.New("a key without a certificate, so that nothing in it can be checked")
 		}
-		return ParseKey(der, kid, "", 0)
+		return pki.ParseKey(der, kid, "", 0)
 	}
 	signer, err := certificateOf(der, kid[:], "")
 	if err != nil {
 		return source.Signer{}, err
 	}
 	if s.cscas != nil {
-		if err := s.cscas.signed(der); err != nil {
+		if err := s.cscas.Verify(der); err != nil {
 			return source.Signer{}, err
 		}
 	}

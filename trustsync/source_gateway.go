@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"gatescan/trustsync/internal/pki"
 	"gatescan/trustsync/internal/source"
 	"gatescan/verify"
 )
@@ -45,7 +46,7 @@ const (
 // may slip between two pages; the next attempt has it.
 type gateway struct {
 	mirrors []gatewayMirror
-	anchors anchors
+	anchors pki.Anchors
 }
 
 type gatewayMirror struct {
@@ -56,11 +57,11 @@ type gatewayMirror struct {
 // newGateway makes the source of a gateway. A URL is the one that /trustList is below. An anchor is the certificate of the gateway's
 // trust anchor, byte for byte.
 func newGateway(c SourceConfig) (source.Source, error) {
-	a, err := parseAnchors(c.Anchors)
+	a, err := pki.ParseAnchors(c.Anchors)
 	switch {
 	case err != nil:
 		return nil, err
-	case len(a.certs) != len(a.keys):
+	case len(a.Certificates) != len(a.Keys):
 		return nil, errors.New("an anchor that is a bare key: name the certificate of the gateway's trust anchor")
 	case len(c.CSCAs) > 0:
 		return nil, errors.New("CSCAs: the gateway hands out its own, signed by the trust anchor; leave them out")
@@ -107,7 +108,7 @@ func (s *gateway) Fetch(ctx context.Context, now source.Moment) (*source.Holding
 // fetch asks one mirror, for deletions before keys: what it lists has the last word.
 func (s *gateway) fetch(ctx context.Context, m gatewayMirror, now source.Moment) (*source.Holding, source.Report, error) {
 	w := &gatewayWalk{mirror: m, now: now, asked: now.Time}
-	trust := gatewayTrust{anchors: s.anchors, cscas: map[string]authorities{}, uploaders: map[string]anchors{}}
+	trust := gatewayTrust{anchors: s.anchors, cscas: map[string]pki.Authorities{}, uploaders: map[string]pki.Anchors{}}
 	e := newEntries()
 	for _, kind := range []string{gatewayCSCA, gatewayUpload} {
 		accepted, skipped := 0, len(e.report.Skipped)

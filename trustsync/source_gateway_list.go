@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"gatescan/trustsync/internal/pki"
 	"gatescan/trustsync/internal/source"
 	"gatescan/verify"
 )
@@ -55,14 +56,14 @@ func readGatewayPage(body []byte) ([]gatewayEntry, error) {
 // What the trust anchor signs is a certificate without its country and type, so the country is that in the certificate, and a CSCA must
 // be an authority. Of dates none is judged: the anchor and the uploaders count as pinned, for CSCAs see authorities.
 type gatewayTrust struct {
-	anchors   anchors
-	cscas     map[string]authorities
-	uploaders map[string]anchors
+	anchors   pki.Anchors
+	cscas     map[string]pki.Authorities
+	uploaders map[string]pki.Anchors
 }
 
 // gatewayForm: five genuine uploads of 832 sign the certificate itself, without attributes. That cannot be mistaken for signed attributes,
 // as a certificate begins otherwise.
-var gatewayForm = cmsForm{bare: true}
+var gatewayForm = pki.CMSForm{Bare: true}
 
 // accept takes a CSCA or an uploader that the trust anchor signed.
 func (t *gatewayTrust) accept(kind string, entry gatewayEntry) error {
@@ -73,7 +74,7 @@ func (t *gatewayTrust) accept(kind string, entry gatewayEntry) error {
 	if err := entry.signedBy(t.anchors, der); err != nil {
 		return err
 	}
-	switch own, err := subjectCountry(der); {
+	switch own, err := pki.SubjectCountry(der); {
 	case err != nil:
 		return err
 	case own != country:
@@ -85,14 +86,14 @@ func (t *gatewayTrust) accept(kind string, entry gatewayEntry) error {
 			return err
 		}
 		u := t.uploaders[country]
-		u.certs = append(u.certs, cert)
+		u.Certificates = append(u.Certificates, cert)
 		t.uploaders[country] = u
 		return nil
 	}
 	if t.cscas[country] == nil {
-		t.cscas[country] = authorities{}
+		t.cscas[country] = pki.Authorities{}
 	}
-	return t.cscas[country].add(der)
+	return t.cscas[country].Add(der)
 }
 
 // signer takes a DSC that an uploader of its country signed, and a CSCA of its country.
@@ -101,7 +102,7 @@ func (t *gatewayTrust) signer(entry gatewayEntry) (der []byte, signer source.Sig
 	if err != nil {
 		return nil, source.Signer{}, err
 	}
-	kid := kidOf(der)
+	kid := pki.KIDOf(der)
 	if signer, err = certificateOf(der, kid[:], country); err != nil {
 		return nil, source.Signer{}, err
 	}
@@ -111,7 +112,7 @@ func (t *gatewayTrust) signer(entry gatewayEntry) (der []byte, signer source.Sig
 	if err := entry.signedBy(t.uploaders[country], der); err != nil {
 		return nil, source.Signer{}, fmt.Errorf("not uploaded by its country: %w", err)
 	}
-	if err := t.cscas[country].signed(der); err != nil {
+	if err := t.cscas[country].Verify(der); err != nil {
 		return nil, source.Signer{}, err
 	}
 	return der, signer, nil
@@ -119,7 +120,7 @@ func (t *gatewayTrust) signer(entry gatewayEntry) (der []byte, signer source.Sig
 
 // certificate returns the DER and the country of an entry of that type, if what the entry says of it is right.
 func (e gatewayEntry) certificate(kind string) (der []byte, country string, err error) {
-	country = countryCode(e.Country)
+	country = pki.CountryCode(e.Country)
 	switch {
 	case e.wrong != nil:
 		return nil, "", e.wrong
@@ -129,7 +130,7 @@ func (e gatewayEntry) certificate(kind string) (der []byte, country string, err 
 		return nil, "", fmt.Errorf("country %.20q", e.Country)
 	case e.RawData == nil:
 		return nil, "", errors.New("no certificate")
-	case len(*e.RawData) > maxCertificateText:
+	case len(*e.RawData) > pki.MaxCertificateText:
 		return nil, "", fmt.Errorf("%w: certificate of %d characters", source.ErrTooLarge, len(*e.RawData))
 	}
 	if der, err = base64.StdEncoding.DecodeString(*e.RawData); err != nil {
@@ -142,22 +143,22 @@ func (e gatewayEntry) certificate(kind string) (der []byte, country string, err 
 	if err != nil {
 		return nil, "", err
 	}
-	if own := kidOf(der); kid != own {
+	if own := pki.KIDOf(der); kid != own {
 		return nil, "", fmt.Errorf("its certificate has the kid %v", own)
 	}
 	return der, country, nil
 }
 
 // signedBy says whether one of the anchors signed der for this entry.
-func (e gatewayEntry) signedBy(a anchors, der []byte) error {
-	if len(e.Signature) > 2*maxCMSSize {
+func (e gatewayEntry) signedBy(a pki.Anchors, der []byte) error {
+	if len(e.Signature) > 2*pki.MaxCMSSize {
 		return fmt.Errorf("%w: signature of %d characters", source.ErrTooLarge, len(e.Signature))
 	}
 	blob, err := base64.StdEncoding.DecodeString(e.Signature)
 	if err != nil {
 		return fmt.Errorf("signature: %w", err)
 	}
-	_, _, err = verifyCMS(blob, der, a, time.Time{}, gatewayForm) // the time is for chains only
+	_, _, err = pki.VerifyCMS(blob, der, a, time.Time{}, gatewayForm) // the time is for chains only
 	return err
 }
 

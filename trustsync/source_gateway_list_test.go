@@ -11,7 +11,11 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/smallstep/pkcs7"
+
 	"gatescan/cmd/gatelab/lists"
+	"gatescan/trustsync/internal/pki"
+	"gatescan/trustsync/internal/pki/pkitest"
 	"gatescan/trustsync/internal/source"
 	"gatescan/trustsync/internal/sourcetest"
 )
@@ -34,8 +38,8 @@ func gatewayDamaged(t testing.TB, e lists.GatewayEntry) lists.GatewayEntry {
 	}
 	at := len(bytes.TrimRight(blob, "\x00")) - 1
 	blob[at] ^= 1
-	m, err := parseCMS(blob)
-	if err != nil || len(m.certificates) != 1 {
+	m, err := pkcs7.Parse(blob)
+	if err != nil || len(m.Certificates) != 1 {
 		t.Fatalf("the damage is elsewhere: %v", err)
 	}
 	e.Signature = sourcetest.Base64(blob)
@@ -110,9 +114,9 @@ func TestGatewayTrust(t *testing.T) {
 		{"the trust anchor as uploader", instead(gatewayMade(t, lists.GatewayDSC, "XX", x.DSCs[0].Raw, x.Anchor)), 2, "which is not an anchor"},
 		{"the CSCA as uploader", instead(gatewayMade(t, lists.GatewayDSC, "XX", x.DSCs[0].Raw, x.CSCA)), 2, "which is not an anchor"},
 
-		{"CSCA of another country", instead(gatewayMade(t, lists.GatewayDSC, "XX", sourcetest.DSCUnder(t, "XX", y.CSCA), x.Uploader)), 2, errUnknownCSCA.Error()},
-		{"CSCA of the same name", instead(gatewayMade(t, lists.GatewayDSC, "XX", sourcetest.DSCUnder(t, "XX", stranger.CSCA), x.Uploader)), 2, errNotByCSCA.Error()},
-		{"no CSCA", instead(gatewayMade(t, lists.GatewayDSC, "XX", stranger.Signer.Cert.Raw, x.Uploader)), 2, errUnknownCSCA.Error()},
+		{"CSCA of another country", instead(gatewayMade(t, lists.GatewayDSC, "XX", sourcetest.DSCUnder(t, "XX", y.CSCA), x.Uploader)), 2, pki.ErrUnknownCSCA.Error()},
+		{"CSCA of the same name", instead(gatewayMade(t, lists.GatewayDSC, "XX", sourcetest.DSCUnder(t, "XX", stranger.CSCA), x.Uploader)), 2, pki.ErrNotByCSCA.Error()},
+		{"no CSCA", instead(gatewayMade(t, lists.GatewayDSC, "XX", stranger.Signer.Cert.Raw, x.Uploader)), 2, pki.ErrUnknownCSCA.Error()},
 		{"country of another", instead(gatewayMade(t, lists.GatewayDSC, "YY", x.DSCs[0].Raw, y.Uploader)), 2, `a certificate of country "XX"`},
 		{"certificate of another country", instead(gatewayMade(t, lists.GatewayDSC, "XX", sourcetest.DSCUnder(t, "YY", x.CSCA), x.Uploader)), 2, `a certificate of country "YY"`},
 		{"no country", with(func(e *lists.GatewayEntry) { e.Country = "" }), 2, `country ""`},
@@ -144,7 +148,7 @@ func TestGatewayTrust(t *testing.T) {
 		}, 1, "thumbprint"},
 		{"uploader as CSCA", func(g *lists.Gateway) {
 			g.Put(gatewayMade(t, lists.GatewayCSCA, "XX", x.Uploader.Cert.Raw, x.Anchor))
-		}, 3, errNotCSCA.Error()},
+		}, 3, pki.ErrNotCSCA.Error()},
 		{"uploader by a stranger", func(g *lists.Gateway) {
 			g.Put(gatewayMade(t, lists.GatewayUpload, "XX", x.Uploader.Cert.Raw, stranger.Anchor))
 		}, 1, "which is not an anchor"},
@@ -177,7 +181,7 @@ func TestGatewayTrust(t *testing.T) {
 // gatewayKnown trusts what d's trust anchor signed, and has the page of its DSCs.
 func gatewayKnown(t testing.TB, d *lists.Domain) (trust *gatewayTrust, page []byte) {
 	t.Helper()
-	trust = &gatewayTrust{anchors: cmsAnchors(t, d.Anchor.PEM()), cscas: map[string]authorities{}, uploaders: map[string]anchors{}}
+	trust = &gatewayTrust{anchors: pkitest.Anchors(t, d.Anchor.PEM()), cscas: map[string]pki.Authorities{}, uploaders: map[string]pki.Anchors{}}
 	entries := []lists.GatewayEntry{
 		gatewayMade(t, gatewayCSCA, "XX", d.CSCA.Cert.Raw, d.Anchor), gatewayMade(t, gatewayUpload, "XX", d.Uploader.Cert.Raw, d.Anchor),
 	}
@@ -321,7 +325,7 @@ func TestGatewayDeletionEntries(t *testing.T) {
 		"short thumbprint":      {gatewayEntry{KID: kid, Type: "DSC", Thumbprint: thumbprint[:16]}, false, false},
 		"no thumbprint":         {gatewayEntry{KID: kid, Type: "DSC"}, false, false},
 		"no kid":                {gatewayEntry{Type: "DSC", Thumbprint: thumbprint}, false, false},
-		"another shape":         {gatewayEntry{KID: kid, Type: "DSC", Thumbprint: thumbprint, wrong: errMalformed}, false, false},
+		"another shape":         {gatewayEntry{KID: kid, Type: "DSC", Thumbprint: thumbprint, wrong: pki.ErrASN1}, false, false},
 	} {
 		got, deleted, err := test.entry.deletion()
 		if deleted != test.deleted || (err == nil) != test.fine || deleted && got.String() != "0001020304050607" {

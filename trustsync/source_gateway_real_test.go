@@ -9,7 +9,10 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/smallstep/pkcs7"
+
 	"gatescan/cmd/gatelab/lists"
+	"gatescan/trustsync/internal/pki"
 	"gatescan/trustsync/internal/source"
 	"gatescan/trustsync/internal/sourcetest"
 )
@@ -33,7 +36,7 @@ func TestGatewayOfMarch2024(t *testing.T) {
 		}
 	}
 	for _, pair := range sourcetest.RealChains(t) {
-		country, err := subjectCountry(pair[1])
+		country, err := pki.SubjectCountry(pair[1])
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -45,8 +48,8 @@ func TestGatewayOfMarch2024(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if m, err := parseCMS(blob); err == nil {
-			trust(lists.GatewayUpload, e.Country, m.certificates[0].Raw)
+		if m, err := pkcs7.Parse(blob); err == nil {
+			trust(lists.GatewayUpload, e.Country, m.Certificates[0].Raw)
 		}
 		g.Put(e)
 	}
@@ -56,13 +59,13 @@ func TestGatewayOfMarch2024(t *testing.T) {
 	}
 	why := map[error]int{}
 	for _, s := range report.Skipped {
-		for _, known := range []error{errUnknownCSCA, errSHA1, source.ErrMalformed} { // the last is a CMS with SHA-1, of NO
+		for _, known := range []error{pki.ErrUnknownCSCA, pki.ErrSHA1, source.ErrMalformed} { // the last is a CMS with SHA-1, of NO
 			if errors.Is(s.Err, known) {
 				why[known]++
 			}
 		}
 	}
-	if cscas != 50 || len(list.Certificates) != 832 || why[errUnknownCSCA] != 424 || why[errSHA1] != 5 || why[source.ErrMalformed] != 9 || len(report.Skipped) != 438 {
+	if cscas != 50 || len(list.Certificates) != 832 || why[pki.ErrUnknownCSCA] != 424 || why[pki.ErrSHA1] != 5 || why[source.ErrMalformed] != 9 || len(report.Skipped) != 438 {
 		t.Errorf("%d CSCAs, %d entries, %d skipped: %v", cscas, len(list.Certificates), len(report.Skipped), why)
 	}
 
@@ -86,7 +89,7 @@ func TestGatewayOfMarch2024(t *testing.T) {
 		if slices.ContainsFunc(authorities[string(cert.RawIssuer)], func(csca *x509.Certificate) bool {
 			return csca.CheckSignature(cert.SignatureAlgorithm, cert.RawTBSCertificate, cert.Signature) == nil
 		}) {
-			want = append(want, kidOf(der).String())
+			want = append(want, pki.KIDOf(der).String())
 		}
 	}
 	slices.Sort(want)

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"gatescan/cmd/gatelab/lists"
+	"gatescan/trustsync/internal/pki"
 	"gatescan/trustsync/internal/source"
 	"gatescan/trustsync/internal/sourcetest"
 	"gatescan/verify"
@@ -138,7 +139,7 @@ func TestGatewayDeletions(t *testing.T) {
 	g := gatewayOf(t, d)
 	log := &gatewayLog{Handler: g}
 	src := gatewaySource(t, d.Anchor.PEM(), log)
-	kid := func(i int) verify.KID { return kidOf(d.DSCs[i].Raw) }
+	kid := func(i int) verify.KID { return pki.KIDOf(d.DSCs[i].Raw) }
 	fetch := func(last *source.Holding) *source.Holding {
 		t.Helper()
 		h, _, err := src.Fetch(context.Background(), gatewayNow(last))

@@ -10,6 +10,7 @@ import (
 	"math/big"
 	"time"
 
+	"gatescan/trustsync/internal/pki"
 	"gatescan/trustsync/internal/source"
 )
 
@@ -19,11 +20,11 @@ const kindGermany = "germany"
 //
 // Nothing that is signed has a time: an old list that somebody replays cannot be told from the newest one.
 func newGermany(c SourceConfig) (source.Source, error) {
-	a, err := parseAnchors(c.Anchors)
+	a, err := pki.ParseAnchors(c.Anchors)
 	if err != nil {
 		return nil, err
 	}
-	if err := allP256(a.keys); err != nil {
+	if err := pki.AllP256(a.Keys); err != nil {
 		return nil, err
 	}
 	asker, err := newClient(c.URLs, c.Transport, true)
@@ -54,8 +55,8 @@ func splitGermany(body []byte) (signature, payload []byte, err error) {
 	if start < 0 {
 		return nil, nil, fmt.Errorf("%w: no JSON object", source.ErrMalformed)
 	}
-	payload = bytes.TrimRight(body[start:], jsonSpace)
-	line := string(bytes.Trim(body[:start], jsonSpace))
+	payload = bytes.TrimRight(body[start:], pki.JSONSpace)
+	line := string(bytes.Trim(body[:start], pki.JSONSpace))
 	if signature, err = base64.StdEncoding.Strict().DecodeString(line); err != nil {
 		return nil, nil, fmt.Errorf("%w: signature: %w", source.ErrMalformed, err)
 	}
@@ -64,7 +65,7 @@ func splitGermany(body []byte) (signature, payload []byte, err error) {
 
 // openGermany returns the JSON of a document if one of the anchors signed it: ECDSA on P-256 with SHA-256, r and s of 32 bytes each.
 // A certificate among the anchors counts as its key; its dates are not judged.
-func openGermany(body []byte, a anchors) ([]byte, error) {
+func openGermany(body []byte, a pki.Anchors) ([]byte, error) {
 	signature, payload, err := splitGermany(body)
 	if err != nil {
 		return nil, err
@@ -75,8 +76,8 @@ func openGermany(body []byte, a anchors) ([]byte, error) {
 	}
 	r, s := new(big.Int).SetBytes(signature[:half]), new(big.Int).SetBytes(signature[half:])
 	hash := sha256.Sum256(payload)
-	for _, key := range a.keys {
-		if isP256(key) && ecdsa.Verify(key.(*ecdsa.PublicKey), hash[:], r, s) {
+	for _, key := range a.Keys {
+		if pki.IsP256(key) && ecdsa.Verify(key.(*ecdsa.PublicKey), hash[:], r, s) {
 			return payload, nil
 		}
 	}
@@ -146,8 +147,8 @@ func looksLikeGermany(data []byte) bool {
 	if err != nil || len(signature) != 0 && len(signature) != 64 {
 		return false
 	}
-	rest, ok := bytes.CutPrefix(bytes.TrimLeft(payload[1:], jsonSpace), []byte(`"certificates"`))
-	return ok && bytes.HasPrefix(bytes.TrimLeft(rest, jsonSpace), []byte(":"))
+	rest, ok := bytes.CutPrefix(bytes.TrimLeft(payload[1:], pki.JSONSpace), []byte(`"certificates"`))
+	return ok && bytes.HasPrefix(bytes.TrimLeft(rest, pki.JSONSpace), []byte(":"))
 }
 
 // readGermany reads a document whose signature is not checked.

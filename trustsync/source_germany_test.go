@@ -8,18 +8,20 @@ import (
 	"testing"
 
 	"gatescan/cmd/gatelab/lists"
+	"gatescan/trustsync/internal/pki"
+	"gatescan/trustsync/internal/pki/pkitest"
 	"gatescan/trustsync/internal/source"
 	"gatescan/trustsync/internal/sourcetest"
 	"gatescan/verify"
 )
 
-func germanyTestKey(t testing.TB) anchors {
+func germanyTestKey(t testing.TB) pki.Anchors {
 	t.Helper()
 	pem, err := os.ReadFile(sourcetest.Repository(t) + "/trustsync/testdata/germany-test-key.pem")
 	if err != nil {
 		t.Fatal(err)
 	}
-	return cmsAnchors(t, pem)
+	return pkitest.Anchors(t, pem)
 }
 
 // The publisher's own test list, signed by the publisher's test key.
@@ -50,7 +52,7 @@ func TestGermanyOfThePublisher(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	if _, err := openGermany(body, cmsAnchors(t, sourcetest.Domain(t, 0).Signer.PEM())); !errors.Is(err, source.ErrNotAuthentic) {
+	if _, err := openGermany(body, pkitest.Anchors(t, sourcetest.Domain(t, 0).Signer.PEM())); !errors.Is(err, source.ErrNotAuthentic) {
 		t.Errorf("another key: %v", err)
 	}
 }

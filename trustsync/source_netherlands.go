@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"gatescan/trustsync/internal/pki"
 	"gatescan/trustsync/internal/source"
 	"gatescan/verify"
 )
@@ -18,11 +19,11 @@ const kindNetherlands = "netherlands"
 // An authority that is an anchor vouches for everybody to whom it gives certificates: under the government's root those are many.
 // SignerName says whom of them is meant; it must be the common name, exactly.
 func newNetherlands(c SourceConfig) (source.Source, error) {
-	a, err := parseAnchors(c.Anchors)
+	a, err := pki.ParseAnchors(c.Anchors)
 	if err != nil {
 		return nil, err
 	}
-	if len(a.certs) != len(a.keys) {
+	if len(a.Certificates) != len(a.Keys) {
 		return nil, errors.New("an anchor that is a bare key: a CMS is signed by a certificate; name that, or its authority's")
 	}
 	asker, err := newClient(c.URLs, c.Transport, true)
@@ -84,7 +85,7 @@ func splitNetherlands(body []byte) (payload, signature []byte, err error) {
 
 // openNetherlands returns the list and its signing time, which must be signed too: its age is counted from there. The
 // signer must have the common name, if that is not empty.
-func openNetherlands(body []byte, a anchors, name string, at time.Time) (payload []byte, signed time.Time, err error) {
+func openNetherlands(body []byte, a pki.Anchors, name string, at time.Time) (payload []byte, signed time.Time, err error) {
 	payload, signature, err := splitNetherlands(body)
 	if err != nil {
 		return nil, time.Time{}, err
@@ -92,7 +93,7 @@ func openNetherlands(body []byte, a anchors, name string, at time.Time) (payload
 	if len(signature) == 0 {
 		return nil, time.Time{}, fmt.Errorf("%w: no signature", source.ErrNotAuthentic)
 	}
-	signer, signed, err := verifyCMS(signature, payload, a, at, cmsForm{chained: true, several: true})
+	signer, signed, err := pki.VerifyCMS(signature, payload, a, at, pki.CMSForm{Chained: true, Several: true})
 	if err != nil {
 		return nil, time.Time{}, err
 	}

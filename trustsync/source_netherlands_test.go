@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"gatescan/cmd/gatelab/lists"
+	"gatescan/trustsync/internal/pki/pkitest"
 	"gatescan/trustsync/internal/source"
 	"gatescan/trustsync/internal/sourcetest"
 	"gatescan/verify"
@@ -90,7 +91,7 @@ func TestNetherlandsEntries(t *testing.T) {
 
 func TestNetherlandsEnvelope(t *testing.T) {
 	d := sourcetest.Domain(t, 1)
-	a := cmsAnchors(t, d.Signer.PEM())
+	a := pkitest.Anchors(t, d.Signer.PEM())
 	good, err := lists.Netherlands(d, sourcetest.Signed)
 	if err != nil {
 		t.Fatal(err)
@@ -155,7 +156,7 @@ func FuzzNetherlands(f *testing.F) {
 	f.Add(built)
 	f.Add(sourcetest.Gunzipped(f, "netherlands-2024-03.json.gz")[:4000])
 	f.Add([]byte(`{"eu_keys":{"AAAAAAAAAAA=":[{}]}}`))
-	other := cmsAnchors(f, sourcetest.Domain(f, 0).Signer.PEM())
+	other := pkitest.Anchors(f, sourcetest.Domain(f, 0).Signer.PEM())
 	f.Fuzz(func(t *testing.T, body []byte) {
 		looksLikeNetherlands(body)
 		looksLikeKeyList(body)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"gatescan/trustsync/internal/pki"
 	"gatescan/trustsync/internal/source"
 
 	"github.com/go-jose/go-jose/v4"
@@ -16,12 +17,12 @@ const kindSweden = "sweden"
 // newSweden makes the source of the Swedish list (DSC Trust List 1.0.0). A URL is that of the document itself. An anchor is
 // the publisher's signing key or certificate, or the authority that gave it its certificate.
 func newSweden(c SourceConfig) (source.Source, error) {
-	a, err := parseAnchors(c.Anchors)
+	a, err := pki.ParseAnchors(c.Anchors)
 	if err != nil {
 		return nil, err
 	}
-	for i, key := range a.keys {
-		if cert := a.certificateOf(key); isP256(key) || cert != nil && isAuthority(cert) {
+	for i, key := range a.Keys {
+		if cert := a.CertificateOf(key); pki.IsP256(key) || cert != nil && pki.IsAuthority(cert) {
 			continue
 		}
 		return nil, fmt.Errorf("anchor %d: neither a P-256 key, with which the list is signed, nor the certificate of an authority", i+1)
@@ -47,44 +48,44 @@ func newSweden(c SourceConfig) (source.Source, error) {
 // the first certificate of its header (x5c) and that signed it. Only ES256 counts: it is what the publisher uses.
 //
 // A pinned signing certificate counts as its key, whose dates are not judged; at is when the certificates of a chain must be valid.
-func openSweden(body []byte, a anchors, at time.Time) (payload []byte, issued, expires time.Time, err error) {
-	j, err := splitJWS(body)
+func openSweden(body []byte, a pki.Anchors, at time.Time) (payload []byte, issued, expires time.Time, err error) {
+	j, err := pki.SplitJWS(body)
 	if err != nil {
 		return nil, issued, expires, err
 	}
-	if _, err := j.verify(jose.ES256, isP256, a, at); err != nil {
+	if _, err := j.Verify(jose.ES256, pki.IsP256, a, at); err != nil {
 		return nil, issued, expires, fmt.Errorf("%w: %w", source.ErrNotAuthentic, err)
 	}
 	var claims struct {
 		Issued  *float64 `json:"iat"`
 		Expires *float64 `json:"exp"`
 	}
-	if err := json.Unmarshal(j.payload, &claims); err != nil {
+	if err := json.Unmarshal(j.Payload, &claims); err != nil {
 		return nil, issued, expires, fmt.Errorf("%w: %w", source.ErrMalformed, err)
 	}
-	if issued, err = numericDate(claims.Issued); err != nil {
+	if issued, err = pki.NumericDate(claims.Issued); err != nil {
 		return nil, issued, expires, fmt.Errorf("%w: iat: %w", source.ErrMalformed, err)
 	}
-	if expires, err = numericDate(claims.Expires); err != nil {
+	if expires, err = pki.NumericDate(claims.Expires); err != nil {
 		return nil, issued, expires, fmt.Errorf("%w: exp: %w", source.ErrMalformed, err)
 	}
-	return j.payload, issued, expires, nil
+	return j.Payload, issued, expires, nil
 }
 
 // looksLikeSweden says whether data is a compact JWS with this list in it.
 func looksLikeSweden(data []byte) bool {
-	if !bytes.HasPrefix(bytes.TrimLeft(data[:min(len(data), 16)], jsonSpace), []byte("eyJ")) {
+	if !bytes.HasPrefix(bytes.TrimLeft(data[:min(len(data), 16)], pki.JSONSpace), []byte("eyJ")) {
 		return false
 	}
-	j, err := splitJWS(data)
-	return err == nil && bytes.Contains(j.payload, []byte(`"dsc_trust_list"`))
+	j, err := pki.SplitJWS(data)
+	return err == nil && bytes.Contains(j.Payload, []byte(`"dsc_trust_list"`))
 }
 
 // readSweden reads a document whose signature is not checked.
 func readSweden(data []byte) ([]source.Signer, source.Report, error) {
-	j, err := splitJWS(data)
+	j, err := pki.SplitJWS(data)
 	if err != nil {
 		return nil, source.Report{}, err
 	}
-	return parseSweden(j.payload)
+	return parseSweden(j.Payload)
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"gatescan/trustsync/internal/pki"
 	"gatescan/trustsync/internal/source"
 	"gatescan/verify"
 )
@@ -126,7 +127,7 @@ func (s *swedenReader) key(raw json.RawMessage, country string, restrictions map
 func restrict(usage verify.Usage, oids []string) (verify.Usage, error) {
 	var listed verify.Usage
 	for _, oid := range oids {
-		listed |= usageOf(oid)
+		listed |= pki.UsageOf(oid)
 	}
 	switch {
 	case listed == 0:

@@ -23,6 +23,8 @@ import (
 	"github.com/go-jose/go-jose/v4"
 
 	"gatescan/cmd/gatelab/lists"
+	"gatescan/trustsync/internal/pki"
+	"gatescan/trustsync/internal/pki/pkitest"
 	"gatescan/trustsync/internal/source"
 	"gatescan/trustsync/internal/sourcetest"
 	"gatescan/verify"
@@ -34,26 +36,26 @@ func TestSwedenOfTheSpecification(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	j, err := splitJWS(body)
+	j, err := pki.SplitJWS(body)
 	if err != nil {
 		t.Fatal(err)
 	}
 	var header struct {
 		X5C [][]byte `json:"x5c"`
 	}
-	if err := json.Unmarshal(j.header, &header); err != nil || len(header.X5C) != 1 {
+	if err := json.Unmarshal(j.Header, &header); err != nil || len(header.X5C) != 1 {
 		t.Fatal(err)
 	}
 	signer, err := x509.ParseCertificate(header.X5C[0])
 	if err != nil {
 		t.Fatal(err)
 	}
-	pinned := anchors{certs: []*x509.Certificate{signer}, keys: []crypto.PublicKey{signer.PublicKey}}
+	pinned := pki.Anchors{Certificates: []*x509.Certificate{signer}, Keys: []crypto.PublicKey{signer.PublicKey}}
 	payload, issued, expires, err := openSweden(body, pinned, time.Time{})
 	if err != nil || issued.Unix() != 1620030937 || expires.Unix() != 1620117337 {
 		t.Fatalf("issued %v, expires %v, %v", issued, expires, err)
 	}
-	if _, _, _, err := openSweden(body, cmsAnchors(t, sourcetest.Domain(t, 0).Signer.PEM()), time.Time{}); !errors.Is(err, source.ErrNotAuthentic) {
+	if _, _, _, err := openSweden(body, pkitest.Anchors(t, sourcetest.Domain(t, 0).Signer.PEM()), time.Time{}); !errors.Is(err, source.ErrNotAuthentic) {
 		t.Errorf("trusts the certificate that came along: %v", err)
 	}
 	signers, report, err := parseSweden(payload)
@@ -154,7 +156,7 @@ func TestSignerChains(t *testing.T) {
 	} {
 		signer, above := chainOf(t, test.chain...)
 		root := lists.Credential{Cert: above[len(above)-1]}
-		a := cmsAnchors(t, root.PEM())
+		a := pkitest.Anchors(t, root.PEM())
 		body, err := lists.SignSweden(signer, above[:len(above)-1], []byte(`{"iat":1,"exp":2,"dsc_trust_list":{}}`))
 		if err != nil {
 			t.Fatal(err)
@@ -170,7 +172,7 @@ func TestSignerChains(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		_, _, err = verifyCMS(blob, []byte("content"), a, sourcetest.Now, cmsForm{chained: true, several: true})
+		_, _, err = pki.VerifyCMS(blob, []byte("content"), a, sourcetest.Now, pki.CMSForm{Chained: true, Several: true})
 		if (err == nil) != test.ok || err != nil && !errors.Is(err, source.ErrNotAuthentic) && !errors.Is(err, source.ErrMalformed) {
 			t.Errorf("%s, CMS: %v", test.name, err)
 		}
@@ -180,15 +182,15 @@ func TestSignerChains(t *testing.T) {
 // The bound holds for whoever asks.
 func TestSignerOfMany(t *testing.T) {
 	signer, above := chainOf(t, chainCA, chainLeaf)
-	a := cmsAnchors(t, lists.Credential{Cert: above[0]}.PEM())
-	many := make([]*x509.Certificate, maxIntermediates+1)
+	a := pkitest.Anchors(t, lists.Credential{Cert: above[0]}.PEM())
+	many := make([]*x509.Certificate, pki.MaxIntermediates+1)
 	for i := range many {
 		many[i] = above[0]
 	}
-	if err := a.certify(signer.Cert, many[1:], sourcetest.Now); err != nil {
+	if err := a.Certify(signer.Cert, many[1:], sourcetest.Now); err != nil {
 		t.Error(err)
 	}
-	if err := a.certify(signer.Cert, many, sourcetest.Now); err == nil {
+	if err := a.Certify(signer.Cert, many, sourcetest.Now); err == nil {
 		t.Error("takes any number")
 	}
 }
@@ -198,7 +200,7 @@ func TestSignerNamesake(t *testing.T) {
 	named := func(c *x509.Certificate) { c.Subject = pkix.Name{CommonName: "the authority"} }
 	_, above := chainOf(t, with(chainCA, named), chainLeaf)
 	impostor, impostors := chainOf(t, with(chainCA, named), chainLeaf)
-	a := cmsAnchors(t, lists.Credential{Cert: above[0]}.PEM())
+	a := pkitest.Anchors(t, lists.Credential{Cert: above[0]}.PEM())
 	body, err := lists.SignSweden(impostor, impostors, []byte(`{"iat":1,"exp":2,"dsc_trust_list":{}}`))
 	if err != nil {
 		t.Fatal(err)
@@ -211,7 +213,7 @@ func TestSignerNamesake(t *testing.T) {
 // The certificate of a trusted signer under a signature of somebody else; and what else a JWS may try.
 func TestSwedenForged(t *testing.T) {
 	signer, above := chainOf(t, chainCA, chainLeaf)
-	a := cmsAnchors(t, lists.Credential{Cert: above[0]}.PEM(), sourcetest.Domain(t, 0).Signer.PublicPEM())
+	a := pkitest.Anchors(t, lists.Credential{Cert: above[0]}.PEM(), sourcetest.Domain(t, 0).Signer.PublicPEM())
 	payload := []byte(`{"iat":1,"exp":2,"dsc_trust_list":{}}`)
 	thief := sourcetest.Domain(t, 0).Signer
 	stolen, err := lists.SignSweden(lists.Credential{Cert: signer.Cert, Key: thief.Key}, nil, payload)
@@ -269,7 +271,7 @@ func TestSwedenForged(t *testing.T) {
 		t.Fatal(err)
 	}
 	withRSA := a
-	withRSA.keys = append(withRSA.keys, key.Public())
+	withRSA.Keys = append(withRSA.Keys, key.Public())
 	for name, body := range map[string][]byte{
 		"another's certificate": stolen,
 		"alg none":              rehead(`"alg":"ES256"`, `"alg":"none"`),
@@ -290,7 +292,7 @@ func TestSwedenForged(t *testing.T) {
 
 func TestSwedenClaims(t *testing.T) {
 	d := sourcetest.Domain(t, 0)
-	a := cmsAnchors(t, d.Signer.PEM())
+	a := pkitest.Anchors(t, d.Signer.PEM())
 	for claims, ok := range map[string]bool{
 		`"iat":1620030937,"exp":1620117337`:   true,
 		`"iat":1620030937.5,"exp":1.62e9`:     true,
@@ -386,13 +388,13 @@ func FuzzSweden(f *testing.F) {
 		f.Fatal(err)
 	}
 	for _, body := range [][]byte{built, example} {
-		j, err := splitJWS(body)
+		j, err := pki.SplitJWS(body)
 		if err != nil {
 			f.Fatal(err)
 		}
-		f.Add(body, j.payload)
+		f.Add(body, j.Payload)
 	}
-	other := cmsAnchors(f, sourcetest.Domain(f, 0).Signer.PEM(), d.CSCA.PEM())
+	other := pkitest.Anchors(f, sourcetest.Domain(f, 0).Signer.PEM(), d.CSCA.PEM())
 	f.Fuzz(func(t *testing.T, body, payload []byte) {
 		looksLikeSweden(body)
 		if _, _, _, err := openSweden(body, other, sourcetest.Now); err == nil {

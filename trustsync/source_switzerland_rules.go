@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"time"
 
+	"gatescan/trustsync/internal/pki"
 	"gatescan/trustsync/internal/source"
 
 	"github.com/go-jose/go-jose/v4"
@@ -19,7 +20,7 @@ const kindSwitzerlandRules = "switzerland_rules"
 // switzerlandRules is the source of the Swiss rules: a compact JWS with rules, value sets and, for its apps, what else they show.
 type switzerlandRules struct {
 	client  *client
-	anchors anchors
+	anchors pki.Anchors
 	name    string // common name of the signer
 }
 
@@ -27,12 +28,12 @@ type switzerlandRules struct {
 // service wants a token (SourceConfig.Header). An anchor is the signer's certificate or key, or that of an authority above
 // it; under the government's root there are many signers, and SignerName says which one is meant.
 func newSwitzerlandRules(c SourceConfig) (source.Source, error) {
-	a, err := parseAnchors(c.Anchors)
+	a, err := pki.ParseAnchors(c.Anchors)
 	if err != nil {
 		return nil, err
 	}
-	for i, key := range a.keys {
-		if cert := a.certificateOf(key); isRSA(key) || cert != nil && isAuthority(cert) {
+	for i, key := range a.Keys {
+		if cert := a.CertificateOf(key); pki.IsRSA(key) || cert != nil && pki.IsAuthority(cert) {
 			continue
 		}
 		return nil, fmt.Errorf("anchor %d: neither an RSA key, with which the rules are signed, nor the certificate of an authority", i+1)
@@ -118,12 +119,12 @@ func (s *switzerlandRules) read(body []byte, now source.Moment) (*source.Holding
 
 // openSwitzerland returns what an anchor signed with RS256, or somebody whom it certifies and who has the common name, if that is
 // not empty.
-func openSwitzerland(body []byte, a anchors, name string, at time.Time) ([]byte, error) {
-	j, err := splitJWS(body)
+func openSwitzerland(body []byte, a pki.Anchors, name string, at time.Time) ([]byte, error) {
+	j, err := pki.SplitJWS(body)
 	if err != nil {
 		return nil, err
 	}
-	signer, err := j.verify(jose.RS256, isRSA, a, at)
+	signer, err := j.Verify(jose.RS256, pki.IsRSA, a, at)
 	if err == nil && name != "" && (signer == nil || signer.Subject.CommonName != name) {
 		err = fmt.Errorf("signed by somebody who is not %.80q", name)
 		if signer != nil {
@@ -133,7 +134,7 @@ func openSwitzerland(body []byte, a anchors, name string, at time.Time) ([]byte,
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", source.ErrNotAuthentic, err)
 	}
-	return j.payload, nil
+	return j.Payload, nil
 }
 
 // switzerlandTimes are when the rules were signed (iat), which the publisher does not say, and the earlier of exp and validDuration,
@@ -149,13 +150,13 @@ func switzerlandTimes(payload []byte, got time.Time) (signed, expires time.Time,
 	}
 	from := got
 	if claims.Issued != nil {
-		if signed, err = numericDate(claims.Issued); err != nil {
+		if signed, err = pki.NumericDate(claims.Issued); err != nil {
 			return signed, expires, fmt.Errorf("%w: iat: %w", source.ErrMalformed, err)
 		}
 		from = signed
 	}
 	if claims.Expires != nil {
-		if expires, err = numericDate(claims.Expires); err != nil {
+		if expires, err = pki.NumericDate(claims.Expires); err != nil {
 			return signed, expires, fmt.Errorf("%w: exp: %w", source.ErrMalformed, err)
 		}
 	}

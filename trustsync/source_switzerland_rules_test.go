@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"gatescan/cmd/gatelab/lists"
+	"gatescan/trustsync/internal/pki/pkitest"
 	"gatescan/trustsync/internal/source"
 	"gatescan/trustsync/internal/sourcetest"
 	"gatescan/verify"
@@ -195,7 +196,7 @@ func FuzzSwitzerlandRules(f *testing.F) {
 	d := sourcetest.Domain(f, 0)
 	f.Add(switzerlandBuilt(f, d), []byte(`{"rules":[],"valueSets":{},"iat":1,"exp":2,"validDuration":3}`))
 	f.Add([]byte("a.b.c"), []byte(`{"iat":1e400}`))
-	other := cmsAnchors(f, sourcetest.Domain(f, 0).CSCA.PEM())
+	other := pkitest.Anchors(f, sourcetest.Domain(f, 0).CSCA.PEM())
 	f.Fuzz(func(t *testing.T, body, payload []byte) {
 		if _, err := openSwitzerland(body, other, "", sourcetest.Now); err == nil {
 			t.Fatal("authentic")

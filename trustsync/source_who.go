@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"gatescan/trustsync/internal/pki"
 	"gatescan/trustsync/internal/source"
 )
 
@@ -22,11 +23,11 @@ const kindWHO = "who"
 //
 // Every document has the time at which it was signed, and no end.
 func newWHO(c SourceConfig) (source.Source, error) {
-	a, err := parseAnchors(c.Anchors)
+	a, err := pki.ParseAnchors(c.Anchors)
 	if err != nil {
 		return nil, err
 	}
-	if err := allP256(a.keys); err != nil {
+	if err := pki.AllP256(a.Keys); err != nil {
 		return nil, err
 	}
 	f, err := newWHOFilter(c)
@@ -66,7 +67,7 @@ type who struct {
 	client    *client
 	urls      []string
 	transport Transport
-	anchors   anchors
+	anchors   pki.Anchors
 	filter    whoFilter
 	question  string
 }

@@ -9,16 +9,17 @@ import (
 	"strings"
 	"time"
 
+	"gatescan/trustsync/internal/pki"
 	"gatescan/trustsync/internal/source"
 )
 
 // whoFilter says which entries of the WHO network count.
 type whoFilter struct {
 	domain       string
-	usage        string      // as entries have it
-	participants []string    // ISO 3166-1 alpha-3; empty for all that are real
-	virtual      bool        // participants that exist for tests count without being named
-	cscas        authorities // nil if DSCs need not chain to any
+	usage        string          // as entries have it
+	participants []string        // ISO 3166-1 alpha-3; empty for all that are real
+	virtual      bool            // participants that exist for tests count without being named
+	cscas        pki.Authorities // nil if DSCs need not chain to any
 }
 
 // newWHOFilter reads the configuration of the filter.
@@ -46,7 +47,7 @@ func newWHOFilter(c SourceConfig) (f whoFilter, err error) {
 		f.participants = append(f.participants, p)
 	}
 	if len(c.CSCAs) > 0 {
-		f.cscas, err = parseAuthorities(c.CSCAs)
+		f.cscas, err = pki.ParseAuthorities(c.CSCAs)
 	}
 	return f, err
 }
@@ -69,15 +70,15 @@ func isVirtual(participant string) bool { return strings.HasPrefix(participant, 
 type whoList struct {
 	*entries
 	whoFilter
-	others int                    // entries that the filter does not take
-	csca   map[string]authorities // x5c[1] -> the authority that it is
+	others int                        // entries that the filter does not take
+	csca   map[string]pki.Authorities // x5c[1] -> the authority that it is
 }
 
 func newWHOList(f whoFilter) *whoList {
-	return &whoList{entries: newEntries(), whoFilter: f, csca: map[string]authorities{}}
+	return &whoList{entries: newEntries(), whoFilter: f, csca: map[string]pki.Authorities{}}
 }
 
-// add takes the keys of one document. References are not followed here.
+// Add takes the keys of one document. References are not followed here.
 func (l *whoList) add(d *didDocument) error {
 	for i := range d.methods {
 		m := &d.methods[i]
@@ -124,12 +125,12 @@ func (l *whoList) signer(m *didMethod) (der []byte, s source.Signer, err error) 
 	if len(x5c) == 2 {
 		// A signature with SHA-1 proves nothing. Such a DSC is one without a CSCA beside it: the signature over the document
 		// vouches for it, byte for byte. Four of Ireland's five keys were so in 2026.
-		if err := l.besides(x5c[1], der); err != nil && !errors.Is(err, errSHA1) {
+		if err := l.besides(x5c[1], der); err != nil && !errors.Is(err, pki.ErrSHA1) {
 			return nil, s, fmt.Errorf("by the CSCA beside it: %w", err)
 		}
 	}
 	if l.cscas != nil {
-		if err := l.cscas.signed(der); err != nil {
+		if err := l.cscas.Verify(der); err != nil {
 			return nil, s, fmt.Errorf("by the configured CSCAs: %w", err)
 		}
 	}
@@ -144,13 +145,13 @@ func (l *whoList) besides(csca string, der []byte) error {
 		if err != nil {
 			return err
 		}
-		a = authorities{}
-		if err := a.add(authority); err != nil {
+		a = pki.Authorities{}
+		if err := a.Add(authority); err != nil {
 			return err
 		}
 		l.csca[csca] = a
 	}
-	return a.signed(der)
+	return a.Verify(der)
 }
 
 // done ends the list. What the filter did not take is told as one line.
@@ -165,7 +166,7 @@ func (l *whoList) done() ([]source.Signer, source.Report) {
 var errWHOOthers = errors.New("of another domain, usage or participant")
 
 // openWHO returns a document as it is and when it was signed, if one of the anchors signed it.
-func openWHO(raw []byte, a anchors) (payload []byte, signed time.Time, err error) {
+func openWHO(raw []byte, a pki.Anchors) (payload []byte, signed time.Time, err error) {
 	d, err := openDID(raw, a)
 	if err != nil {
 		return nil, time.Time{}, err
@@ -196,6 +197,6 @@ func parseWHO(payload []byte) ([]source.Signer, source.Report, error) {
 // looksLikeWHO says whether data is a did.json, of any version.
 func looksLikeWHO(data []byte) bool {
 	const head = 4 << 10
-	data = bytes.TrimLeft(data, jsonSpace)
+	data = bytes.TrimLeft(data, pki.JSONSpace)
 	return bytes.HasPrefix(data, []byte("{")) && bytes.Contains(data[:min(len(data), head)], []byte(didContexts[0]))
 }

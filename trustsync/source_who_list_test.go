@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"gatescan/cmd/gatelab/lists"
+	"gatescan/trustsync/internal/pki"
 	"gatescan/trustsync/internal/source"
 	"gatescan/trustsync/internal/sourcetest"
 )
@@ -87,7 +88,7 @@ func TestWHOParticipantsReal(t *testing.T) {
 	}
 	odd := map[string]int{}
 	for i, pair := range sourcetest.RealChains(t) {
-		s, err := ParseSigner(pair[0])
+		s, err := pki.ParseSigner(pair[0])
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -156,8 +157,8 @@ func TestWHOEntries(t *testing.T) {
 		{"no base64", func(m *didMethod) { text(m, "x5c").texts[0] += "*" }, nil},
 		{"no certificate", func(m *didMethod) { text(m, "x5c").texts[0] = "AAAA" }, nil},
 		{"another certificate", func(m *didMethod) { text(m, "x5c").texts[0] = base(d.DSCs[1]) }, nil},
-		{"CSCA that did not sign it", func(m *didMethod) { text(m, "x5c").texts[1] = base(wrong.CSCA.Cert) }, errNotByCSCA},
-		{"CSCA that is none", func(m *didMethod) { text(m, "x5c").texts[1] = base(d.DSCs[1]) }, errNotCSCA},
+		{"CSCA that did not sign it", func(m *didMethod) { text(m, "x5c").texts[1] = base(wrong.CSCA.Cert) }, pki.ErrNotByCSCA},
+		{"CSCA that is none", func(m *didMethod) { text(m, "x5c").texts[1] = base(d.DSCs[1]) }, pki.ErrNotCSCA},
 		{"CSCA that is no base64", func(m *didMethod) { text(m, "x5c").texts[1] = "*" }, nil},
 	}
 	for _, tt := range tests {

@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"gatescan/cmd/gatelab/lists"
+	"gatescan/trustsync/internal/pki"
 	"gatescan/trustsync/internal/source"
 	"gatescan/trustsync/internal/sourcetest"
 )
@@ -106,7 +107,7 @@ func TestWHOFetch(t *testing.T) {
 		t.Fatalf("%d signers, signed %v, expires %v, %+v", len(h.Signers), h.Signed, h.Expires, report)
 	}
 	for i, dsc := range d.DSCs {
-		want, err := ParseSigner(dsc.Raw)
+		want, err := pki.ParseSigner(dsc.Raw)
 		if err != nil {
 			t.Fatal(err)
 		}

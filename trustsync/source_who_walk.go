@@ -141,7 +141,7 @@ func (w *whoWalk) run(ctx context.Context, now source.Moment, root *didDocument,
 	return nil
 }
 
-// add takes the keys of one document.
+// Add takes the keys of one document.
 func (w *whoWalk) add(d *didDocument, raw []byte) error {
 	w.documents++
 	w.room -= int64(len(raw))

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"gatescan/trustsync/internal/files"
+	"gatescan/trustsync/internal/pki"
 	"gatescan/trustsync/internal/source"
 	"gatescan/trustsync/internal/sourcetest"
 	"gatescan/verify"
@@ -25,7 +26,7 @@ func storeSigners(t testing.TB, n int) []source.Signer {
 		if len(signers) == n {
 			break
 		}
-		if s, err := ParseSigner(p.DER); err == nil {
+		if s, err := pki.ParseSigner(p.DER); err == nil {
 			signers = append(signers, s)
 		}
 	}

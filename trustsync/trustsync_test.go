@@ -14,6 +14,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"gatescan/trustsync/internal/pki"
 	"gatescan/trustsync/internal/source"
 	"gatescan/trustsync/internal/sourcetest"
 )
@@ -106,7 +107,7 @@ func someSigners(t testing.TB, n int) []Signer {
 	t.Helper()
 	var signers []Signer
 	for _, p := range sourcetest.Pool(t)[:n] {
-		s, err := ParseSigner(p.DER)
+		s, err := pki.ParseSigner(p.DER)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -460,8 +461,8 @@ func TestRunEnds(t *testing.T) {
 func TestRunLog(t *testing.T) {
 	three := someSigners(t, 3)
 	junk := Skipped{Name: "README.md", Err: errors.New("neither PEM nor DER")}
-	key := Skipped{Name: "dsc.key\nlevel=INFO msg=forged", Err: errPrivateKey}
-	other := Skipped{Name: "other.key", Err: errPrivateKey}
+	key := Skipped{Name: "dsc.key\nlevel=INFO msg=forged", Err: pki.ErrPrivateKey}
+	other := Skipped{Name: "other.key", Err: pki.ErrPrivateKey}
 	broken := answer{err: errors.New("broken")}
 	with := func(signers []Signer, skipped ...Skipped) answer {
 		return answer{holding: Holding{Signers: signers}, skipped: skipped}
@@ -522,7 +523,7 @@ func TestRunLogBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var many []Skipped
 		for i := range 5000 {
-			many = append(many, Skipped{Name: fmt.Sprint(i), Err: errPrivateKey})
+			many = append(many, Skipped{Name: fmt.Sprint(i), Err: pki.ErrPrivateKey})
 		}
 		y, log := start(t, one(&script{traits: byHand, answers: []answer{{holding: Holding{Signers: three}, skipped: many}}}, time.Hour))
 		synctest.Wait()

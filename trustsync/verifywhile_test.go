@@ -21,6 +21,7 @@ import (
 	"time"
 
 	"gatescan/cmd/gatelab/lists"
+	"gatescan/trustsync/internal/pki"
 	"gatescan/trustsync/internal/sourcetest"
 	"gatescan/verify"
 )
@@ -52,7 +53,7 @@ func hugeGermany(t testing.TB, d *lists.Domain, n int) (list []byte, kid verify.
 	text.WriteString(`{"certificates":[`)
 	for i := range n {
 		binary.BigEndian.PutUint32(der[at:], uint32(i))
-		kid = kidOf(der)
+		kid = pki.KIDOf(der)
 		if i > 0 {
 			text.WriteByte(',')
 		}

@@ -1,4 +1,4 @@
-package trustsync
+package pki
 
 import (
 	"bytes"
@@ -14,18 +14,18 @@ import (
 
 // Errors of the step from a DSC to its CSCA.
 var (
-	errSHA1        = errors.New("signed with SHA-1") // genuine, and forgeable: eight such DSCs were live in 2024
-	errUnknownCSCA = errors.New("issued by none of the CSCAs")
-	errNotByCSCA   = errors.New("not signed by the CSCA of its issuer's name")
-	errNotCSCA     = errors.New("not a CSCA: its extensions do not allow it to sign certificates")
+	ErrSHA1        = errors.New("signed with SHA-1") // genuine, and forgeable: eight such DSCs were live in 2024
+	ErrUnknownCSCA = errors.New("issued by none of the CSCAs")
+	ErrNotByCSCA   = errors.New("not signed by the CSCA of its issuer's name")
+	ErrNotCSCA     = errors.New("not a CSCA: its extensions do not allow it to sign certificates")
 )
 
-// authorities are CSCAs by the bytes of their subjects. The zero value holds none, so that nothing is signed by them.
+// Authorities are CSCAs by the bytes of their subjects. The zero value holds none, so that nothing is signed by them.
 //
 // Dates are not judged, neither of the CSCA nor of the DSC: states let a CSCA run out while DSCs of it are in use, and what says
 // that a certificate counts is that it stands in the list (hcert_spec §5.1; the gateway's own library does the same). Nor are path lengths, of
 // which a chain of two has none, and key identifiers, which only help to choose.
-type authorities map[string][]*authority
+type Authorities map[string][]*authority
 
 // authority is what a CSCA is needed for.
 type authority struct {
@@ -33,19 +33,19 @@ type authority struct {
 	key  x509.Certificate
 }
 
-// parseAuthorities reads CSCAs from PEM. One that cannot be one is an error, as is none at all.
-func parseAuthorities(data []byte) (authorities, error) {
-	a := authorities{}
-	parts := pemParts(data)
+// ParseAuthorities reads CSCAs from PEM. One that cannot be one is an error, as is none at all.
+func ParseAuthorities(data []byte) (Authorities, error) {
+	a := Authorities{}
+	parts := SplitPEM(data)
 	for i, part := range parts {
 		b, _ := pem.Decode(part)
 		if b == nil {
-			return nil, fmt.Errorf("CSCA %d: %w", i+1, errDamagedPEM)
+			return nil, fmt.Errorf("CSCA %d: %w", i+1, ErrDamagedPEM)
 		}
 		if b.Type != "CERTIFICATE" {
 			return nil, fmt.Errorf("CSCA %d: PEM of a %.40q, not of a CERTIFICATE", i+1, b.Type)
 		}
-		if err := a.add(b.Bytes); err != nil {
+		if err := a.Add(b.Bytes); err != nil {
 			return nil, fmt.Errorf("CSCA %d: %w", i+1, err)
 		}
 	}
@@ -55,8 +55,8 @@ func parseAuthorities(data []byte) (authorities, error) {
 	return a, nil
 }
 
-// add adds a CSCA from its DER.
-func (a authorities) add(der []byte) error {
+// Add adds a CSCA from its DER.
+func (a Authorities) Add(der []byte) error {
 	csca, err := readAuthority(der)
 	if err != nil {
 		return err
@@ -65,13 +65,13 @@ func (a authorities) add(der []byte) error {
 	return nil
 }
 
-// signed says whether the certificate der is issued by one of the authorities: its issuer is the subject of one, byte for
-// byte, and the signature is of that one's key. Of several with the same name each is tried. A signature with SHA-1 is errSHA1.
+// Verify says whether the certificate der is issued by one of the authorities: its issuer is the subject of one, byte for
+// byte, and the signature is of that one's key. Of several with the same name each is tried. A signature with SHA-1 is ErrSHA1.
 //
 // It reads what ParseSigner reads; the signature is checked over the bytes that came.
-func (a authorities) signed(der []byte) error {
-	if len(der) > maxCertificateSize {
-		return fmt.Errorf("certificate of %d bytes (%d are allowed)", len(der), maxCertificateSize)
+func (a Authorities) Verify(der []byte) error {
+	if len(der) > MaxCertificateSize {
+		return fmt.Errorf("certificate of %d bytes (%d are allowed)", len(der), MaxCertificateSize)
 	}
 	c, err := readIssued(der)
 	if err != nil {
@@ -79,7 +79,7 @@ func (a authorities) signed(der []byte) error {
 	}
 	named := a[string(c.issuer)]
 	if len(named) == 0 {
-		return errUnknownCSCA
+		return ErrUnknownCSCA
 	}
 	algorithm, err := c.algorithm()
 	if err != nil {
@@ -90,7 +90,7 @@ func (a authorities) signed(der []byte) error {
 			return nil
 		}
 	}
-	return errNotByCSCA
+	return ErrNotByCSCA
 }
 
 // issued is what a certificate says of its issuer.
@@ -130,14 +130,14 @@ func readIssued(der []byte) (c issued, err error) {
 		tbs = tbs[1:]
 	}
 	if len(tbs) < required || !isUniversal(tbs[serial], asn1.TagInteger) || !isSequence(tbs[issuer]) || !isSequence(tbs[subject]) {
-		return bad(errMalformed)
+		return bad(ErrASN1)
 	}
 	if !bytes.Equal(tbs[method].FullBytes, c.method) { // RFC 5280 §4.1.1.2
 		return bad(errors.New("two signature algorithms"))
 	}
 	var signature asn1.BitString
 	if err := unmarshal(fields[2].FullBytes, &signature); err != nil || signature.BitLength%8 != 0 {
-		return bad(errMalformed)
+		return bad(ErrASN1)
 	}
 	c.issuer, c.subject, c.spki, c.signature = tbs[issuer].FullBytes, tbs[subject].FullBytes, tbs[spki], signature.Bytes
 	for _, optional := range tbs[required:] {
@@ -157,8 +157,8 @@ func readIssued(der []byte) (c issued, err error) {
 
 // readAuthority reads a CSCA from its DER.
 func readAuthority(der []byte) (*authority, error) {
-	if len(der) > maxCertificateSize {
-		return nil, fmt.Errorf("certificate of %d bytes (%d are allowed)", len(der), maxCertificateSize)
+	if len(der) > MaxCertificateSize {
+		return nil, fmt.Errorf("certificate of %d bytes (%d are allowed)", len(der), MaxCertificateSize)
 	}
 	c, err := readIssued(der)
 	if err != nil {
@@ -171,7 +171,7 @@ func readAuthority(der []byte) (*authority, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := checkSignerKey(key); err != nil {
+	if err := CheckSignerKey(key); err != nil {
 		return nil, err
 	}
 	return &authority{c.subject, x509.Certificate{PublicKey: key}}, nil
@@ -202,7 +202,7 @@ func (c *issued) maySignCertificates() error {
 			continue
 		}
 		if seen[oid] || !isUniversal(value, asn1.TagOctetString) {
-			return fmt.Errorf("%w extensions", errMalformed)
+			return fmt.Errorf("%w extensions", ErrASN1)
 		}
 		seen[oid] = true
 		if oid == oidBasicConstraints {
@@ -227,11 +227,11 @@ func (c *issued) maySignCertificates() error {
 		}
 		const keyCertSign = 5
 		if usage.At(keyCertSign) == 0 {
-			return errNotCSCA
+			return ErrNotCSCA
 		}
 	}
 	if !isCA {
-		return errNotCSCA
+		return ErrNotCSCA
 	}
 	return nil
 }
@@ -266,8 +266,8 @@ func authorityKey(spki asn1.RawValue) (crypto.PublicKey, error) {
 	return nil, errors.New("key of a kind that signs no certificates here (RSA, P-256, P-384 and P-521 do)")
 }
 
-// subjectCountry is the country of a certificate's subject, empty if it names none.
-func subjectCountry(der []byte) (string, error) {
+// SubjectCountry is the country of a certificate's subject, empty if it names none.
+func SubjectCountry(der []byte) (string, error) {
 	c, err := readIssued(der)
 	if err != nil {
 		return "", err

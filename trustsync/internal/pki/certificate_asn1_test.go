@@ -1,4 +1,4 @@
-package trustsync
+package pki
 
 import (
 	"bytes"
@@ -135,22 +135,9 @@ type certificateParts struct {
 	after                                                       []byte // behind the signature
 }
 
-// element is DER with that tag around parts.
-func element(tag byte, parts ...[]byte) []byte {
-	body := bytes.Join(parts, nil)
-	header := []byte{tag, byte(len(body))}
-	switch n := len(body); {
-	case n >= 0x100:
-		header = []byte{tag, 0x82, byte(n >> 8), byte(n)}
-	case n >= 0x80:
-		header = []byte{tag, 0x81, byte(n)}
-	}
-	return append(header, body...)
-}
-
 func (p certificateParts) der() []byte {
-	tbs := element(0x30, p.version, p.serial, p.algorithm, p.issuer, p.validity, p.subject, p.spki, p.optional)
-	return element(0x30, tbs, p.algorithm, element(3, []byte{0, 1}), p.after)
+	tbs := sourcetest.Element(0x30, p.version, p.serial, p.algorithm, p.issuer, p.validity, p.subject, p.spki, p.optional)
+	return sourcetest.Element(0x30, tbs, p.algorithm, sourcetest.Element(3, []byte{0, 1}), p.after)
 }
 
 var (
@@ -169,25 +156,27 @@ func p256Generator() []byte {
 }
 
 func ecSPKI(parameters, point []byte) []byte {
-	return element(0x30, element(0x30, oidECPublicKeyDER, parameters), element(3, []byte{0}, point))
+	return sourcetest.Element(0x30, sourcetest.Element(0x30, oidECPublicKeyDER, parameters), sourcetest.Element(3, []byte{0}, point))
 }
 
 // goodParts are those of a certificate of FR for vaccinations.
 func goodParts() certificateParts {
 	return certificateParts{
-		version:   element(0xa0, []byte{2, 1, 2}),
+		version:   sourcetest.Element(0xa0, []byte{2, 1, 2}),
 		serial:    []byte{2, 1, 1},
-		algorithm: element(0x30, []byte{6, 8, 0x2a, 0x86, 0x48, 0xce, 0x3d, 4, 3, 2}),
-		issuer:    element(0x30),
-		validity:  element(0x30, element(23, []byte("210601000000Z")), element(24, []byte("20510601000000Z"))),
-		subject: element(0x30, element(0x31, element(0x30, oidCommonNameDER, element(12, []byte("DSC")))),
-			element(0x31, element(0x30, oidCountryDER, element(19, []byte("FR"))))),
+		algorithm: sourcetest.Element(0x30, []byte{6, 8, 0x2a, 0x86, 0x48, 0xce, 0x3d, 4, 3, 2}),
+		issuer:    sourcetest.Element(0x30),
+		validity:  sourcetest.Element(0x30, sourcetest.Element(23, []byte("210601000000Z")), sourcetest.Element(24, []byte("20510601000000Z"))),
+		subject: sourcetest.Element(0x30, sourcetest.Element(0x31, sourcetest.Element(0x30, oidCommonNameDER, sourcetest.Element(12, []byte("DSC")))),
+			sourcetest.Element(0x31, sourcetest.Element(0x30, oidCountryDER, sourcetest.Element(19, []byte("FR"))))),
 		spki:     ecSPKI(oidP256DER, p256Generator()),
-		optional: extensions(element(0x30, oidExtKeyUsageDER, element(4, element(0x30, oidVaccinationDER)))),
+		optional: extensions(sourcetest.Element(0x30, oidExtKeyUsageDER, sourcetest.Element(4, sourcetest.Element(0x30, oidVaccinationDER)))),
 	}
 }
 
-func extensions(list ...[]byte) []byte { return element(0xa3, element(0x30, list...)) }
+func extensions(list ...[]byte) []byte {
+	return sourcetest.Element(0xa3, sourcetest.Element(0x30, list...))
+}
 
 func TestSecondReaderParts(t *testing.T) {
 	good := goodParts()
@@ -199,7 +188,7 @@ func TestSecondReaderParts(t *testing.T) {
 	if want.Key, err = verify.NewES256(p256Generator()); err != nil {
 		t.Fatal(err)
 	}
-	want.KID = kidOf(good.der())
+	want.KID = KIDOf(good.der())
 	for reader, read := range map[string]func([]byte) (verify.DSC, error){"x509": ParseCertificate, "second": readCertificate} {
 		if d, err := read(good.der()); err != nil || !sourcetest.SameDSC(d, want) {
 			t.Fatalf("%s: %+v, error %v, want %+v", reader, d, err, want)
@@ -207,67 +196,71 @@ func TestSecondReaderParts(t *testing.T) {
 	}
 
 	null := asn1.NullBytes
-	eku := element(0x30, oidExtKeyUsageDER, element(4, element(0x30, oidVaccinationDER)))
-	utc := element(23, []byte("210601000000Z"))
+	eku := sourcetest.Element(0x30, oidExtKeyUsageDER, sourcetest.Element(4, sourcetest.Element(0x30, oidVaccinationDER)))
+	utc := sourcetest.Element(23, []byte("210601000000Z"))
 	for name, test := range map[string]struct {
 		change func(*certificateParts)
 		usage  verify.Usage // if it loads
 		err    error        // if it does not
 	}{
 		"no version": {func(p *certificateParts) { p.version, p.optional = nil, nil }, 0, nil},
-		"v1":         {func(p *certificateParts) { p.version, p.optional = element(0xa0, []byte{2, 1, 0}), nil }, 0, nil},
+		"v1":         {func(p *certificateParts) { p.version, p.optional = sourcetest.Element(0xa0, []byte{2, 1, 0}), nil }, 0, nil},
 		"v2, identifiers": {func(p *certificateParts) {
-			p.version, p.optional = element(0xa0, []byte{2, 1, 1}), []byte{0x81, 1, 0, 0x82, 1, 0}
+			p.version, p.optional = sourcetest.Element(0xa0, []byte{2, 1, 1}), []byte{0x81, 1, 0, 0x82, 1, 0}
 		}, 0, nil},
 		"v3, one identifier": {func(p *certificateParts) { p.optional = append([]byte{0x82, 1, 0}, p.optional...) }, verify.SignsVaccination, nil},
 		"critical": {func(p *certificateParts) {
-			p.optional = extensions(element(0x30, oidExtKeyUsageDER, []byte{1, 1, 0xff}, element(4, element(0x30, oidVaccinationDER))))
+			p.optional = extensions(sourcetest.Element(0x30, oidExtKeyUsageDER, []byte{1, 1, 0xff}, sourcetest.Element(4, sourcetest.Element(0x30, oidVaccinationDER))))
 		}, verify.SignsVaccination, nil},
 		"no extension":    {func(p *certificateParts) { p.optional = extensions() }, 0, nil},
 		"negative serial": {func(p *certificateParts) { p.serial = []byte{2, 1, 0x80} }, verify.SignsVaccination, nil},
 		"long OID": {func(p *certificateParts) {
-			p.optional = extensions(element(0x30, element(6, bytes.Repeat([]byte{0x87}, 200), []byte{1}), element(4)), eku)
+			p.optional = extensions(sourcetest.Element(0x30, sourcetest.Element(6, bytes.Repeat([]byte{0x87}, 200), []byte{1}), sourcetest.Element(4)), eku)
 		}, verify.SignsVaccination, nil},
 		"UUID as purpose": {func(p *certificateParts) {
-			uuid := element(6, []byte{0x69, 0x83, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f})
-			p.optional = extensions(element(0x30, oidExtKeyUsageDER, element(4, element(0x30, uuid, oidVaccinationDER))))
+			uuid := sourcetest.Element(6, []byte{0x69, 0x83, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f})
+			p.optional = extensions(sourcetest.Element(0x30, oidExtKeyUsageDER, sourcetest.Element(4, sourcetest.Element(0x30, uuid, oidVaccinationDER))))
 		}, verify.SignsVaccination, nil},
 
-		"v4":                      {func(p *certificateParts) { p.version = element(0xa0, []byte{2, 1, 3}) }, 0, errMalformed},
-		"v0":                      {func(p *certificateParts) { p.version = element(0xa0, []byte{2, 1, 0xff}) }, 0, errMalformed},
-		"no serial":               {func(p *certificateParts) { p.serial = nil }, 0, errMalformed},
-		"serial of another type":  {func(p *certificateParts) { p.serial = []byte{4, 1, 1} }, 0, errMalformed},
-		"no validity":             {func(p *certificateParts) { p.validity = nil }, 0, errMalformed},
-		"one time":                {func(p *certificateParts) { p.validity = element(0x30, utc) }, 0, errMalformed},
-		"no time":                 {func(p *certificateParts) { p.validity = element(0x30, utc, element(23, []byte("991332000000Z"))) }, 0, errMalformed},
-		"no subject":              {func(p *certificateParts) { p.subject = nil }, 0, errMalformed},
-		"subject of no sets":      {func(p *certificateParts) { p.subject = element(0x30, utc) }, 0, errMalformed},
-		"attribute without value": {func(p *certificateParts) { p.subject = element(0x30, element(0x31, element(0x30, oidCountryDER))) }, 0, errMalformed},
+		"v4":                     {func(p *certificateParts) { p.version = sourcetest.Element(0xa0, []byte{2, 1, 3}) }, 0, ErrASN1},
+		"v0":                     {func(p *certificateParts) { p.version = sourcetest.Element(0xa0, []byte{2, 1, 0xff}) }, 0, ErrASN1},
+		"no serial":              {func(p *certificateParts) { p.serial = nil }, 0, ErrASN1},
+		"serial of another type": {func(p *certificateParts) { p.serial = []byte{4, 1, 1} }, 0, ErrASN1},
+		"no validity":            {func(p *certificateParts) { p.validity = nil }, 0, ErrASN1},
+		"one time":               {func(p *certificateParts) { p.validity = sourcetest.Element(0x30, utc) }, 0, ErrASN1},
+		"no time": {func(p *certificateParts) {
+			p.validity = sourcetest.Element(0x30, utc, sourcetest.Element(23, []byte("991332000000Z")))
+		}, 0, ErrASN1},
+		"no subject":         {func(p *certificateParts) { p.subject = nil }, 0, ErrASN1},
+		"subject of no sets": {func(p *certificateParts) { p.subject = sourcetest.Element(0x30, utc) }, 0, ErrASN1},
+		"attribute without value": {func(p *certificateParts) {
+			p.subject = sourcetest.Element(0x30, sourcetest.Element(0x31, sourcetest.Element(0x30, oidCountryDER)))
+		}, 0, ErrASN1},
 		"purposes of no OIDs": {func(p *certificateParts) {
-			p.optional = extensions(element(0x30, oidExtKeyUsageDER, element(4, element(0x30, utc))))
-		}, 0, errMalformed},
+			p.optional = extensions(sourcetest.Element(0x30, oidExtKeyUsageDER, sourcetest.Element(4, sourcetest.Element(0x30, utc))))
+		}, 0, ErrASN1},
 		"purpose cut short": {func(p *certificateParts) {
-			p.optional = extensions(element(0x30, oidExtKeyUsageDER, element(4, element(0x30, []byte{6, 2, 0x2a, 0x86}))))
-		}, 0, errMalformed},
-		"extension without value": {func(p *certificateParts) { p.optional = extensions(element(0x30, oidExtKeyUsageDER)) }, 0, errMalformed},
+			p.optional = extensions(sourcetest.Element(0x30, oidExtKeyUsageDER, sourcetest.Element(4, sourcetest.Element(0x30, []byte{6, 2, 0x2a, 0x86}))))
+		}, 0, ErrASN1},
+		"extension without value": {func(p *certificateParts) { p.optional = extensions(sourcetest.Element(0x30, oidExtKeyUsageDER)) }, 0, ErrASN1},
 
-		"after the version":       {func(p *certificateParts) { p.version = element(0xa0, []byte{2, 1, 2}, null) }, 0, errMalformed},
-		"after the times":         {func(p *certificateParts) { p.validity = element(0x30, utc, utc, null) }, 0, ErrTrailingData},
-		"garbage after the times": {func(p *certificateParts) { p.validity = element(0x30, utc, utc, []byte{0x30}) }, 0, ErrTrailingData},
+		"after the version":       {func(p *certificateParts) { p.version = sourcetest.Element(0xa0, []byte{2, 1, 2}, null) }, 0, ErrASN1},
+		"after the times":         {func(p *certificateParts) { p.validity = sourcetest.Element(0x30, utc, utc, null) }, 0, ErrTrailingData},
+		"garbage after the times": {func(p *certificateParts) { p.validity = sourcetest.Element(0x30, utc, utc, []byte{0x30}) }, 0, ErrTrailingData},
 		"after the country": {func(p *certificateParts) {
-			p.subject = element(0x30, element(0x31, element(0x30, oidCountryDER, element(19, []byte("FR")), null)))
+			p.subject = sourcetest.Element(0x30, sourcetest.Element(0x31, sourcetest.Element(0x30, oidCountryDER, sourcetest.Element(19, []byte("FR")), null)))
 		}, 0, ErrTrailingData},
 		"after the key": {func(p *certificateParts) {
-			p.spki = element(0x30, element(0x30, oidECPublicKeyDER, oidP256DER), element(3, []byte{0}, p256Generator()), null)
+			p.spki = sourcetest.Element(0x30, sourcetest.Element(0x30, oidECPublicKeyDER, oidP256DER), sourcetest.Element(3, []byte{0}, p256Generator()), null)
 		}, 0, ErrTrailingData},
 		"after the curve": {func(p *certificateParts) { p.spki = ecSPKI(append(oidP256DER, null...), p256Generator()) }, 0, ErrTrailingData},
 		"after the purposes": {func(p *certificateParts) {
-			p.optional = extensions(element(0x30, oidExtKeyUsageDER, element(4, element(0x30), oidVaccinationDER)))
+			p.optional = extensions(sourcetest.Element(0x30, oidExtKeyUsageDER, sourcetest.Element(4, sourcetest.Element(0x30), oidVaccinationDER)))
 		}, 0, ErrTrailingData},
 		"after an extension": {func(p *certificateParts) {
-			p.optional = extensions(element(0x30, oidExtKeyUsageDER, element(4, element(0x30)), null))
+			p.optional = extensions(sourcetest.Element(0x30, oidExtKeyUsageDER, sourcetest.Element(4, sourcetest.Element(0x30)), null))
 		}, 0, ErrTrailingData},
-		"after the list":       {func(p *certificateParts) { p.optional = element(0xa3, element(0x30, eku), null) }, 0, ErrTrailingData},
+		"after the list":       {func(p *certificateParts) { p.optional = sourcetest.Element(0xa3, sourcetest.Element(0x30, eku), null) }, 0, ErrTrailingData},
 		"after the extensions": {func(p *certificateParts) { p.optional = append(p.optional, null...) }, 0, ErrTrailingData},
 		"after the signature":  {func(p *certificateParts) { p.after = null }, 0, ErrTrailingData},
 		"extensions in v1":     {func(p *certificateParts) { p.version = nil }, 0, ErrTrailingData},
@@ -285,7 +278,7 @@ func TestSecondReaderParts(t *testing.T) {
 	twice := goodParts()
 	twice.optional = extensions(eku, eku)
 	_, err = ParseCertificate(twice.der())
-	checkError(t, "usage twice", err, "two extended key usages")
+	sourcetest.CheckError(t, "usage twice", err, "two extended key usages")
 }
 
 // FuzzParseCertificate wants no panic, and both readers to agree wherever x509 can read: the second may refuse only what
@@ -307,12 +300,12 @@ func FuzzParseCertificate(f *testing.F) {
 	f.Add(goodParts().der())
 	f.Fuzz(func(t *testing.T, der []byte) {
 		d, err := ParseCertificate(der)
-		if err == nil && (d.Key.Alg() == verify.NoAlg || d.KID != kidOf(der)) {
+		if err == nil && (d.Key.Alg() == verify.NoAlg || d.KID != KIDOf(der)) {
 			t.Errorf("loaded with key %v, kid %v", d.Key.Alg(), d.KID)
 		}
 		second, secondErr := readCertificate(der)
 		if err != nil {
-			if cert, x509Err := x509.ParseCertificate(der); x509Err == nil && secondErr == nil && len(der) <= maxCertificateSize {
+			if cert, x509Err := x509.ParseCertificate(der); x509Err == nil && secondErr == nil && len(der) <= MaxCertificateSize {
 				t.Errorf("x509 reads it (%v) and refuses the key: %v; the second reader does not", cert.Subject, err)
 			}
 			return

@@ -1,4 +1,4 @@
-package trustsync
+package pki
 
 import (
 	"bytes"
@@ -78,12 +78,12 @@ func berHex(t *testing.T, s string) []byte {
 
 // What nests without end, and what makes a reader copy the same bytes again and again, is refused or read in no time.
 func TestDefiniteHostile(t *testing.T) {
-	deep := func(unit string) []byte { return bytes.Repeat([]byte(unit), maxCMSSize/len(unit)) }
+	deep := func(unit string) []byte { return bytes.Repeat([]byte(unit), MaxCMSSize/len(unit)) }
 	nest := func(levels int) []byte {
 		return append(bytes.Repeat([]byte{0x30, 0x80}, levels), make([]byte, 2*levels)...)
 	}
-	wide := append(append([]byte{0x30, 0x80}, bytes.Repeat([]byte{0x30, 0x80, 0, 0}, maxCMSSize/4-2)...), 0, 0)
-	pieces := append(append([]byte{0x24, 0x80}, bytes.Repeat([]byte{0x04, 0x01, 0xaa}, maxCMSSize/3-2)...), 0, 0)
+	wide := append(append([]byte{0x30, 0x80}, bytes.Repeat([]byte{0x30, 0x80, 0, 0}, MaxCMSSize/4-2)...), 0, 0)
+	pieces := append(append([]byte{0x24, 0x80}, bytes.Repeat([]byte{0x04, 0x01, 0xaa}, MaxCMSSize/3-2)...), 0, 0)
 	for _, test := range []struct {
 		name string
 		ber  []byte

@@ -1,4 +1,4 @@
-package trustsync
+package pki
 
 import (
 	"crypto/x509"
@@ -14,7 +14,7 @@ import (
 // serial number (LB), with explicit EC parameters (FJ) and with an RSA key that lacks its NULL (EE). It reads what a DSC
 // needs and skips the rest unread; where x509 reads a certificate too, both agree.
 
-var errMalformed = errors.New("malformed")
+var ErrASN1 = errors.New("malformed")
 
 // Object identifiers of RFC 5280, dotted.
 const (
@@ -33,13 +33,13 @@ func readCertificate(der []byte) (verify.DSC, error) {
 		return verify.DSC{}, fmt.Errorf("not a certificate: %w", err)
 	}
 	if !isSequence(fields[1]) || !isUniversal(fields[2], asn1.TagBitString) {
-		return verify.DSC{}, fmt.Errorf("not a certificate: %w signature", errMalformed)
+		return verify.DSC{}, fmt.Errorf("not a certificate: %w signature", ErrASN1)
 	}
 	d, err := readTBS(fields[0])
 	if err != nil {
 		return verify.DSC{}, err
 	}
-	d.KID = kidOf(der)
+	d.KID = KIDOf(der)
 	return d, nil
 }
 
@@ -53,12 +53,12 @@ func readTBS(tbs asn1.RawValue) (d verify.DSC, err error) {
 	version := 0 // v1 (RFC 5280 §4.1.2.1)
 	if isContext(fields[0], 0, true) {
 		if err := unmarshal(fields[0].Bytes, &version); err != nil || version < 0 || version > 2 {
-			return d, fmt.Errorf("%w version", errMalformed)
+			return d, fmt.Errorf("%w version", ErrASN1)
 		}
 		fields = fields[1:]
 	}
 	if len(fields) < required || !isUniversal(fields[serial], asn1.TagInteger) || !isSequence(fields[signature]) || !isSequence(fields[issuer]) {
-		return d, fmt.Errorf("not a certificate: %w", errMalformed)
+		return d, fmt.Errorf("not a certificate: %w", ErrASN1)
 	}
 	if d.NotBefore, d.NotAfter, err = readValidity(fields[validity]); err != nil {
 		return d, fmt.Errorf("validity: %w", err)
@@ -112,7 +112,7 @@ func readCountry(name asn1.RawValue) (string, error) {
 	country, found := "", false
 	for _, rdn := range rdns {
 		if rdn.Class != asn1.ClassUniversal || rdn.Tag != asn1.TagSet || !rdn.IsCompound {
-			return "", errMalformed
+			return "", ErrASN1
 		}
 		attributes, err := elements(rdn.Bytes)
 		if err != nil {
@@ -133,7 +133,7 @@ func readCountry(name asn1.RawValue) (string, error) {
 			found = true
 			var value string
 			if unmarshal(pair[1].FullBytes, &value) == nil {
-				country = countryCode(value)
+				country = CountryCode(value)
 			}
 		}
 	}
@@ -172,12 +172,12 @@ func readUsage(tagged asn1.RawValue) (verify.Usage, error) {
 				return 0, ErrTrailingData
 			}
 			if !isUniversal(fields[1], asn1.TagBoolean) {
-				return 0, errMalformed
+				return 0, ErrASN1
 			}
 		}
 		value := fields[len(fields)-1]
 		if !isUniversal(value, asn1.TagOctetString) {
-			return 0, errMalformed
+			return 0, ErrASN1
 		}
 		if usage, err = readExtKeyUsage(value.Bytes); err != nil {
 			return 0, err
@@ -209,7 +209,7 @@ func readExtKeyUsage(der []byte) (usage verify.Usage, err error) {
 func unmarshal(der []byte, v any) error {
 	rest, err := asn1.Unmarshal(der, v)
 	if err != nil {
-		return fmt.Errorf("%w: %w", errMalformed, err)
+		return fmt.Errorf("%w: %w", ErrASN1, err)
 	}
 	if len(rest) > 0 {
 		return ErrTrailingData
@@ -221,7 +221,7 @@ func unmarshal(der []byte, v any) error {
 // encoding/asn1 ignores what follows the last field of one.
 func sequence(v asn1.RawValue, least, most int) ([]asn1.RawValue, error) {
 	if !isSequence(v) {
-		return nil, errMalformed
+		return nil, ErrASN1
 	}
 	all, err := elements(v.Bytes)
 	switch {
@@ -230,7 +230,7 @@ func sequence(v asn1.RawValue, least, most int) ([]asn1.RawValue, error) {
 	case err != nil:
 		return nil, err
 	case len(all) < least:
-		return nil, errMalformed
+		return nil, ErrASN1
 	}
 	return all, nil
 }
@@ -238,7 +238,7 @@ func sequence(v asn1.RawValue, least, most int) ([]asn1.RawValue, error) {
 // sequenceOf returns the elements of a SEQUENCE OF.
 func sequenceOf(v asn1.RawValue) ([]asn1.RawValue, error) {
 	if !isSequence(v) {
-		return nil, errMalformed
+		return nil, ErrASN1
 	}
 	return elements(v.Bytes)
 }
@@ -248,7 +248,7 @@ func elements(der []byte) (all []asn1.RawValue, err error) {
 	for len(der) > 0 {
 		var v asn1.RawValue
 		if der, err = asn1.Unmarshal(der, &v); err != nil {
-			return all, fmt.Errorf("%w: %w", errMalformed, err)
+			return all, fmt.Errorf("%w: %w", ErrASN1, err)
 		}
 		all = append(all, v)
 	}
@@ -261,14 +261,14 @@ const maxOIDSize = 32
 // oidOf returns an object identifier in dotted form. encoding/asn1 refuses arcs of more than 31 bits, which are legal.
 func oidOf(v asn1.RawValue) (string, error) {
 	if !isUniversal(v, asn1.TagOID) {
-		return "", fmt.Errorf("%w object identifier", errMalformed)
+		return "", fmt.Errorf("%w object identifier", ErrASN1)
 	}
 	if len(v.Bytes) > maxOIDSize { // legal, but nothing that is known here, and slow to convert
 		return "(overlong)", nil
 	}
 	var oid x509.OID
 	if oid.UnmarshalBinary(v.Bytes) != nil {
-		return "", fmt.Errorf("%w object identifier", errMalformed)
+		return "", fmt.Errorf("%w object identifier", ErrASN1)
 	}
 	return oid.String(), nil
 }

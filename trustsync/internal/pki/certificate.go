@@ -1,4 +1,9 @@
-package trustsync
+// Package pki reads certificates, keys, and signatures over them: one certificate to a DSC, a DSC to its CSCA, CMS and JWS to the
+// anchor that signed. It must never know where bytes came from: no network, no file, no clock.
+//
+// ASN.1, BER and CMS are read here and not by a library: genuine certificates break what crypto/x509 and the CMS libraries ask for, and each
+// step must be bounded before it allocates.
+package pki
 
 import (
 	"crypto/ecdsa"
@@ -14,8 +19,8 @@ import (
 	"gatescan/verify"
 )
 
-// maxCertificateSize bounds a certificate in bytes. Genuine DSCs have 400 to 2,300.
-const maxCertificateSize = 64 << 10
+// MaxCertificateSize bounds a certificate in bytes. Genuine DSCs have 400 to 2,300.
+const MaxCertificateSize = 64 << 10
 
 // ErrTrailingData says that a certificate, or an element in it, is followed by bytes that belong to no field.
 var ErrTrailingData = errors.New("trailing data")
@@ -29,8 +34,8 @@ var ErrTrailingData = errors.New("trailing data")
 // Key usage bits, the CA flag and the signature on the certificate are not judged: genuine issuers break the profile in
 // all three, and what vouches for a DSC is the list or the directory that it came from.
 func ParseCertificate(der []byte) (verify.DSC, error) {
-	if len(der) > maxCertificateSize {
-		return verify.DSC{}, fmt.Errorf("certificate of %d bytes (%d are allowed)", len(der), maxCertificateSize)
+	if len(der) > MaxCertificateSize {
+		return verify.DSC{}, fmt.Errorf("certificate of %d bytes (%d are allowed)", len(der), MaxCertificateSize)
 	}
 	cert, err := x509.ParseCertificate(der)
 	if err != nil || cert.PublicKey == nil {
@@ -47,13 +52,13 @@ func fromX509(cert *x509.Certificate) (verify.DSC, error) {
 		return verify.DSC{}, err
 	}
 	d := verify.DSC{
-		KID:       kidOf(cert.Raw),
+		KID:       KIDOf(cert.Raw),
 		NotBefore: cert.NotBefore.UTC(),
 		NotAfter:  cert.NotAfter.UTC(),
 		Key:       key,
 	}
 	if len(cert.Subject.Country) > 0 {
-		d.Country = countryCode(cert.Subject.Country[0])
+		d.Country = CountryCode(cert.Subject.Country[0])
 	}
 	for _, oid := range cert.UnknownExtKeyUsage { // x509 knows none of the DCC's
 		d.Usage |= dccUsage[oid.String()]
@@ -83,8 +88,8 @@ func unusableKey(name string) error {
 	return fmt.Errorf("%s key (P-256 and RSA are allowed)", name)
 }
 
-// kidOf is the kid of a certificate (Decision (EU) 2021/1073 Annex I §3.3.3).
-func kidOf(der []byte) verify.KID {
+// KIDOf is the kid of a certificate (Decision (EU) 2021/1073 Annex I §3.3.3).
+func KIDOf(der []byte) verify.KID {
 	h := sha256.Sum256(der)
 	return verify.KID(h[:len(verify.KID{})])
 }
@@ -100,12 +105,12 @@ var dccUsage = map[string]verify.Usage{
 	"1.3.6.1.4.1.0.1847.2021.1.3": verify.SignsRecovery,
 }
 
-// usageOf is the usage that an extended key usage of the DCC allows, zero for any other.
-func usageOf(oid string) verify.Usage { return dccUsage[oid] }
+// UsageOf is the usage that an extended key usage of the DCC allows, zero for any other.
+func UsageOf(oid string) verify.Usage { return dccUsage[oid] }
 
-// countryCode is c in capitals and without surrounding space, or empty if that is not two letters (ISO 3166-1 alpha-2).
+// CountryCode is c in capitals and without surrounding space, or empty if that is not two letters (ISO 3166-1 alpha-2).
 // Only ASCII is folded: Unicode has letters outside of it whose capital is inside.
-func countryCode(c string) string {
+func CountryCode(c string) string {
 	c = strings.Trim(c, " \t\r\n")
 	if len(c) != 2 {
 		return ""
@@ -121,5 +126,5 @@ func countryCode(c string) string {
 	return string(code)
 }
 
-// maxCertificateText bounds a certificate in base64, with room for line ends, in bytes.
-const maxCertificateText = maxCertificateSize * 3 / 2
+// MaxCertificateText bounds a certificate in base64, with room for line ends, in bytes.
+const MaxCertificateText = MaxCertificateSize * 3 / 2

@@ -1,4 +1,4 @@
-package trustsync
+package pki
 
 import (
 	"bytes"
@@ -10,26 +10,26 @@ import (
 )
 
 var (
-	errPrivateKey = errors.New("holds a private key; it does not belong here")
-	errDamagedPEM = errors.New("damaged PEM block")
+	ErrPrivateKey = errors.New("holds a private key; it does not belong here")
+	ErrDamagedPEM = errors.New("damaged PEM block")
 )
 
-// block is one certificate of a file, or why there is none where one might be.
-type block struct {
-	der []byte
-	err error
+// Block is one certificate of a file, or why there is none where one might be.
+type Block struct {
+	DER []byte
+	Err error
 }
 
-// certificateBlocks splits a file into its certificates: all blocks of a PEM file, else the whole as DER. The error says
+// CertificateBlocks splits a file into its certificates: all blocks of a PEM file, else the whole as DER. The error says
 // what a file is that holds neither.
-func certificateBlocks(data []byte) ([]block, error) {
+func CertificateBlocks(data []byte) ([]Block, error) {
 	if len(data) == 0 {
 		return nil, errors.New("an empty file")
 	}
-	parts := pemParts(data)
+	parts := SplitPEM(data)
 	switch {
 	case len(parts) > 0:
-		blocks := make([]block, len(parts))
+		blocks := make([]Block, len(parts))
 		for i, part := range parts {
 			blocks[i] = decodePEM(part)
 		}
@@ -37,14 +37,14 @@ func certificateBlocks(data []byte) ([]block, error) {
 	case data[0] != asn1.TagSequence|0x20:
 		return nil, errors.New("not a certificate: neither PEM nor DER")
 	}
-	return []block{{der: data}}, nil
+	return []Block{{DER: data}}, nil
 }
 
 const pemBegin = "-----BEGIN "
 
-// pemParts cuts a file wherever a PEM block begins, so that none that is damaged goes unnoticed, as it would in pem.Decode,
+// SplitPEM cuts a file wherever a PEM block begins, so that none that is damaged goes unnoticed, as it would in pem.Decode,
 // which looks for the next good one, and so that none is lost where files without a final newline were joined.
-func pemParts(data []byte) (parts [][]byte) {
+func SplitPEM(data []byte) (parts [][]byte) {
 	_, rest, more := bytes.Cut(data, []byte(pemBegin))
 	for more {
 		var body []byte
@@ -54,28 +54,28 @@ func pemParts(data []byte) (parts [][]byte) {
 	return parts
 }
 
-func decodePEM(part []byte) block {
+func decodePEM(part []byte) Block {
 	b, _ := pem.Decode(part)
 	if b == nil {
 		if line, _, _ := bytes.Cut(part, []byte("\n")); bytes.Contains(line, []byte("PRIVATE KEY")) {
-			return block{err: errPrivateKey}
+			return Block{Err: ErrPrivateKey}
 		}
-		return block{err: errDamagedPEM}
+		return Block{Err: ErrDamagedPEM}
 	}
 	switch {
 	case b.Type == "CERTIFICATE", b.Type == "X509 CERTIFICATE":
-		return block{der: b.Bytes}
+		return Block{DER: b.Bytes}
 	case strings.Contains(b.Type, "PRIVATE KEY"):
-		return block{err: errPrivateKey}
+		return Block{Err: ErrPrivateKey}
 	}
-	return block{err: fmt.Errorf("PEM of a %.40q, not of a CERTIFICATE", b.Type)}
+	return Block{Err: fmt.Errorf("PEM of a %.40q, not of a CERTIFICATE", b.Type)}
 }
 
-// isPrivateKey tells a private key in DER by its shape: PKCS #8 in the clear (RFC 5958) or encrypted, PKCS #1 (RFC 8017
+// IsPrivateKey tells a private key in DER by its shape: PKCS #8 in the clear (RFC 5958) or encrypted, PKCS #1 (RFC 8017
 // A.1.2) or SEC 1 (RFC 5915).
-func isPrivateKey(der []byte) bool {
+func IsPrivateKey(der []byte) bool {
 	var outer asn1.RawValue
-	if len(der) > maxCertificateSize || unmarshal(der, &outer) != nil || !isSequence(outer) {
+	if len(der) > MaxCertificateSize || unmarshal(der, &outer) != nil || !isSequence(outer) {
 		return false
 	}
 	fields, err := elements(outer.Bytes)

@@ -1,4 +1,4 @@
-package trustsync
+package pki
 
 import (
 	"bytes"
@@ -34,9 +34,9 @@ func cmsFile(t testing.TB, name string) []byte {
 	return data
 }
 
-func cmsAnchors(t testing.TB, pem ...[]byte) anchors {
+func cmsAnchors(t testing.TB, pem ...[]byte) Anchors {
 	t.Helper()
-	a, err := parseAnchors(bytes.Join(pem, nil))
+	a, err := ParseAnchors(bytes.Join(pem, nil))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -57,33 +57,33 @@ func TestCMSOfOpenSSL(t *testing.T) {
 	content := cmsFile(t, "content.json")
 	ec, rsa := cmsAnchors(t, cmsFile(t, "signer-ec.pem")), cmsAnchors(t, cmsFile(t, "signer-rsa.pem"))
 	ca := cmsAnchors(t, cmsFile(t, "authority.pem"))
-	chained := cmsForm{chained: true}
+	chained := CMSForm{Chained: true}
 	for _, test := range []struct {
 		file     string
-		anchors  anchors
-		form     cmsForm
+		anchors  Anchors
+		form     CMSForm
 		attached bool
 		want     error
 	}{
-		{"ec-detached.der", ec, cmsForm{}, false, nil},
-		{"ec-detached-stream.ber", ec, cmsForm{}, false, nil},
-		{"ec-attached.der", ec, cmsForm{}, true, nil},
-		{"rsa-attached-stream.ber", rsa, cmsForm{}, true, nil},
-		{"ec-keyid.der", ec, cmsForm{}, false, nil},
+		{"ec-detached.der", ec, CMSForm{}, false, nil},
+		{"ec-detached-stream.ber", ec, CMSForm{}, false, nil},
+		{"ec-attached.der", ec, CMSForm{}, true, nil},
+		{"rsa-attached-stream.ber", rsa, CMSForm{}, true, nil},
+		{"ec-keyid.der", ec, CMSForm{}, false, nil},
 		{"ec-detached.der", ca, chained, false, nil},
 		{"rsa-attached-stream.ber", ca, chained, true, nil},
-		{"rsa-chain-stream.ber", ca, cmsForm{chained: true, several: true}, false, nil},
-		{"ec-noattr.der", ec, cmsForm{bare: true}, false, nil},
+		{"rsa-chain-stream.ber", ca, CMSForm{Chained: true, Several: true}, false, nil},
+		{"ec-noattr.der", ec, CMSForm{Bare: true}, false, nil},
 
-		{"ec-detached.der", rsa, cmsForm{}, false, source.ErrNotAuthentic},
-		{"ec-detached.der", ca, cmsForm{}, false, source.ErrNotAuthentic},
+		{"ec-detached.der", rsa, CMSForm{}, false, source.ErrNotAuthentic},
+		{"ec-detached.der", ca, CMSForm{}, false, source.ErrNotAuthentic},
 		{"rsa-chain-stream.ber", ca, chained, false, source.ErrNotAuthentic},
-		{"ec-noattr.der", ec, cmsForm{}, false, source.ErrNotAuthentic},
-		{"ec-nocerts.der", ec, cmsForm{}, false, source.ErrNotAuthentic},
-		{"ec-sha1.der", ec, cmsForm{}, false, source.ErrMalformed},
-		{"two-signers.der", ec, cmsForm{several: true}, false, source.ErrMalformed},
-		{"rsa-pss.der", rsa, cmsForm{}, false, source.ErrMalformed},
-		{"data-only.der", ec, cmsForm{}, true, source.ErrMalformed},
+		{"ec-noattr.der", ec, CMSForm{}, false, source.ErrNotAuthentic},
+		{"ec-nocerts.der", ec, CMSForm{}, false, source.ErrNotAuthentic},
+		{"ec-sha1.der", ec, CMSForm{}, false, source.ErrMalformed},
+		{"two-signers.der", ec, CMSForm{Several: true}, false, source.ErrMalformed},
+		{"rsa-pss.der", rsa, CMSForm{}, false, source.ErrMalformed},
+		{"data-only.der", ec, CMSForm{}, true, source.ErrMalformed},
 	} {
 		blob := cmsFile(t, test.file)
 		var signed time.Time
@@ -94,16 +94,16 @@ func TestCMSOfOpenSSL(t *testing.T) {
 				t.Errorf("%s: content %q", test.file, got)
 			}
 		} else {
-			_, signed, err = verifyCMS(blob, content, test.anchors, cmsNow, test.form)
+			_, signed, err = VerifyCMS(blob, content, test.anchors, cmsNow, test.form)
 		}
 		if !errors.Is(err, test.want) || (err == nil) != (test.want == nil) {
 			t.Errorf("%s: %v, want %v", test.file, err, test.want)
 		}
 		day := time.Date(2026, time.November, 22, 0, 0, 0, 0, time.UTC) // when they were made
-		if err == nil && !test.form.bare && (signed.Before(day) || signed.After(day.AddDate(0, 0, 1))) {
+		if err == nil && !test.form.Bare && (signed.Before(day) || signed.After(day.AddDate(0, 0, 1))) {
 			t.Errorf("%s: signed %v", test.file, signed)
 		}
-		if err == nil && test.form.bare && !signed.IsZero() {
+		if err == nil && test.form.Bare && !signed.IsZero() {
 			t.Errorf("%s: signed %v without an attribute", test.file, signed)
 		}
 	}
@@ -141,7 +141,7 @@ func TestCMSOfInstalledOpenSSL(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		_, signed, err := verifyCMS(blob, content, cmsAnchors(t, pem), cmsNow, cmsForm{})
+		_, signed, err := VerifyCMS(blob, content, cmsAnchors(t, pem), cmsNow, CMSForm{})
 		if err != nil || time.Since(signed).Abs() > time.Hour {
 			t.Errorf("%v: %v, signed %v", flags, err, signed)
 		}
@@ -163,18 +163,18 @@ func TestCMSOfTheGateway(t *testing.T) {
 	}
 	verified, attached, refused := 0, 0, map[string]int{}
 	for i, c := range list.Certificates {
-		self := anchors{}
+		self := Anchors{}
 		if m, err := parseCMS(c.Signature); err == nil {
-			self.certs = m.certificates
+			self.Certificates = m.certificates
 			if m.content != nil {
 				attached++
 			}
 		}
-		_, _, strict := verifyCMS(c.Signature, c.RawData, self, cmsNow, cmsForm{})
-		_, _, lax := verifyCMS(c.Signature, c.RawData, self, cmsNow, cmsForm{bare: true})
+		_, _, strict := VerifyCMS(c.Signature, c.RawData, self, cmsNow, CMSForm{})
+		_, _, lax := VerifyCMS(c.Signature, c.RawData, self, cmsNow, CMSForm{Bare: true})
 		if lax == nil {
 			verified++
-			if _, _, err := verifyCMS(c.Signature, append([]byte{}, c.RawData[:len(c.RawData)-1]...), self, cmsNow, cmsForm{bare: true}); err == nil {
+			if _, _, err := VerifyCMS(c.Signature, append([]byte{}, c.RawData[:len(c.RawData)-1]...), self, cmsNow, CMSForm{Bare: true}); err == nil {
 				t.Errorf("entry %d: verified over another content", i)
 			}
 		}
@@ -200,27 +200,27 @@ func TestCMSOfTheGateway(t *testing.T) {
 // cmsForms are what the lists package makes, each with the form in which it is read.
 var cmsForms = map[string]struct {
 	make lists.CMS
-	form cmsForm
+	form CMSForm
 }{
-	"detached DER": {lists.CMS{Time: cmsNow}, cmsForm{}},
-	"detached BER": {lists.CMS{Time: cmsNow, BER: true}, cmsForm{}},
-	"attached DER": {lists.CMS{Time: cmsNow, Attached: true}, cmsForm{}},
-	"attached BER": {lists.CMS{Time: cmsNow, Attached: true, BER: true}, cmsForm{}},
-	"bare":         {lists.CMS{Bare: true}, cmsForm{bare: true}},
+	"detached DER": {lists.CMS{Time: cmsNow}, CMSForm{}},
+	"detached BER": {lists.CMS{Time: cmsNow, BER: true}, CMSForm{}},
+	"attached DER": {lists.CMS{Time: cmsNow, Attached: true}, CMSForm{}},
+	"attached BER": {lists.CMS{Time: cmsNow, Attached: true, BER: true}, CMSForm{}},
+	"bare":         {lists.CMS{Bare: true}, CMSForm{Bare: true}},
 }
 
 func TestCMSEveryBitFlip(t *testing.T) {
 	sourcetest.NoRaces(t)
 	d := cmsDomain(t)
 	content := []byte(`{"some":"content"}`)
-	roots := anchors{certs: []*x509.Certificate{d.Signer.Cert}}
+	roots := Anchors{Certificates: []*x509.Certificate{d.Signer.Cert}}
 	for name, form := range cmsForms {
 		t.Run(name, func(t *testing.T) {
 			blob, err := form.make.Sign(d.Signer, content)
 			if err != nil {
 				t.Fatal(err)
 			}
-			signer, signed, err := verifyCMS(blob, content, roots, cmsNow, form.form)
+			signer, signed, err := VerifyCMS(blob, content, roots, cmsNow, form.form)
 			if err != nil || !bytes.Equal(signer.Raw, d.Signer.Cert.Raw) || !signed.Equal(form.make.Time) {
 				t.Fatalf("good: %v, signed %v", err, signed)
 			}
@@ -228,25 +228,25 @@ func TestCMSEveryBitFlip(t *testing.T) {
 				for bit := range 8 {
 					flipped := bytes.Clone(blob)
 					flipped[i] ^= 1 << bit
-					if _, _, err := verifyCMS(flipped, content, roots, cmsNow, form.form); err == nil {
+					if _, _, err := VerifyCMS(flipped, content, roots, cmsNow, form.form); err == nil {
 						t.Errorf("bit %d of byte %d (%x): verified", bit, i, blob[i])
 					}
 				}
 			}
 			for i := range blob {
-				if _, _, err := verifyCMS(blob[:i], content, roots, cmsNow, form.form); err == nil {
+				if _, _, err := VerifyCMS(blob[:i], content, roots, cmsNow, form.form); err == nil {
 					t.Errorf("cut to %d of %d bytes: verified", i, len(blob))
 				}
 			}
 			for i := range content {
 				changed := bytes.Clone(content)
 				changed[i] ^= 1
-				if _, _, err := verifyCMS(blob, changed, roots, cmsNow, form.form); !errors.Is(err, source.ErrNotAuthentic) {
+				if _, _, err := VerifyCMS(blob, changed, roots, cmsNow, form.form); !errors.Is(err, source.ErrNotAuthentic) {
 					t.Errorf("content changed at %d: %v", i, err)
 				}
 			}
 			for _, tail := range []string{"\x00", "\x00\x00", "\x30\x00"} {
-				if _, _, err := verifyCMS(append(bytes.Clone(blob), tail...), content, roots, cmsNow, form.form); !errors.Is(err, source.ErrMalformed) {
+				if _, _, err := VerifyCMS(append(bytes.Clone(blob), tail...), content, roots, cmsNow, form.form); !errors.Is(err, source.ErrMalformed) {
 					t.Errorf("followed by %x: %v", tail, err)
 				}
 			}
@@ -256,18 +256,18 @@ func TestCMSEveryBitFlip(t *testing.T) {
 
 func TestCMSOpenedContent(t *testing.T) {
 	d := cmsDomain(t)
-	roots := anchors{certs: []*x509.Certificate{d.Signer.Cert}}
+	roots := Anchors{Certificates: []*x509.Certificate{d.Signer.Cert}}
 	for _, content := range []string{"", "x", "some content"} {
 		for _, ber := range []bool{false, true} {
 			blob, err := lists.CMS{Attached: true, BER: ber}.Sign(d.Signer, []byte(content))
 			if err != nil {
 				t.Fatal(err)
 			}
-			got, _, signed, err := openCMS(blob, roots, cmsNow, cmsForm{})
+			got, _, signed, err := openCMS(blob, roots, cmsNow, CMSForm{})
 			if err != nil || string(got) != content || !signed.IsZero() {
 				t.Errorf("%q: got %q, signed %v, %v", content, got, signed, err)
 			}
-			if _, _, err := verifyCMS(blob, []byte(content+"x"), roots, cmsNow, cmsForm{}); !errors.Is(err, source.ErrNotAuthentic) {
+			if _, _, err := VerifyCMS(blob, []byte(content+"x"), roots, cmsNow, CMSForm{}); !errors.Is(err, source.ErrNotAuthentic) {
 				t.Errorf("%q: another content beside it: %v", content, err)
 			}
 		}
@@ -276,7 +276,7 @@ func TestCMSOpenedContent(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, _, _, err := openCMS(blob, roots, cmsNow, cmsForm{}); !errors.Is(err, source.ErrMalformed) {
+	if _, _, _, err := openCMS(blob, roots, cmsNow, CMSForm{}); !errors.Is(err, source.ErrMalformed) {
 		t.Errorf("opened what holds nothing: %v", err)
 	}
 }
@@ -284,13 +284,13 @@ func TestCMSOpenedContent(t *testing.T) {
 // Signed attributes are the DER of a SET; that must not pass for a content that was signed without attributes.
 func TestCMSAttributesAsContent(t *testing.T) {
 	d := cmsDomain(t)
-	roots := anchors{certs: []*x509.Certificate{d.Signer.Cert}}
+	roots := Anchors{Certificates: []*x509.Certificate{d.Signer.Cert}}
 	attributes := []byte{0x31, 0x00}
 	blob, err := lists.CMS{Bare: true}.Sign(d.Signer, attributes)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, _, err := verifyCMS(blob, attributes, roots, cmsNow, cmsForm{bare: true}); !errors.Is(err, source.ErrNotAuthentic) {
+	if _, _, err := VerifyCMS(blob, attributes, roots, cmsNow, CMSForm{Bare: true}); !errors.Is(err, source.ErrNotAuthentic) {
 		t.Errorf("got %v", err)
 	}
 }
@@ -298,7 +298,7 @@ func TestCMSAttributesAsContent(t *testing.T) {
 // What the signed attributes must be, and what they must not.
 func TestCMSAttributes(t *testing.T) {
 	d := cmsDomain(t)
-	roots := anchors{certs: []*x509.Certificate{d.Signer.Cert}}
+	roots := Anchors{Certificates: []*x509.Certificate{d.Signer.Cert}}
 	content := []byte("content")
 	usual := lists.CMS{Time: cmsNow}.UsualAttributes(content) // shortest first: content type, signing time, message digest
 	if len(usual) != 3 {
@@ -337,7 +337,7 @@ func TestCMSAttributes(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, _, err := verifyCMS(blob, content, roots, cmsNow, cmsForm{bare: true}); (err == nil) != test.ok {
+		if _, _, err := VerifyCMS(blob, content, roots, cmsNow, CMSForm{Bare: true}); (err == nil) != test.ok {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -393,14 +393,14 @@ func TestCMSWeakKey(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, _, err := verifyCMS(blob, content, anchors{certs: []*x509.Certificate{cert}}, cmsNow, cmsForm{}); (err == nil) != ok || err != nil && !errors.Is(err, source.ErrNotAuthentic) {
+		if _, _, err := VerifyCMS(blob, content, Anchors{Certificates: []*x509.Certificate{cert}}, cmsNow, CMSForm{}); (err == nil) != ok || err != nil && !errors.Is(err, source.ErrNotAuthentic) {
 			t.Errorf("%d bits: %v", bits, err)
 		}
 	}
 }
 
 func TestCMSTooLarge(t *testing.T) {
-	if _, err := parseCMS(make([]byte, maxCMSSize+1)); !errors.Is(err, source.ErrTooLarge) {
+	if _, err := parseCMS(make([]byte, MaxCMSSize+1)); !errors.Is(err, source.ErrTooLarge) {
 		t.Errorf("got %v", err)
 	}
 }
@@ -408,7 +408,7 @@ func TestCMSTooLarge(t *testing.T) {
 // A library that is no part of what ships makes them and reads them, too.
 func TestCMSAgreesWithPKCS7(t *testing.T) {
 	d := cmsDomain(t)
-	roots := anchors{certs: []*x509.Certificate{d.Signer.Cert}}
+	roots := Anchors{Certificates: []*x509.Certificate{d.Signer.Cert}}
 	content := []byte("content")
 	maker, err := pkcs7.NewSignedData(content)
 	if err != nil {
@@ -423,7 +423,7 @@ func TestCMSAgreesWithPKCS7(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, signed, err := verifyCMS(blob, content, roots, cmsNow, cmsForm{}); err != nil || time.Since(signed).Abs() > time.Hour {
+	if _, signed, err := VerifyCMS(blob, content, roots, cmsNow, CMSForm{}); err != nil || time.Since(signed).Abs() > time.Hour {
 		t.Errorf("its own: %v, signed %v", err, signed)
 	}
 	for name, form := range cmsForms {
@@ -454,12 +454,12 @@ func FuzzCMS(f *testing.F) {
 	}
 	content := cmsFile(f, "content.json")
 	roots := cmsAnchors(f, cmsFile(f, "signer-ec.pem"), cmsFile(f, "signer-rsa.pem"), cmsFile(f, "authority.pem"))
-	form := cmsForm{chained: true, several: true, bare: true}
+	form := CMSForm{Chained: true, Several: true, Bare: true}
 	f.Fuzz(func(t *testing.T, blob []byte) {
 		if got, _, _, err := openCMS(blob, roots, cmsNow, form); err == nil && !bytes.Equal(got, content) {
 			t.Fatalf("content %q of %s", got, base64.StdEncoding.EncodeToString(blob))
 		}
-		if _, _, err := verifyCMS(blob, []byte("another content"), roots, cmsNow, form); err == nil {
+		if _, _, err := VerifyCMS(blob, []byte("another content"), roots, cmsNow, form); err == nil {
 			t.Fatalf("another content is signed by %s", base64.StdEncoding.EncodeToString(blob))
 		}
 	})

@@ -1,4 +1,4 @@
-package trustsync
+package pki
 
 import (
 	"bytes"
@@ -37,13 +37,13 @@ func TestSignedAlgorithms(t *testing.T) {
 		{x509.SHA256WithRSAPSS, rsaKey, nil},
 		{x509.SHA384WithRSAPSS, rsaKey, nil},
 		{x509.SHA512WithRSAPSS, rsaKey, nil},
-		{x509.ECDSAWithSHA1, sourcetest.ECKey(t, elliptic.P256()), errSHA1},
-		{x509.SHA1WithRSA, rsaKey, errSHA1},
+		{x509.ECDSAWithSHA1, sourcetest.ECKey(t, elliptic.P256()), ErrSHA1},
+		{x509.SHA1WithRSA, rsaKey, ErrSHA1},
 	}
 	for _, tt := range tests {
 		t.Run(tt.algorithm.String(), func(t *testing.T) {
-			csca := authorities{}
-			if err := csca.add(chainCert(t, chainCSCA, tt.key.Public(), chainName, tt.key)); err != nil {
+			csca := Authorities{}
+			if err := csca.Add(chainCert(t, chainCSCA, tt.key.Public(), chainName, tt.key)); err != nil {
 				t.Fatal(err)
 			}
 			signWith := tt.algorithm
@@ -56,14 +56,14 @@ func TestSignedAlgorithms(t *testing.T) {
 			if tt.want != nil {
 				leaf = chainWeaken(t, leaf)
 			}
-			if err := csca.signed(leaf); !errors.Is(err, tt.want) {
+			if err := csca.Verify(leaf); !errors.Is(err, tt.want) {
 				t.Fatalf("got %v, want %v", err, tt.want)
 			}
 			if tt.want != nil {
 				return
 			}
 			leaf[len(leaf)-1] ^= 1
-			if err := csca.signed(leaf); !errors.Is(err, errNotByCSCA) {
+			if err := csca.Verify(leaf); !errors.Is(err, ErrNotByCSCA) {
 				t.Errorf("changed signature: %v", err)
 			}
 		})
@@ -121,8 +121,8 @@ func chainSequence(t testing.TB, parts ...[]byte) []byte {
 // one is made.
 func TestSignedNegativeSerial(t *testing.T) {
 	key := sourcetest.ECKey(t, elliptic.P256())
-	a := authorities{}
-	if err := a.add(chainCert(t, chainCSCA, key.Public(), chainName, key)); err != nil {
+	a := Authorities{}
+	if err := a.Add(chainCert(t, chainCSCA, key.Public(), chainName, key)); err != nil {
 		t.Fatal(err)
 	}
 	leaf := chainCert(t, nil, key.Public(), chainName, key)
@@ -149,7 +149,7 @@ func TestSignedNegativeSerial(t *testing.T) {
 	if _, err := x509.ParseCertificate(leaf); err == nil {
 		t.Fatal("crypto/x509 reads it: this test tests nothing")
 	}
-	if err := a.signed(leaf); err != nil {
+	if err := a.Verify(leaf); err != nil {
 		t.Error(err)
 	}
 }
@@ -167,8 +167,8 @@ func TestPSSAlgorithm(t *testing.T) {
 	}{
 		{"PS256", sha256, mgf1, sha256, 32, 1, x509.SHA256WithRSAPSS, nil},
 		{"PS512", sha512, mgf1, sha512, 64, 1, x509.SHA512WithRSAPSS, nil},
-		{"no hash", nil, mgf1, sha256, 32, 1, 0, errSHA1},
-		{"SHA-1", sha1, mgf1, sha256, 32, 1, 0, errSHA1},
+		{"no hash", nil, mgf1, sha256, 32, 1, 0, ErrSHA1},
+		{"SHA-1", sha1, mgf1, sha256, 32, 1, 0, ErrSHA1},
 		{"no mask", sha256, nil, nil, 32, 1, 0, nil},
 		{"another mask", sha256, sha256, sha256, 32, 1, 0, nil},
 		{"mask with SHA-1", sha256, mgf1, sha1, 32, 1, 0, nil},
@@ -207,7 +207,7 @@ func TestPSSAlgorithm(t *testing.T) {
 
 func TestIssuedAlgorithm(t *testing.T) {
 	pss := chainOID(t, asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 1, 10})
-	if _, err := (&issued{method: chainSequence(t, pss)}).algorithm(); !errors.Is(err, errSHA1) {
+	if _, err := (&issued{method: chainSequence(t, pss)}).algorithm(); !errors.Is(err, ErrSHA1) {
 		t.Errorf("RSASSA-PSS without parameters: %v", err)
 	}
 	for name, method := range map[string][]byte{

@@ -1,4 +1,4 @@
-package trustsync
+package pki
 
 import (
 	"bytes"
@@ -32,7 +32,7 @@ var chainPSS = map[string]struct {
 	"2.16.840.1.101.3.4.2.3": {x509.SHA512WithRSAPSS, 64},
 }
 
-// algorithm is how the certificate is signed. SHA-1 is errSHA1.
+// algorithm is how the certificate is signed. SHA-1 is ErrSHA1.
 func (c *issued) algorithm() (x509.SignatureAlgorithm, error) {
 	var outer asn1.RawValue
 	if err := unmarshal(c.method, &outer); err != nil {
@@ -48,7 +48,7 @@ func (c *issued) algorithm() (x509.SignatureAlgorithm, error) {
 	}
 	if oid == oidRSASSAPSS {
 		if len(fields) == 1 { // the defaults are SHA-1 throughout (RFC 4055 §3.1)
-			return 0, errSHA1
+			return 0, ErrSHA1
 		}
 		return pssAlgorithm(fields[1].FullBytes)
 	}
@@ -57,7 +57,7 @@ func (c *issued) algorithm() (x509.SignatureAlgorithm, error) {
 	case !known:
 		return 0, fmt.Errorf("signature algorithm %s is not allowed", oid)
 	case algorithm == x509.ECDSAWithSHA1, algorithm == x509.SHA1WithRSA:
-		return 0, errSHA1
+		return 0, ErrSHA1
 	case len(fields) == 2 && !bytes.Equal(fields[1].FullBytes, asn1.NullBytes):
 		return 0, errors.New("parameters for a signature algorithm that has none")
 	}
@@ -78,7 +78,7 @@ func pssAlgorithm(der []byte) (x509.SignatureAlgorithm, error) {
 	}
 	const oidSHA1, oidMGF1 = "1.3.14.3.2.26", "1.2.840.113549.1.1.8"
 	if hash := p.Hash.Algorithm.String(); hash == "" || hash == oidSHA1 {
-		return 0, errSHA1
+		return 0, ErrSHA1
 	}
 	form, known := chainPSS[p.Hash.Algorithm.String()]
 	var maskHash pkix.AlgorithmIdentifier

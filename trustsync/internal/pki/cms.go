@@ -1,4 +1,4 @@
-package trustsync
+package pki
 
 import (
 	"bytes"
@@ -11,21 +11,21 @@ import (
 	"gatescan/trustsync/internal/source"
 )
 
-// maxCMSSize bounds a CMS with what it holds, in bytes. That of an entry of the gateway has 4,000, that of a batch of
+// MaxCMSSize bounds a CMS with what it holds, in bytes. That of an entry of the gateway has 4,000, that of a batch of
 // revocations 100,000.
-const maxCMSSize = 1 << 20
+const MaxCMSSize = 1 << 20
 
-// cmsForm is what is asked of a CMS. The zero form asks the most.
-type cmsForm struct {
-	chained bool // the signer may have its certificate from an anchor; else it must be an anchor, byte for byte
-	several bool // certificates beside the signer's may come along; the gateway sends exactly one
-	bare    bool // attributes need not be signed, the content itself may be; then there is no signing time
+// CMSForm is what is asked of a CMS. The zero form asks the most.
+type CMSForm struct {
+	Chained bool // the signer may have its certificate from an anchor; else it must be an anchor, byte for byte
+	Several bool // certificates beside the signer's may come along; the gateway sends exactly one
+	Bare    bool // attributes need not be signed, the content itself may be; then there is no signing time
 }
 
-// verifyCMS checks a CMS that does not hold what it signs (RFC 5652 §5.2), in DER or BER, and says who signed content, and when
+// VerifyCMS checks a CMS that does not hold what it signs (RFC 5652 §5.2), in DER or BER, and says who signed content, and when
 // according to a signed attribute; zero if there is none. A third of what countries uploaded to the gateway holds the
 // content nevertheless, which is fine if it is the same. See openCMS.
-func verifyCMS(blob, content []byte, roots anchors, at time.Time, form cmsForm) (signer *x509.Certificate, signed time.Time, err error) {
+func VerifyCMS(blob, content []byte, roots Anchors, at time.Time, form CMSForm) (signer *x509.Certificate, signed time.Time, err error) {
 	m, err := parseCMS(blob)
 	if err != nil {
 		return nil, time.Time{}, err
@@ -43,7 +43,7 @@ func verifyCMS(blob, content []byte, roots anchors, at time.Time, form cmsForm) 
 // RSA PKCS#1 v1.5 of 2048 bits or more, or ECDSA.
 //
 // An error wraps ErrTooLarge, ErrMalformed or ErrNotAuthentic. A CMS has at most 1 MiB.
-func openCMS(blob []byte, roots anchors, at time.Time, form cmsForm) (content []byte, signer *x509.Certificate, signed time.Time, err error) {
+func openCMS(blob []byte, roots Anchors, at time.Time, form CMSForm) (content []byte, signer *x509.Certificate, signed time.Time, err error) {
 	m, err := parseCMS(blob)
 	if err != nil {
 		return nil, nil, time.Time{}, err
@@ -57,8 +57,8 @@ func openCMS(blob []byte, roots anchors, at time.Time, form cmsForm) (content []
 	return m.content, signer, signed, nil
 }
 
-// verify says whether the signer signed content, and whether it is one that the anchors know.
-func (m *cms) verify(content []byte, roots anchors, at time.Time, form cmsForm) (*x509.Certificate, time.Time, error) {
+// Verify says whether the signer signed content, and whether it is one that the anchors know.
+func (m *cms) verify(content []byte, roots Anchors, at time.Time, form CMSForm) (*x509.Certificate, time.Time, error) {
 	refuse := func(format string, args ...any) (*x509.Certificate, time.Time, error) {
 		return nil, time.Time{}, fmt.Errorf("%w: CMS: %w", source.ErrNotAuthentic, fmt.Errorf(format, args...))
 	}
@@ -66,18 +66,18 @@ func (m *cms) verify(content []byte, roots anchors, at time.Time, form cmsForm) 
 	switch {
 	case signer == nil:
 		return refuse("the signer's certificate did not come along")
-	case len(others) > 0 && !form.several:
+	case len(others) > 0 && !form.Several:
 		return refuse("%d certificates came along, not one", len(others)+1)
 	}
-	if !roots.holds(signer) {
-		if !form.chained {
+	if !roots.Holds(signer) {
+		if !form.Chained {
 			return refuse("signed by %.80q, which is not an anchor", signer.Subject)
 		}
-		if err := roots.certify(signer, others, at); err != nil {
+		if err := roots.Certify(signer, others, at); err != nil {
 			return refuse("signed by %.80q: %w", signer.Subject, err)
 		}
 	}
-	if err := checkSignerKey(signer.PublicKey); err != nil {
+	if err := CheckSignerKey(signer.PublicKey); err != nil {
 		return refuse("%w", err)
 	}
 	algorithm, err := m.algorithm(signer.PublicKeyAlgorithm)
@@ -91,7 +91,7 @@ func (m *cms) verify(content []byte, roots anchors, at time.Time, form cmsForm) 
 		if !bytes.Equal(h.Sum(nil), m.messageDigest) {
 			return refuse("not what was signed")
 		}
-	case !form.bare:
+	case !form.Bare:
 		return refuse("no signed attributes")
 	case len(content) > 0 && content[0] == setTag: // attributes that were signed for another content
 		return refuse("the content looks like signed attributes")

@@ -1,4 +1,4 @@
-package trustsync
+package pki
 
 import (
 	"crypto"
@@ -8,28 +8,28 @@ import (
 	"fmt"
 )
 
-func isP256(key crypto.PublicKey) bool {
+func IsP256(key crypto.PublicKey) bool {
 	k, ok := key.(*ecdsa.PublicKey)
 	return ok && k.Curve == elliptic.P256()
 }
 
-// allP256 says what to do if a key cannot have signed a list with ES256.
-func allP256(keys []crypto.PublicKey) error {
+// AllP256 says what to do if a key cannot have signed a list with ES256.
+func AllP256(keys []crypto.PublicKey) error {
 	for i, key := range keys {
-		if !isP256(key) {
+		if !IsP256(key) {
 			return fmt.Errorf("anchor %d: the list is signed with a P-256 key, and this is another; name the publisher's signing key", i+1)
 		}
 	}
 	return nil
 }
 
-func isRSA(key crypto.PublicKey) bool {
+func IsRSA(key crypto.PublicKey) bool {
 	_, ok := key.(*rsa.PublicKey)
-	return ok && checkSignerKey(key) == nil
+	return ok && CheckSignerKey(key) == nil
 }
 
-// checkSignerKey refuses keys that are too weak to vouch for a list.
-func checkSignerKey(key crypto.PublicKey) error {
+// CheckSignerKey refuses keys that are too weak to vouch for a list.
+func CheckSignerKey(key crypto.PublicKey) error {
 	switch k := key.(type) {
 	case *rsa.PublicKey:
 		if bits := k.N.BitLen(); bits < minRSABits {

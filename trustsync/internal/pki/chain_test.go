@@ -1,4 +1,4 @@
-package trustsync
+package pki
 
 import (
 	"bytes"
@@ -20,33 +20,33 @@ import (
 
 // All real CSCAs have the basic constraints of an authority: what has none need not be taken for one.
 func TestSignedReal(t *testing.T) {
-	all := authorities{}
+	all := Authorities{}
 	seen := map[string]bool{}
 	results := map[string]int{}
 	pairs := sourcetest.RealChains(t)
 	for _, pair := range pairs {
 		if !seen[string(pair[1])] {
 			seen[string(pair[1])] = true
-			if err := all.add(pair[1]); err != nil {
-				t.Errorf("CSCA %v: %v", kidOf(pair[1]), err)
+			if err := all.Add(pair[1]); err != nil {
+				t.Errorf("CSCA %v: %v", KIDOf(pair[1]), err)
 			}
 		}
 	}
 	unread := 0
 	for _, pair := range pairs {
-		one := authorities{}
-		if err := one.add(pair[1]); err != nil {
+		one := Authorities{}
+		if err := one.Add(pair[1]); err != nil {
 			t.Fatal(err)
 		}
-		err := one.signed(pair[0])
-		if allErr := all.signed(pair[0]); !errors.Is(allErr, err) {
-			t.Errorf("%v: by its own CSCA: %v, by all: %v", kidOf(pair[0]), err, allErr)
+		err := one.Verify(pair[0])
+		if allErr := all.Verify(pair[0]); !errors.Is(allErr, err) {
+			t.Errorf("%v: by its own CSCA: %v, by all: %v", KIDOf(pair[0]), err, allErr)
 		}
 		switch {
-		case errors.Is(err, errSHA1):
+		case errors.Is(err, ErrSHA1):
 			results["SHA-1"]++
 		case err != nil:
-			t.Errorf("%v: %v", kidOf(pair[0]), err)
+			t.Errorf("%v: %v", KIDOf(pair[0]), err)
 		default:
 			results["signed"]++
 		}
@@ -58,13 +58,13 @@ func TestSignedReal(t *testing.T) {
 			continue
 		}
 		if want := leaf.CheckSignatureFrom(csca); (want == nil) != (err == nil) {
-			t.Errorf("%v: %v, crypto/x509: %v", kidOf(pair[0]), err, want)
+			t.Errorf("%v: %v, crypto/x509: %v", KIDOf(pair[0]), err, want)
 		}
 		// A changed byte of what is signed.
 		changed := bytes.Clone(pair[0])
 		changed[bytes.Index(changed, leaf.RawSubjectPublicKeyInfo)+len(leaf.RawSubjectPublicKeyInfo)-1] ^= 1
-		if one.signed(changed) == nil {
-			t.Errorf("%v: signed although its key was changed", kidOf(pair[0]))
+		if one.Verify(changed) == nil {
+			t.Errorf("%v: signed although its key was changed", KIDOf(pair[0]))
 		}
 	}
 	t.Logf("438 DSCs, %d CSCAs: %v; crypto/x509 could not read %d pairs", len(seen), results, unread)
@@ -109,25 +109,25 @@ func TestSignedByWhom(t *testing.T) {
 		want  error
 	}{
 		{"its CSCA", [][]byte{csca}, nil},
-		{"none", nil, errUnknownCSCA},
-		{"another of the name", [][]byte{sameName}, errNotByCSCA},
+		{"none", nil, ErrUnknownCSCA},
+		{"another of the name", [][]byte{sameName}, ErrNotByCSCA},
 		{"both of the name", [][]byte{sameName, csca}, nil},
 		{"both, the other way round", [][]byte{csca, sameName}, nil},
-		{"its key under another name", [][]byte{otherName}, errUnknownCSCA},
-		{"its key under a name that contains it", [][]byte{longerName}, errUnknownCSCA},
+		{"its key under another name", [][]byte{otherName}, ErrUnknownCSCA},
+		{"its key under a name that contains it", [][]byte{longerName}, ErrUnknownCSCA},
 	}
 	for _, tt := range tests {
-		a := authorities{}
+		a := Authorities{}
 		for _, der := range tt.cscas {
-			if err := a.add(der); err != nil {
+			if err := a.Add(der); err != nil {
 				t.Fatal(err)
 			}
 		}
-		if err := a.signed(leaf); !errors.Is(err, tt.want) {
+		if err := a.Verify(leaf); !errors.Is(err, tt.want) {
 			t.Errorf("%s: %v, want %v", tt.name, err, tt.want)
 		}
 	}
-	if err := authorities(nil).signed(leaf); err == nil {
+	if err := Authorities(nil).Verify(leaf); err == nil {
 		t.Error("signed by no authorities at all")
 	}
 }
@@ -147,24 +147,24 @@ func TestAuthorityRefused(t *testing.T) {
 		der  []byte
 		want error // nil: any
 	}{
-		{"no CA", make(func(c *x509.Certificate) { c.IsCA = false }), errNotCSCA},
-		{"no basic constraints", make(func(c *x509.Certificate) { c.IsCA, c.BasicConstraintsValid = false, false }), errNotCSCA},
-		{"may not sign certificates", make(func(c *x509.Certificate) { c.KeyUsage = x509.KeyUsageCRLSign | x509.KeyUsageDigitalSignature }), errNotCSCA},
-		{"version 1", sourcetest.FromPool(t, "308ee117438217c6"), errNotCSCA},
-		{"a DSC", sourcetest.RealChains(t)[0][0], errNotCSCA},
+		{"no CA", make(func(c *x509.Certificate) { c.IsCA = false }), ErrNotCSCA},
+		{"no basic constraints", make(func(c *x509.Certificate) { c.IsCA, c.BasicConstraintsValid = false, false }), ErrNotCSCA},
+		{"may not sign certificates", make(func(c *x509.Certificate) { c.KeyUsage = x509.KeyUsageCRLSign | x509.KeyUsageDigitalSignature }), ErrNotCSCA},
+		{"version 1", sourcetest.FromPool(t, "308ee117438217c6"), ErrNotCSCA},
+		{"a DSC", sourcetest.RealChains(t)[0][0], ErrNotCSCA},
 		{"P-224", chainCert(t, chainCSCA, sourcetest.ECKey(t, elliptic.P224()).Public(), chainName, key), nil},
 		{"RSA of 1024 bits", chainCert(t, chainCSCA, small.Public(), chainName, key), nil},
 		{"empty", nil, nil},
 		{"cut short", csca[:len(csca)-1], nil},
 		{"with more behind it", append(bytes.Clone(csca), 0), ErrTrailingData},
-		{"too large", append(bytes.Clone(csca), bytes.Repeat([]byte{0}, maxCertificateSize)...), nil},
+		{"too large", append(bytes.Clone(csca), bytes.Repeat([]byte{0}, MaxCertificateSize)...), nil},
 	}
 	for _, tt := range tests {
-		if err := (authorities{}).add(tt.der); err == nil || tt.want != nil && !errors.Is(err, tt.want) {
+		if err := (Authorities{}).Add(tt.der); err == nil || tt.want != nil && !errors.Is(err, tt.want) {
 			t.Errorf("%s: %v, want %v", tt.name, err, tt.want)
 		}
 	}
-	if err := (authorities{}).add(make(func(c *x509.Certificate) { c.KeyUsage = 0 })); err != nil {
+	if err := (Authorities{}).Add(make(func(c *x509.Certificate) { c.KeyUsage = 0 })); err != nil {
 		t.Errorf("without key usage: %v", err)
 	}
 }
@@ -204,7 +204,7 @@ func TestParseAuthorities(t *testing.T) {
 	key := sourcetest.ECKey(t, elliptic.P256())
 	block := func(kind string, der []byte) []byte { return pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}) }
 	csca := block("CERTIFICATE", chainCert(t, chainCSCA, key.Public(), chainName, key))
-	if a, err := parseAuthorities(slices.Concat(csca, csca)); err != nil || len(a) != 1 {
+	if a, err := ParseAuthorities(slices.Concat(csca, csca)); err != nil || len(a) != 1 {
 		t.Errorf("two of a name: %d names, %v", len(a), err)
 	}
 	for name, data := range map[string][]byte{
@@ -212,7 +212,7 @@ func TestParseAuthorities(t *testing.T) {
 		"a DSC":   slices.Concat(csca, block("CERTIFICATE", chainCert(t, nil, key.Public(), chainName, key))),
 		"damaged": slices.Concat(csca, csca[:len(csca)/2]),
 	} {
-		if a, err := parseAuthorities(data); err == nil || a != nil {
+		if a, err := ParseAuthorities(data); err == nil || a != nil {
 			t.Errorf("%s: %v, %v", name, a, err)
 		}
 	}
@@ -220,9 +220,9 @@ func TestParseAuthorities(t *testing.T) {
 
 func FuzzSigned(f *testing.F) {
 	pairs := sourcetest.RealChains(f)
-	a := authorities{}
+	a := Authorities{}
 	for _, pair := range pairs[:40] {
-		if err := a.add(pair[1]); err != nil {
+		if err := a.Add(pair[1]); err != nil {
 			f.Fatal(err)
 		}
 		f.Add(pair[0])
@@ -233,7 +233,7 @@ func FuzzSigned(f *testing.F) {
 		genuine[string(pair[0])] = true
 	}
 	f.Fuzz(func(t *testing.T, der []byte) {
-		if a.signed(der) == nil && !genuine[string(der)] {
+		if a.Verify(der) == nil && !genuine[string(der)] {
 			leaf, err := readIssued(der)
 			if err != nil {
 				t.Fatal(err)

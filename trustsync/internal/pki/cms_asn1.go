@@ -1,4 +1,4 @@
-package trustsync
+package pki
 
 import (
 	"crypto"
@@ -40,8 +40,8 @@ type cms struct {
 // parseCMS reads a ContentInfo with a SignedData. Every field is read and must be as RFC 5652 has it, so that no byte means nothing
 // but those of revocation lists and of attributes that are not signed.
 func parseCMS(blob []byte) (*cms, error) {
-	if len(blob) > maxCMSSize {
-		return nil, fmt.Errorf("%w: CMS of %d bytes (%d are allowed)", source.ErrTooLarge, len(blob), maxCMSSize)
+	if len(blob) > MaxCMSSize {
+		return nil, fmt.Errorf("%w: CMS of %d bytes (%d are allowed)", source.ErrTooLarge, len(blob), MaxCMSSize)
 	}
 	m, err := readContentInfo(blob)
 	if err != nil {
@@ -67,7 +67,7 @@ func readContentInfo(blob []byte) (*cms, error) {
 		return nil, errors.New("not signed data")
 	}
 	if !isContext(fields[1], 0, true) {
-		return nil, errMalformed
+		return nil, ErrASN1
 	}
 	if err := unmarshal(fields[1].Bytes, &signedData); err != nil {
 		return nil, err
@@ -97,7 +97,7 @@ func readSignedData(v asn1.RawValue) (*cms, error) {
 		rest = rest[1:]
 	}
 	if len(rest) != 1 {
-		return nil, fmt.Errorf("%w: fields of signed data", errMalformed)
+		return nil, fmt.Errorf("%w: fields of signed data", ErrASN1)
 	}
 	signers, err := setOf(rest[0])
 	if err != nil {
@@ -115,7 +115,7 @@ func readSignedData(v asn1.RawValue) (*cms, error) {
 	}
 	hashes, err := setOf(fields[digests])
 	if err != nil || len(hashes) != 1 {
-		return nil, fmt.Errorf("%w: message digests for one signer", errMalformed)
+		return nil, fmt.Errorf("%w: message digests for one signer", ErrASN1)
 	}
 	if hash, err := readHash(hashes[0]); err != nil || hash != m.hash {
 		return nil, errors.New("the message digest is not that of the signer")
@@ -137,7 +137,7 @@ func readEncapsulated(v asn1.RawValue) ([]byte, error) {
 	}
 	var octets asn1.RawValue
 	if !isContext(fields[1], 0, true) || unmarshal(fields[1].Bytes, &octets) != nil || !isUniversal(octets, asn1.TagOctetString) {
-		return nil, errMalformed
+		return nil, ErrASN1
 	}
 	return append([]byte{}, octets.Bytes...), nil // never nil
 }
@@ -147,8 +147,8 @@ func readCMSCertificates(der []byte) ([]*x509.Certificate, error) {
 	if err != nil {
 		return nil, fmt.Errorf("certificates: %w", err)
 	}
-	if len(all) > maxIntermediates+1 {
-		return nil, fmt.Errorf("%d certificates (%d are allowed)", len(all), maxIntermediates+1)
+	if len(all) > MaxIntermediates+1 {
+		return nil, fmt.Errorf("%d certificates (%d are allowed)", len(all), MaxIntermediates+1)
 	}
 	var certs []*x509.Certificate
 	for i, v := range all {
@@ -188,7 +188,7 @@ func (m *cms) readSigner(v asn1.RawValue) (err error) {
 		rest = rest[:2]
 	}
 	if len(rest) != 2 || !isUniversal(rest[1], asn1.TagOctetString) {
-		return errMalformed
+		return ErrASN1
 	}
 	if m.signatureOID, err = readAlgorithm(rest[0]); err != nil {
 		return err
@@ -253,7 +253,7 @@ func readVersion(v asn1.RawValue, expected int) error {
 // setOf returns the elements of a SET OF.
 func setOf(v asn1.RawValue) ([]asn1.RawValue, error) {
 	if v.Class != asn1.ClassUniversal || v.Tag != asn1.TagSet || !v.IsCompound {
-		return nil, errMalformed
+		return nil, ErrASN1
 	}
 	return elements(v.Bytes)
 }

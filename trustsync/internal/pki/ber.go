@@ -1,4 +1,4 @@
-package trustsync
+package pki
 
 import (
 	"errors"
@@ -15,7 +15,7 @@ const (
 	berIndefinite    = 0x80
 	berOctetString   = 0x04
 	berLengthOctets  = 0x7f
-	berMaxLengthSize = 4 // octets of a length, enough for anything within maxCMSSize
+	berMaxLengthSize = 4 // octets of a length, enough for anything within MaxCMSSize
 )
 
 var errBER = errors.New("malformed BER")

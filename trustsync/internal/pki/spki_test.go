@@ -1,4 +1,4 @@
-package trustsync
+package pki
 
 import (
 	"bytes"
@@ -37,7 +37,7 @@ func unhex(t testing.TB, s string) []byte {
 // explicit makes EC parameters of fields in hex; a and b and the seed share one.
 func explicit(t testing.TB, head, curve, base, order, cofactor string) []byte {
 	t.Helper()
-	return element(0x30, unhex(t, head), element(0x30, unhex(t, curve)), unhex(t, base), unhex(t, order), unhex(t, cofactor))
+	return sourcetest.Element(0x30, unhex(t, head), sourcetest.Element(0x30, unhex(t, curve)), unhex(t, base), unhex(t, order), unhex(t, cofactor))
 }
 
 func TestExplicitP256(t *testing.T) {
@@ -95,7 +95,7 @@ func TestExplicitNotP256(t *testing.T) {
 		"cofactor":          explicit(t, p256Head, p256AB, p256Base, p256Order, "020102"),
 		"no order":          explicit(t, p256Head, p256AB, p256Base, "", ""),
 		"hash":              explicit(t, p256Head, p256AB, p256Base, p256Order, p256Cofactor+"300b0609608648016503040201"),
-		"nothing":           element(0x30),
+		"nothing":           sourcetest.Element(0x30),
 		"implicit":          asn1.NullBytes,
 		"none":              nil,
 	} {
@@ -125,15 +125,19 @@ func TestReadPublicKey(t *testing.T) {
 	pssOID := unhex(t, "06092a864886f70d01010a")
 	modulus := func(bits uint) []byte {
 		n := new(big.Int).Lsh(big.NewInt(1), bits-1)
-		return element(2, []byte{0}, n.SetBit(n, 0, 1).Bytes())
+		return sourcetest.Element(2, []byte{0}, n.SetBit(n, 0, 1).Bytes())
 	}
 	e := unhex(t, "0203010001")
-	key := func(parts ...[]byte) []byte { return element(3, []byte{0}, element(0x30, parts...)) }
+	key := func(parts ...[]byte) []byte {
+		return sourcetest.Element(3, []byte{0}, sourcetest.Element(0x30, parts...))
+	}
 	good := key(modulus(2048), e)
-	spki := func(oid, parameters, key []byte) []byte { return element(0x30, element(0x30, oid, parameters), key) }
+	spki := func(oid, parameters, key []byte) []byte {
+		return sourcetest.Element(0x30, sourcetest.Element(0x30, oid, parameters), key)
+	}
 	// Parameters of RSASSA-PSS by openssl genpkey -algorithm RSA-PSS -pkeyopt rsa_pss_keygen_{md,mgf1_md,saltlen}.
 	const sha256, mgf1, salt32 = "a00f300d06096086480165030402010500", "a11c301a06092a864886f70d010108300d06096086480165030402010500", "a203020120"
-	pss := func(fields ...string) []byte { return element(0x30, unhex(t, strings.Join(fields, ""))) }
+	pss := func(fields ...string) []byte { return sourcetest.Element(0x30, unhex(t, strings.Join(fields, ""))) }
 
 	for name, test := range map[string]struct {
 		spki []byte
@@ -145,12 +149,12 @@ func TestReadPublicKey(t *testing.T) {
 		"RSA 1024":                  {spki(rsaOID, nil, key(modulus(1024), e)), "RSA key of 1024 bits"},
 		"RSA e of 64 bits":          {spki(rsaOID, nil, key(modulus(2048), unhex(t, "0209010000000000000001"))), "exponent"},
 		"RSA e negative":            {spki(rsaOID, nil, key(modulus(2048), unhex(t, "0203ff0001"))), "exponent"},
-		"RSA n negative":            {spki(rsaOID, nil, key(element(2, bytes.Repeat([]byte{0x81}, 256)), e)), "modulus is not positive"},
-		"RSA n padded":              {spki(rsaOID, nil, key(element(2, []byte{0, 0}, bytes.Repeat([]byte{0x81}, 256)), e)), "modulus: malformed"},
+		"RSA n negative":            {spki(rsaOID, nil, key(sourcetest.Element(2, bytes.Repeat([]byte{0x81}, 256)), e)), "modulus is not positive"},
+		"RSA n padded":              {spki(rsaOID, nil, key(sourcetest.Element(2, []byte{0, 0}, bytes.Repeat([]byte{0x81}, 256)), e)), "modulus: malformed"},
 		"RSA without e":             {spki(rsaOID, nil, key(modulus(2048))), "RSA key: malformed"},
 		"after RSA e":               {spki(rsaOID, nil, key(modulus(2048), e, asn1.NullBytes)), "trailing data"},
-		"after the RSA key":         {spki(rsaOID, nil, element(3, []byte{0}, element(0x30, modulus(2048), e), asn1.NullBytes)), "trailing data"},
-		"RSA no key":                {spki(rsaOID, nil, element(3, []byte{0})), "malformed"},
+		"after the RSA key":         {spki(rsaOID, nil, sourcetest.Element(3, []byte{0}, sourcetest.Element(0x30, modulus(2048), e), asn1.NullBytes)), "trailing data"},
+		"RSA no key":                {spki(rsaOID, nil, sourcetest.Element(3, []byte{0})), "malformed"},
 		"RSASSA-PSS":                {spki(pssOID, nil, good), ""},
 		"RSASSA-PSS as PS256":       {spki(pssOID, pss(sha256, mgf1, salt32), good), ""},
 		"RSASSA-PSS any salt":       {spki(pssOID, pss(sha256, mgf1, "a203020100"), good), ""},
@@ -174,18 +178,18 @@ func TestReadPublicKey(t *testing.T) {
 		"EC without curve":          {ecSPKI(nil, p256Generator()), "EC parameters"},
 		"Ed448":                     {spki(unhex(t, "06032b6571"), nil, good), "Ed448 key"},
 		"unheard of":                {spki(unhex(t, "06022a03"), nil, good), "1.2.3 key"},
-		"long OID":                  {spki(element(6, bytes.Repeat([]byte{0x87}, 200), []byte{1}), nil, good), "(overlong) key"},
+		"long OID":                  {spki(sourcetest.Element(6, bytes.Repeat([]byte{0x87}, 200), []byte{1}), nil, good), "(overlong) key"},
 		"no OID":                    {spki(asn1.NullBytes, nil, good), "malformed object identifier"},
 		"no bit string":             {spki(rsaOID, nil, asn1.NullBytes), "public key: malformed"},
 		"after the algorithm":       {spki(rsaOID, append([]byte{5, 0}, 5, 0), good), "trailing data"},
-		"not even an algorithm":     {element(0x30, asn1.NullBytes, good), "malformed"},
-		"nothing":                   {element(0x30), "malformed"},
-		"bits that are not a whole": {element(0x30, element(0x30, rsaOID), element(3, []byte{9, 1})), "malformed"},
+		"not even an algorithm":     {sourcetest.Element(0x30, asn1.NullBytes, good), "malformed"},
+		"nothing":                   {sourcetest.Element(0x30), "malformed"},
+		"bits that are not a whole": {sourcetest.Element(0x30, sourcetest.Element(0x30, rsaOID), sourcetest.Element(3, []byte{9, 1})), "malformed"},
 	} {
 		parts := goodParts()
 		parts.spki = test.spki
 		_, err := readCertificate(parts.der())
-		checkError(t, name, err, test.want)
+		sourcetest.CheckError(t, name, err, test.want)
 		_, err = ParseCertificate(parts.der())
 		if (err == nil) != (test.want == "") && !strings.HasPrefix(name, "after") { // x509 does not look there
 			t.Errorf("%s: ParseCertificate: error %v, want %q", name, err, test.want)

@@ -1,4 +1,4 @@
-package trustsync
+package pki
 
 import (
 	"bytes"
@@ -31,8 +31,8 @@ func ParseSigner(der []byte) (source.Signer, error) {
 // ParseKey reads a signer from a bare SubjectPublicKeyInfo in DER, for lists that hold keys instead of certificates
 // (NL, IT, GB). Its kid cannot be checked: it is whatever the list says.
 func ParseKey(spki []byte, kid verify.KID, country string, usage verify.Usage) (source.Signer, error) {
-	if len(spki) > maxCertificateSize {
-		return source.Signer{}, fmt.Errorf("public key of %d bytes (%d are allowed)", len(spki), maxCertificateSize)
+	if len(spki) > MaxCertificateSize {
+		return source.Signer{}, fmt.Errorf("public key of %d bytes (%d are allowed)", len(spki), MaxCertificateSize)
 	}
 	var outer asn1.RawValue
 	if err := unmarshal(spki, &outer); err != nil {
@@ -44,7 +44,7 @@ func ParseKey(spki []byte, kid verify.KID, country string, usage verify.Usage) (
 	}
 	return source.Signer{
 		DSC: verify.DSC{
-			KID: kid, Country: countryCode(country), NotBefore: source.BeginningOfTime, NotAfter: source.EndOfTime, Usage: usage, Key: key,
+			KID: kid, Country: CountryCode(country), NotBefore: source.BeginningOfTime, NotAfter: source.EndOfTime, Usage: usage, Key: key,
 		},
 		SPKI: spki, Lab: false,
 	}, nil
@@ -69,7 +69,7 @@ func spkiOf(der []byte) ([]byte, error) {
 	}
 	const spki = 5
 	if len(tbs) <= spki {
-		return nil, fmt.Errorf("not a certificate: %w", errMalformed)
+		return nil, fmt.Errorf("not a certificate: %w", ErrASN1)
 	}
 	return bytes.Clone(tbs[spki].FullBytes), nil // or it would keep the whole certificate in memory
 }

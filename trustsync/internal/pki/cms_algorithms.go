@@ -1,4 +1,4 @@
-package trustsync
+package pki
 
 import (
 	"crypto"
@@ -70,7 +70,7 @@ func readAlgorithm(v asn1.RawValue) (string, error) {
 		return "", err
 	}
 	if len(fields) == 2 && (!isUniversal(fields[1], asn1.TagNull) || len(fields[1].Bytes) != 0) {
-		return "", fmt.Errorf("%w parameters of an algorithm", errMalformed)
+		return "", fmt.Errorf("%w parameters of an algorithm", ErrASN1)
 	}
 	return oidOf(fields[0])
 }

@@ -1,4 +1,4 @@
-package trustsync
+package pki
 
 import (
 	"bytes"
@@ -209,10 +209,10 @@ var p256Seed = []byte{
 	0x78, 0xe1, 0x13, 0x9d, 0x26, 0xb7, 0x81, 0x9f, 0x7e, 0x90,
 }
 
-// isSPKI tells a SubjectPublicKeyInfo from a certificate by its shape (RFC 5280 §4.1).
-func isSPKI(der []byte) bool {
+// IsSPKI tells a SubjectPublicKeyInfo from a certificate by its shape (RFC 5280 §4.1).
+func IsSPKI(der []byte) bool {
 	var outer asn1.RawValue
-	if len(der) > maxCertificateSize || unmarshal(der, &outer) != nil {
+	if len(der) > MaxCertificateSize || unmarshal(der, &outer) != nil {
 		return false
 	}
 	fields, err := sequence(outer, 2, 2)

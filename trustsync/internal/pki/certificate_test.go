@@ -1,4 +1,4 @@
-package trustsync
+package pki
 
 import (
 	"bytes"
@@ -21,27 +21,11 @@ import (
 	"gatescan/verify"
 )
 
-// unusable has all certificates of the pool that must not load, with a word of the reason.
-var unusable = map[string]string{
-	"897def991b9cf499": "P-384 key",
-	"a5c53cf6843a395e": "P-384 key",
-	"361d60ba426322de": "explicit parameters that are not those of P-256", // FJ: P-384, in full
-	"7f2301b9de33d1c8": "P-384 key",
-	"b485c94f33601576": "RSA key of 1024 bits",
-	"071365470febceda": "P-384 key",
-	"3444f02958ff7316": "P-384 key",
-	"147a88f812c18eea": "P-521 key",
-	"af630bfa8cdac4b9": "P-521 key",
-	"59f6ad887b24d950": "P-384 key",
-	"168d6b7254aa3e1a": "RSA exponent", // UY: e = 3
-	"1ed2a1d32aec4737": "RSA key of 1024 bits",
-}
-
 func TestParseCertificatePool(t *testing.T) {
 	usages, keys, refused := map[verify.Usage]int{}, map[verify.Alg]int{}, 0
 	for _, p := range sourcetest.Pool(t) {
 		d, err := ParseCertificate(p.DER)
-		if want, ok := unusable[p.KID]; ok {
+		if want, ok := sourcetest.Unusable[p.KID]; ok {
 			if err == nil || !strings.Contains(err.Error(), want) {
 				t.Errorf("%s %s: error %v, want %q", p.Country, p.KID, err, want)
 			}
@@ -58,8 +42,8 @@ func TestParseCertificatePool(t *testing.T) {
 		usages[d.Usage]++
 		keys[d.Key.Alg()]++
 	}
-	if refused != len(unusable) {
-		t.Errorf("%d certificates refused, want %d", refused, len(unusable))
+	if refused != len(sourcetest.Unusable) {
+		t.Errorf("%d certificates refused, want %d", refused, len(sourcetest.Unusable))
 	}
 	const v, r, te = verify.SignsVaccination, verify.SignsRecovery, verify.SignsTest
 	if want := map[verify.Usage]int{0: 965, v | r | te: 273, v: 240, r: 190, te: 117, v | te: 4}; !maps.Equal(usages, want) {
@@ -159,20 +143,9 @@ func TestParseCertificateKeys(t *testing.T) {
 	} {
 		der := issue(t, test.key, x509.Certificate{})
 		_, err := ParseCertificate(der)
-		checkError(t, name, err, test.want)
+		sourcetest.CheckError(t, name, err, test.want)
 		_, err = readCertificate(der)
-		checkError(t, name+" by the second reader", err, test.want)
-	}
-}
-
-// checkError wants an error that has want in its text, or none if want is empty.
-func checkError(t *testing.T, name string, err error, want string) {
-	t.Helper()
-	switch {
-	case want == "" && err != nil:
-		t.Errorf("%s: %v", name, err)
-	case want != "" && (err == nil || !strings.Contains(err.Error(), want)):
-		t.Errorf("%s: error %v, want %q", name, err, want)
+		sourcetest.CheckError(t, name+" by the second reader", err, test.want)
 	}
 }
 
@@ -264,11 +237,11 @@ func TestParseCertificateOffCurve(t *testing.T) {
 	}
 	der[at+64] ^= 1
 	_, err = ParseCertificate(der)
-	checkError(t, "off the curve", err, "not a point on P-256")
+	sourcetest.CheckError(t, "off the curve", err, "not a point on P-256")
 	der[at+64] ^= 1
 	der[at] = 2 + point[64]&1 // as a compressed point it is the right length no more
 	_, err = ParseCertificate(der)
-	checkError(t, "wrong form", err, "not an uncompressed P-256 point")
+	sourcetest.CheckError(t, "wrong form", err, "not an uncompressed P-256 point")
 }
 
 // TestParseCertificateCut wants no certificate to load that lacks its end or has something behind it.
@@ -305,7 +278,7 @@ func TestParseCertificateTooLarge(t *testing.T) {
 		t.Errorf("63 KiB: %v", err)
 	}
 	_, err := ParseCertificate(padded(64 << 10))
-	checkError(t, "over 64 KiB", err, "65536 are allowed")
+	sourcetest.CheckError(t, "over 64 KiB", err, "65536 are allowed")
 	for _, der := range [][]byte{nil, {}, {0x30}, {0x30, 0}, []byte("hello"), bytes.Repeat([]byte{0x30, 0x80}, 1000)} {
 		if _, err := ParseCertificate(der); err == nil {
 			t.Errorf("%.10x loads", der)

@@ -1,4 +1,4 @@
-package trustsync
+package pki
 
 import (
 	"bytes"
@@ -17,55 +17,55 @@ import (
 	"github.com/go-jose/go-jose/v4"
 )
 
-// jws is a compact JWS (RFC 7515 §7.1), decoded and not yet checked.
-type jws struct {
+// JWS is a compact JWS (RFC 7515 §7.1), decoded and not yet checked.
+type JWS struct {
 	text            string
-	header, payload []byte
+	Header, Payload []byte
 }
 
-// splitJWS splits a document. Base64 has one spelling here, so that no bit of the document means nothing.
-func splitJWS(body []byte) (j jws, err error) {
+// SplitJWS splits a document. Base64 has one spelling here, so that no bit of the document means nothing.
+func SplitJWS(body []byte) (j JWS, err error) {
 	if len(body) > source.MaxListSize {
-		return jws{}, fmt.Errorf("%w: %d bytes", source.ErrTooLarge, len(body))
+		return JWS{}, fmt.Errorf("%w: %d bytes", source.ErrTooLarge, len(body))
 	}
-	j.text = string(bytes.Trim(body, jsonSpace))
+	j.text = string(bytes.Trim(body, JSONSpace))
 	parts := strings.SplitN(j.text, ".", 4)
 	if len(parts) != 3 || strings.ContainsAny(j.text, "\r\n") {
-		return jws{}, fmt.Errorf("%w: not a compact JWS", source.ErrMalformed)
+		return JWS{}, fmt.Errorf("%w: not a compact JWS", source.ErrMalformed)
 	}
-	for i, into := range []*[]byte{&j.header, &j.payload, new([]byte)} {
+	for i, into := range []*[]byte{&j.Header, &j.Payload, new([]byte)} {
 		if *into, err = base64.RawURLEncoding.Strict().DecodeString(parts[i]); err != nil {
-			return jws{}, fmt.Errorf("%w: JWS: %w", source.ErrMalformed, err)
+			return JWS{}, fmt.Errorf("%w: JWS: %w", source.ErrMalformed, err)
 		}
 	}
 	return j, nil
 }
 
-// verify says whether an anchor that fits signed the document with the algorithm, or an anchor certified the first certificate of
+// Verify says whether an anchor that fits signed the document with the algorithm, or an anchor certified the first certificate of
 // its header (x5c), whose key fits, and that signed it: then it is returned. At is when the certificates of a chain must be valid.
-func (j jws) verify(algorithm jose.SignatureAlgorithm, fits func(crypto.PublicKey) bool, a anchors, at time.Time) (signer *x509.Certificate, err error) {
+func (j JWS) Verify(algorithm jose.SignatureAlgorithm, fits func(crypto.PublicKey) bool, a Anchors, at time.Time) (signer *x509.Certificate, err error) {
 	signature, err := jose.ParseSignedCompact(j.text, []jose.SignatureAlgorithm{algorithm})
 	if err != nil {
 		return nil, err
 	}
-	for _, key := range a.keys {
+	for _, key := range a.Keys {
 		if fits(key) {
 			if _, err := signature.Verify(key); err == nil {
-				return a.certificateOf(key), nil
+				return a.CertificateOf(key), nil
 			}
 		}
 	}
 	var header struct {
 		X5C [][]byte `json:"x5c"` // standard base64 (RFC 7515 §4.1.6)
 	}
-	if err := json.Unmarshal(j.header, &header); err != nil {
+	if err := json.Unmarshal(j.Header, &header); err != nil {
 		return nil, err
 	}
 	if len(header.X5C) == 0 {
 		return nil, errors.New("not signed by an anchor, and no certificate came along")
 	}
-	if len(header.X5C) > maxIntermediates+1 {
-		return nil, fmt.Errorf("%d certificates came along (%d are allowed)", len(header.X5C), maxIntermediates+1)
+	if len(header.X5C) > MaxIntermediates+1 {
+		return nil, fmt.Errorf("%d certificates came along (%d are allowed)", len(header.X5C), MaxIntermediates+1)
 	}
 	var certs []*x509.Certificate
 	for _, der := range header.X5C {
@@ -76,7 +76,7 @@ func (j jws) verify(algorithm jose.SignatureAlgorithm, fits func(crypto.PublicKe
 		certs = append(certs, cert)
 	}
 	signer = certs[0]
-	if err := a.certify(signer, certs[1:], at); err != nil {
+	if err := a.Certify(signer, certs[1:], at); err != nil {
 		return nil, fmt.Errorf("signed by %.80q: %w", signer.Subject, err)
 	}
 	if !fits(signer.PublicKey) {
@@ -86,8 +86,8 @@ func (j jws) verify(algorithm jose.SignatureAlgorithm, fits func(crypto.PublicKe
 	return signer, err
 }
 
-// numericDate reads a time (RFC 7519 §2), which must be there.
-func numericDate(seconds *float64) (time.Time, error) {
+// NumericDate reads a time (RFC 7519 §2), which must be there.
+func NumericDate(seconds *float64) (time.Time, error) {
 	if seconds == nil {
 		return time.Time{}, errors.New("missing")
 	}
@@ -97,4 +97,4 @@ func numericDate(seconds *float64) (time.Time, error) {
 	return time.Unix(int64(math.Floor(*seconds)), 0).UTC(), nil
 }
 
-const jsonSpace = " \t\r\n" // RFC 8259 §2
+const JSONSpace = " \t\r\n" // RFC 8259 §2
