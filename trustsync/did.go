@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"gatescan/trustsync/internal/list"
 	"gatescan/trustsync/internal/pki"
 	"gatescan/trustsync/internal/source"
 )
@@ -118,7 +119,7 @@ func readDID(raw []byte) (*didDocument, error) {
 	if len(raw) > maxDIDSize {
 		return nil, fmt.Errorf("%w: %d bytes", source.ErrTooLarge, len(raw))
 	}
-	w := walkJSON(raw)
+	w := list.WalkJSON(raw)
 	var d didDocument
 	err := didObject(w, []string{"@context", "id", "controller", "verificationMethod", "proof"}, func(name string) (err error) {
 		switch name {
@@ -136,13 +137,13 @@ func readDID(raw []byte) (*didDocument, error) {
 		return err
 	}, "@context", "id", "controller", "verificationMethod", "proof")
 	if err == nil {
-		err = w.end()
+		err = w.End()
 	}
 	if err == nil {
 		err = d.checkIDs()
 	}
 	if err != nil {
-		return nil, malformedList(err)
+		return nil, list.Malformed(err)
 	}
 	return &d, nil
 }
@@ -163,15 +164,15 @@ func (d *didDocument) checkIDs() error {
 
 // didObject reads an object: each is called for every member, and must read it. A name that is not among the allowed ones,
 // or there twice, is an error, as is the lack of one of the required; the error says in which member.
-func didObject(w jsonWalk, allowed []string, each func(name string) error, required ...string) error {
-	if err := w.delimiter('{'); err != nil {
+func didObject(w list.JSON, allowed []string, each func(name string) error, required ...string) error {
+	if err := w.Delimiter('{'); err != nil {
 		return err
 	}
 	return didMembers(w, allowed, each, required...)
 }
 
 // didMembers is didObject for an object whose brace was read.
-func didMembers(w jsonWalk, allowed []string, each func(name string) error, required ...string) error {
+func didMembers(w list.JSON, allowed []string, each func(name string) error, required ...string) error {
 	var seen []string
 	for w.More() {
 		token, err := w.Token()
@@ -192,7 +193,7 @@ func didMembers(w jsonWalk, allowed []string, each func(name string) error, requ
 			return fmt.Errorf("%.60q: %w", name, err)
 		}
 	}
-	if err := w.delimiter('}'); err != nil {
+	if err := w.Delimiter('}'); err != nil {
 		return err
 	}
 	for _, name := range required {
@@ -203,9 +204,9 @@ func didMembers(w jsonWalk, allowed []string, each func(name string) error, requ
 	return nil
 }
 
-func readDIDContext(w jsonWalk) error {
+func readDIDContext(w list.JSON) error {
 	var contexts []string
-	err := w.array(func() error {
+	err := w.Array(func() error {
 		if len(contexts) == len(didContexts) {
 			return errors.New("more contexts than version 2 has")
 		}
@@ -224,8 +225,8 @@ func readDIDContext(w jsonWalk) error {
 	return nil
 }
 
-func readMethods(w jsonWalk) (methods []didMethod, err error) {
-	err = w.array(func() error {
+func readMethods(w list.JSON) (methods []didMethod, err error) {
+	err = w.Array(func() error {
 		if len(methods) == source.MaxCertificates {
 			return fmt.Errorf("%w: more than %d keys", source.ErrTooLarge, source.MaxCertificates)
 		}
@@ -239,7 +240,7 @@ func readMethods(w jsonWalk) (methods []didMethod, err error) {
 	return methods, err
 }
 
-func readMethod(w jsonWalk) (m didMethod, err error) {
+func readMethod(w list.JSON) (m didMethod, err error) {
 	token, err := w.Token()
 	if err != nil {
 		return m, err
@@ -272,7 +273,7 @@ func readMethod(w jsonWalk) (m didMethod, err error) {
 }
 
 // readCode reads {"code":"#DCC"}.
-func readCode(w jsonWalk) (code string, err error) {
+func readCode(w list.JSON) (code string, err error) {
 	err = didObject(w, []string{"code"}, func(string) error {
 		text, err := didText(w)
 		if err != nil {
@@ -287,7 +288,7 @@ func readCode(w jsonWalk) (code string, err error) {
 	return code, err
 }
 
-func readProof(w jsonWalk) (p didProof, err error) {
+func readProof(w list.JSON) (p didProof, err error) {
 	names := []string{"type", "created", "nonce", "proofPurpose", "verificationMethod", "jws"}
 	err = didObject(w, names, func(name string) (err error) {
 		switch name {

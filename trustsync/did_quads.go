@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"gatescan/trustsync/internal/list"
 )
 
 // This file writes the canonical N-Quads (RDF Dataset Canonicalization §4.4) of the two graphs that are signed. Both are so
@@ -82,7 +84,7 @@ func (p *didProof) writeQuads(w io.Writer) {
 const maxIRI = 1024
 
 // didIRI reads an identifier did:web:..., which N-Quads and JSON-LD both leave as it is.
-func didIRI(w jsonWalk, fragment bool) (string, error) {
+func didIRI(w list.JSON, fragment bool) (string, error) {
 	token, err := w.Token()
 	if err != nil {
 		return "", err
@@ -110,7 +112,7 @@ func iriOf(token json.Token, fragment bool) (string, error) {
 }
 
 // didConstant reads a string that can only be one.
-func didConstant(w jsonWalk, want string) error {
+func didConstant(w list.JSON, want string) error {
 	text, err := didText(w)
 	if err == nil && text != want {
 		err = fmt.Errorf("%.60q, not %q", text, want)
@@ -119,7 +121,7 @@ func didConstant(w jsonWalk, want string) error {
 }
 
 // didTime reads a time in UTC.
-func didTime(w jsonWalk) (string, error) {
+func didTime(w list.JSON) (string, error) {
 	text, err := didText(w)
 	if err != nil {
 		return "", err

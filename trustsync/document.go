@@ -9,7 +9,7 @@ import (
 	"gatescan/trustsync/internal/source"
 )
 
-// document is a source of one document that is signed as a whole, and asked for only if it has changed.
+// Document is a source of one document that is signed as a whole, and asked for only if it has changed.
 type document struct {
 	client *client
 	traits source.Traits

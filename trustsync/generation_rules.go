@@ -38,7 +38,7 @@ func (f *storedForm) setRules(h source.Holding) (err error) {
 	return err
 }
 
-// rules reads what setRules wrote, of which left is allowed.
+// Rules reads what setRules wrote, of which left is allowed.
 func (f *storedForm) rules(left *source.RuleBudget) (rules [][]byte, sets []source.ValueSet, err error) {
 	if len(f.Rules) > 0 {
 		if err := decodeStored(f.Rules, &rules, source.MaxRules); err != nil {

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+
+	"gatescan/trustsync/internal/list"
 )
 
 // jwk is a publicKeyJwk of a did.json, in the order of the document, no name twice. What a key is, its certificate says; this
@@ -37,7 +39,7 @@ func (j jwk) member(name string) jwkMember {
 
 // readJWK reads a key. Any other shape than that of jwk is refused: RFC 8785 would have a form for it, but no genuine
 // document has shown one.
-func readJWK(w jsonWalk) (j jwk, err error) {
+func readJWK(w list.JSON) (j jwk, err error) {
 	err = didObject(w, jwkNames, func(name string) (err error) {
 		m := jwkMember{name: name}
 		if name == "x5c" {
@@ -51,8 +53,8 @@ func readJWK(w jsonWalk) (j jwk, err error) {
 	return j, err
 }
 
-func readX5C(w jsonWalk) (texts []string, err error) {
-	err = w.array(func() error {
+func readX5C(w list.JSON) (texts []string, err error) {
+	err = w.Array(func() error {
 		if len(texts) == maxX5C {
 			return fmt.Errorf("more than %d certificates", maxX5C)
 		}
@@ -65,7 +67,7 @@ func readX5C(w jsonWalk) (texts []string, err error) {
 
 // didText reads a string of printable ASCII without quotation mark and backslash. Canonical JSON (RFC 8785 §3.2.2.2) and
 // canonical N-Quads both leave such a string as it is.
-func didText(w jsonWalk) (string, error) {
+func didText(w list.JSON) (string, error) {
 	token, err := w.Token()
 	if err != nil {
 		return "", err

@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"strings"
 	"testing"
+
+	"gatescan/trustsync/internal/list"
 )
 
 // For strings of plain ASCII, encoding/json writes a map as RFC 8785 demands: sorted, without space.
@@ -17,7 +19,7 @@ func TestJWKCanonical(t *testing.T) {
 		` { "n" : "\u0041" , "e" : "<&>'" } `,
 	}
 	for _, text := range tests {
-		j, err := readJWK(walkJSON([]byte(text)))
+		j, err := readJWK(list.WalkJSON([]byte(text)))
 		if err != nil {
 			t.Fatalf("%s: %v", text, err)
 		}
@@ -47,7 +49,7 @@ func TestReadJWKRefuses(t *testing.T) {
 		`{"x5c":[["AA"]]}`, `{"x5c":[null]}`, `{"kty":"EC","kty":"EC"}`, `{"k":"x"}`, `{"d":"x"}`, `{"KTY":"EC"}`, `{"":"x"}`,
 		`{"x":"a\"b"}`, `{"x":"a\\b"}`, `{"x":"a\tb"}`, `{"x":"\u007f"}`, `{"x":"é"}`, "{\"x\":\"\xff\"}", `{"\ud800":"x"}`,
 	} {
-		if j, err := readJWK(walkJSON([]byte(text))); err == nil {
+		if j, err := readJWK(list.WalkJSON([]byte(text))); err == nil {
 			t.Errorf("%s: read as %v", text, j)
 		}
 	}

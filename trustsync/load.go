@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"gatescan/trustsync/internal/files"
+	"gatescan/trustsync/internal/list"
 	"gatescan/trustsync/internal/source"
 	"gatescan/verify"
 )
@@ -34,7 +35,7 @@ var listForms = []listForm{
 	{kindNetherlands, looksLikeNetherlands, readNetherlands},
 	{kindAustria, looksLikeAustria, parseAustria},
 	{kindEUArchive, looksLikeEUArchive, parseEUArchive},
-	{"key list", looksLikeKeyList, parseKeyList},
+	{"key list", list.LooksLikeKeyList, list.ParseKeyList},
 }
 
 // Load reads a directory of certificates, a store that a daemon wrote, or one file: certificates, a generation, or a

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"gatescan/cmd/gatelab/lists"
+	"gatescan/trustsync/internal/list"
 	"gatescan/trustsync/internal/source"
 	"gatescan/trustsync/internal/sourcetest"
 	"gatescan/verify"
@@ -22,7 +23,7 @@ func realDomain(t testing.TB) *lists.Domain {
 	d := sourcetest.Domain(t, 1)
 	d.Rules, d.ValueSets = nil, sourcetest.RealValueSets(t)
 	for _, body := range sourcetest.RealRules(t) {
-		head, err := readRuleHead(body)
+		head, err := list.ReadRuleHead(body)
 		if err != nil {
 			t.Fatal(err)
 		}

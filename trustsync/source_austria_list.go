@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"time"
 
+	"gatescan/trustsync/internal/list"
 	"gatescan/trustsync/internal/pki"
 	"gatescan/trustsync/internal/source"
 
@@ -126,14 +127,14 @@ func coseAlgorithm(key crypto.PublicKey) (cose.Algorithm, error) {
 }
 
 // parseAustria reads {"c":[{"i": kid, "c": DER}]} in CBOR.
-func parseAustria(list []byte) ([]source.Signer, source.Report, error) {
-	if len(list) > source.MaxListSize {
-		return nil, source.Report{}, fmt.Errorf("%w: %d bytes", source.ErrTooLarge, len(list))
+func parseAustria(listed []byte) ([]source.Signer, source.Report, error) {
+	if len(listed) > source.MaxListSize {
+		return nil, source.Report{}, fmt.Errorf("%w: %d bytes", source.ErrTooLarge, len(listed))
 	}
 	var outer struct {
 		Certificates *[]cbor.RawMessage `cbor:"c"`
 	}
-	if err := austriaCBOR.Unmarshal(list, &outer); err != nil {
+	if err := austriaCBOR.Unmarshal(listed, &outer); err != nil {
 		var many *cbor.MaxArrayElementsError
 		if errors.As(err, &many) {
 			return nil, source.Report{}, fmt.Errorf("%w: %w", source.ErrTooLarge, err)
@@ -143,9 +144,9 @@ func parseAustria(list []byte) ([]source.Signer, source.Report, error) {
 	if outer.Certificates == nil {
 		return nil, source.Report{}, fmt.Errorf("%w: no certificates", source.ErrMalformed)
 	}
-	e := newEntries()
+	e := list.NewEntries()
 	for _, raw := range *outer.Certificates {
-		if err := e.more(); err != nil {
+		if err := e.More(); err != nil {
 			return nil, source.Report{}, err
 		}
 		var entry struct {
@@ -155,17 +156,17 @@ func parseAustria(list []byte) ([]source.Signer, source.Report, error) {
 		err := austriaCBOR.Unmarshal(raw, &entry)
 		name := fmt.Sprintf("(kid %.16s)", hex.EncodeToString(entry.KID[:min(len(entry.KID), 8)]))
 		if err != nil {
-			e.skip(name, errors.New("not an entry of kid and certificate"))
+			e.Skip(name, errors.New("not an entry of kid and certificate"))
 			continue
 		}
-		signer, err := certificateOf(entry.Certificate, entry.KID, "")
+		signer, err := list.Certificate(entry.Certificate, entry.KID, "")
 		if err != nil {
-			e.skip(name, err)
+			e.Skip(name, err)
 			continue
 		}
-		e.add(entry.Certificate, signer)
+		e.Add(entry.Certificate, signer)
 	}
-	signers, report := e.done()
+	signers, report := e.Done()
 	return signers, report, nil
 }
 

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 
+	"gatescan/trustsync/internal/list"
 	"gatescan/trustsync/internal/source"
 
 	"github.com/fxamacker/cbor/v2"
@@ -90,16 +91,16 @@ func (s *austriaRules) fetch(ctx context.Context, mirror *client, now source.Mom
 	if setsSigned.until.Before(h.Expires) {
 		h.Expires = setsSigned.until
 	}
-	r := newRulesReader()
+	r := list.NewRules()
 	if err := s.askDocument(ctx, mirror, now, austriaRuleFile, rulesSigned, func(b []byte) error { return readAustriaRules(r, b) }); err != nil {
 		return nil, source.Report{}, err
 	}
 	if err := s.askDocument(ctx, mirror, now, austriaSetFile, setsSigned, func(b []byte) error { return readAustriaSets(r, b) }); err != nil {
 		return nil, source.Report{}, err
 	}
-	h.Rules, h.ValueSets = r.rules, r.sets
+	h.Rules, h.ValueSets = r.Rules, r.ValueSets
 	h.Cursor, err = json.Marshal(cursor)
-	return h, r.report, err
+	return h, r.Report, err
 }
 
 // follows says whether neither document is older than what a source gave last; ErrUnchanged if both are the same.
@@ -149,7 +150,7 @@ func (s *austria) askDocument(ctx context.Context, mirror *client, now source.Mo
 
 // readAustriaRules reads {"r":[{"i": label, "r": JSON of the rule}]} in CBOR. A rule is what it says of itself: the publisher's own
 // example (hcert-kotlin, README) labels every one the same.
-func readAustriaRules(r *rulesReader, document []byte) error {
+func readAustriaRules(r *list.Rules, document []byte) error {
 	return eachAustria(document, "r", func(raw cbor.RawMessage) error {
 		var entry struct {
 			Rule string `cbor:"r"`
@@ -157,12 +158,12 @@ func readAustriaRules(r *rulesReader, document []byte) error {
 		if err := austriaCBOR.Unmarshal(raw, &entry); err != nil {
 			return errors.New("not an entry with a rule")
 		}
-		return r.rule([]byte(entry.Rule))
+		return r.Rule([]byte(entry.Rule))
 	})
 }
 
 // readAustriaSets reads {"v":[{"n": label, "v": JSON of the value set}]} in CBOR. A set goes by its label if it has no name of its own.
-func readAustriaSets(r *rulesReader, document []byte) error {
+func readAustriaSets(r *list.Rules, document []byte) error {
 	return eachAustria(document, "v", func(raw cbor.RawMessage) error {
 		var entry struct {
 			Label string `cbor:"n"`
@@ -172,10 +173,10 @@ func readAustriaSets(r *rulesReader, document []byte) error {
 			return errors.New("not an entry of label and value set")
 		}
 		id := entry.Label
-		if own, err := readValueSetID([]byte(entry.Set)); err == nil && own != "" {
+		if own, err := list.ReadValueSetID([]byte(entry.Set)); err == nil && own != "" {
 			id = own
 		}
-		return r.setOrSkip(id, []byte(entry.Set))
+		return r.SetOrSkip(id, []byte(entry.Set))
 	})
 }
 
@@ -199,7 +200,7 @@ func eachAustria(document []byte, name string, each func(cbor.RawMessage) error)
 	}
 	for i, raw := range *all {
 		if err := each(raw); err != nil {
-			return malformedList(fmt.Errorf("entry %d: %w", i+1, err))
+			return list.Malformed(fmt.Errorf("entry %d: %w", i+1, err))
 		}
 	}
 	return nil

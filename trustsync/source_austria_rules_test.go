@@ -13,6 +13,7 @@ import (
 	"github.com/veraison/go-cose"
 
 	"gatescan/cmd/gatelab/lists"
+	"gatescan/trustsync/internal/list"
 	"gatescan/trustsync/internal/pki/pkitest"
 	"gatescan/trustsync/internal/source"
 	"gatescan/trustsync/internal/sourcetest"
@@ -215,11 +216,11 @@ func FuzzAustriaRules(f *testing.F) {
 				t.Fatal("authentic")
 			}
 		}
-		r := newRulesReader()
+		r := list.NewRules()
 		if err := readAustriaRules(r, document); err == nil {
 			checkRulesReader(t, r)
 		}
-		r = newRulesReader()
+		r = list.NewRules()
 		if err := readAustriaSets(r, document); err == nil {
 			checkRulesReader(t, r)
 		}
@@ -227,8 +228,8 @@ func FuzzAustriaRules(f *testing.F) {
 }
 
 // checkRulesReader says what must hold of all that was read: it is bounded, can be stored and compiled, and comes back.
-func checkRulesReader(t *testing.T, r *rulesReader) {
-	h := source.Holding{Rules: r.rules, ValueSets: r.sets}
+func checkRulesReader(t *testing.T, r *list.Rules) {
+	h := source.Holding{Rules: r.Rules, ValueSets: r.ValueSets}
 	allowed := source.WholeRuleBudget
 	if err := allowed.Take(h.Rules, h.ValueSets); err != nil {
 		t.Fatal(err)
@@ -247,10 +248,10 @@ func checkRulesReader(t *testing.T, r *rulesReader) {
 	}
 	b := compileRules([]ruledSource{{"a", &h, time.Time{}}})
 	used := 0
-	for _, body := range r.rules {
-		if head, err := readRuleHead(body); err != nil {
+	for _, body := range r.Rules {
+		if head, err := list.ReadRuleHead(body); err != nil {
 			t.Fatal(err)
-		} else if head.used() {
+		} else if head.Used() {
 			used++
 		}
 	}

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"time"
 
+	"gatescan/trustsync/internal/list"
 	"gatescan/trustsync/internal/pki"
 	"gatescan/trustsync/internal/source"
 	"gatescan/verify"
@@ -246,10 +247,10 @@ func (s *euService) withdrawn(ctx context.Context, now source.Moment, m *euMirro
 func (s *euService) deleted(ctx context.Context, now source.Moment, m *euMirror) (kids []verify.KID, err error) {
 	err = m.client.get(ctx, now, request{path: s.form.delta, limit: maxServiceKIDs}, func(r *response) error {
 		kids = nil
-		doc := walkJSON(r.body)
-		err := doc.object(func(key string) error {
+		doc := list.WalkJSON(r.body)
+		err := doc.Object(func(key string) error {
 			if key != "deleted" {
-				return doc.skip()
+				return doc.Skip()
 			}
 			return readServiceKIDs(doc, func(_ int, kid verify.KID, err error) error {
 				kids = append(kids, kid)
@@ -257,9 +258,9 @@ func (s *euService) deleted(ctx context.Context, now source.Moment, m *euMirror)
 			})
 		})
 		if err == nil {
-			err = doc.end()
+			err = doc.End()
 		}
-		return malformedList(err)
+		return list.Malformed(err)
 	})
 	if err != nil {
 		return nil, err

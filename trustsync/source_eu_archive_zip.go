@@ -10,6 +10,7 @@ import (
 	"io"
 	"strings"
 
+	"gatescan/trustsync/internal/list"
 	"gatescan/trustsync/internal/pki"
 	"gatescan/trustsync/internal/source"
 )
@@ -38,7 +39,7 @@ type archived struct {
 //
 // Names are compared and never used: nothing is written. Files that are not certificates are not unpacked.
 func parseEUArchive(data []byte) ([]source.Signer, source.Report, error) {
-	e := newEntries()
+	e := list.NewEntries()
 	dscs, cscas, err := openArchive(data, e)
 	if err != nil {
 		return nil, source.Report{}, err
@@ -57,7 +58,7 @@ func parseEUArchive(data []byte) ([]source.Signer, source.Report, error) {
 		}
 	}
 	for _, file := range dscs {
-		if err := e.more(); err != nil {
+		if err := e.More(); err != nil {
 			return nil, source.Report{}, err
 		}
 		der, signer, err := file.signer(known[file.country])
@@ -65,14 +66,14 @@ func parseEUArchive(data []byte) ([]source.Signer, source.Report, error) {
 			skipFile(e, file.Name, err)
 			continue
 		}
-		e.add(der, signer)
+		e.Add(der, signer)
 	}
-	signers, report := e.done()
+	signers, report := e.Done()
 	return signers, report, nil
 }
 
 // openArchive lists the certificates of an archive. What else is in there is named in the report, but for what belongs there.
-func openArchive(data []byte, e *entries) (dscs, cscas []archived, err error) {
+func openArchive(data []byte, e *list.Entries) (dscs, cscas []archived, err error) {
 	if len(data) > source.MaxListSize {
 		return nil, nil, fmt.Errorf("%w: %d bytes", source.ErrTooLarge, len(data))
 	}
@@ -180,7 +181,7 @@ func (a archived) signer(cscas pki.Authorities) (der []byte, signer source.Signe
 		return nil, source.Signer{}, err
 	}
 	kid := pki.KIDOf(der)
-	if signer, err = certificateOf(der, kid[:], a.country); err != nil {
+	if signer, err = list.Certificate(der, kid[:], a.country); err != nil {
 		return nil, source.Signer{}, err
 	}
 	if signer.Country != a.country {
@@ -193,7 +194,7 @@ func (a archived) signer(cscas pki.Authorities) (der []byte, signer source.Signe
 }
 
 // skipFile reports a file that cannot be used.
-func skipFile(e *entries, name string, err error) { e.skipNamed(fmt.Sprintf("%.120s", name), err) }
+func skipFile(e *list.Entries, name string, err error) { e.SkipNamed(fmt.Sprintf("%.120s", name), err) }
 
 // looksLikeEUArchive says whether data is a zip with a folder of DSCs.
 func looksLikeEUArchive(data []byte) bool {

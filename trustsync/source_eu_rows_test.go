@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"gatescan/cmd/gatelab/lists"
+	"gatescan/trustsync/internal/list"
 	"gatescan/trustsync/internal/pki"
 	"gatescan/trustsync/internal/source"
 	"gatescan/trustsync/internal/sourcetest"
@@ -222,7 +223,7 @@ func FuzzServiceKey(f *testing.F) {
 		} else if !bytes.Equal(signer.KID[:], sum[:8]) {
 			t.Fatalf("kid %v of a certificate with %x", signer.KID, sum[:8])
 		}
-		if kid, err := decodeKID(stated); err != nil || kid != signer.KID {
+		if kid, err := list.DecodeKID(stated); err != nil || kid != signer.KID {
 			t.Fatalf("kid %v, stated %q", signer.KID, stated)
 		}
 	})
@@ -240,7 +241,7 @@ func FuzzServiceKIDs(f *testing.F) {
 		f.Add([]byte(text))
 	}
 	f.Fuzz(func(t *testing.T, text []byte) {
-		doc := walkJSON(text)
+		doc := list.WalkJSON(text)
 		n := 0
 		err := readServiceKIDs(doc, func(i int, kid verify.KID, err error) error {
 			if n++; i != n {
@@ -252,7 +253,7 @@ func FuzzServiceKIDs(f *testing.F) {
 			return nil
 		})
 		var all []json.RawMessage
-		if err == nil && doc.end() == nil && (json.Unmarshal(text, &all) != nil || len(all) != n) {
+		if err == nil && doc.End() == nil && (json.Unmarshal(text, &all) != nil || len(all) != n) {
 			t.Fatalf("%d kids of %q", n, text)
 		}
 	})

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 
+	"gatescan/trustsync/internal/list"
 	"gatescan/trustsync/internal/pki"
 	"gatescan/trustsync/internal/source"
 	"gatescan/verify"
@@ -147,18 +148,18 @@ func (s *rulesService) fetch(ctx context.Context, now source.Moment, m *rulesMir
 		}
 		seen[one.hash] = true
 		body := bodies[one.hash]
-		head, err := readRuleHead(body)
+		head, err := list.ReadRuleHead(body)
 		if err == nil && (head.Identifier != one.name || head.Country != one.country || head.Version != one.version) {
 			err = fmt.Errorf("%w: it calls itself %.60s %.20s of %.20s", source.ErrMalformed, head.Identifier, head.Version, head.Country)
 		}
 		if err != nil {
 			return nil, source.Report{}, fmt.Errorf("%s: %s: %w", m.url, one, err)
 		}
-		head.countIn(&report)
+		head.CountIn(&report)
 		h.Rules = append(h.Rules, body)
 	}
 	for _, one := range sets {
-		if err := checkValueSet(one.name, bodies[one.hash]); err != nil {
+		if err := list.CheckValueSet(one.name, bodies[one.hash]); err != nil {
 			return nil, source.Report{}, fmt.Errorf("%s: %w", m.url, err)
 		}
 		h.ValueSets = append(h.ValueSets, source.ValueSet{ID: one.name, JSON: bodies[one.hash]})

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"net/url"
 
+	"gatescan/trustsync/internal/list"
 	"gatescan/trustsync/internal/source"
 	"gatescan/verify"
 )
@@ -49,7 +50,7 @@ func (s *rulesService) setList(ctx context.Context, now source.Moment, m *rulesM
 	return s.list(ctx, now, m, "valuesets", source.MaxValueSets, parseSetEntry)
 }
 
-func (s *rulesService) list(ctx context.Context, now source.Moment, m *rulesMirror, path string, most int, parse func(jsonWalk) (listedBody, error)) (all []listedBody, err error) {
+func (s *rulesService) list(ctx context.Context, now source.Moment, m *rulesMirror, path string, most int, parse func(list.JSON) (listedBody, error)) (all []listedBody, err error) {
 	err = m.clients[0].get(ctx, now, request{path: path, limit: maxRulesList}, func(r *response) (err error) {
 		if err = r.ok(); err != nil {
 			return err
@@ -88,12 +89,12 @@ func (s *rulesService) verify(r *response) error {
 }
 
 // parseRulesList reads a list, in which no entry may be wrong.
-func parseRulesList(body []byte, most int, parse func(jsonWalk) (listedBody, error)) (all []listedBody, err error) {
-	if err := checkJSON(body); err != nil {
-		return nil, malformedList(err)
+func parseRulesList(body []byte, most int, parse func(list.JSON) (listedBody, error)) (all []listedBody, err error) {
+	if err := list.CheckJSON(body); err != nil {
+		return nil, list.Malformed(err)
 	}
-	w := walkJSON(body)
-	err = w.array(func() error {
+	w := list.WalkJSON(body)
+	err = w.Array(func() error {
 		if len(all) == most {
 			return fmt.Errorf("%w: more than %d entries", source.ErrTooLarge, most)
 		}
@@ -105,12 +106,12 @@ func parseRulesList(body []byte, most int, parse func(jsonWalk) (listedBody, err
 		return nil
 	})
 	if err != nil {
-		return nil, malformedList(err)
+		return nil, list.Malformed(err)
 	}
 	return all, nil
 }
 
-func parseRuleEntry(w jsonWalk) (b listedBody, err error) {
+func parseRuleEntry(w list.JSON) (b listedBody, err error) {
 	hash, err := texts(w, map[string]*string{"identifier": &b.name, "version": &b.version, "country": &b.asked})
 	if err != nil {
 		return b, err
@@ -123,7 +124,7 @@ func parseRuleEntry(w jsonWalk) (b listedBody, err error) {
 	return b, err
 }
 
-func parseSetEntry(w jsonWalk) (b listedBody, err error) {
+func parseSetEntry(w list.JSON) (b listedBody, err error) {
 	hash, err := texts(w, map[string]*string{"id": &b.name})
 	if err != nil {
 		return b, err
@@ -136,14 +137,14 @@ func parseSetEntry(w jsonWalk) (b listedBody, err error) {
 }
 
 // texts reads an object, of which the named members must be strings, and its hash.
-func texts(w jsonWalk, members map[string]*string) (hash string, err error) {
+func texts(w list.JSON, members map[string]*string) (hash string, err error) {
 	members["hash"] = &hash
-	err = w.object(func(key string) error {
+	err = w.Object(func(key string) error {
 		into := members[key]
 		if into == nil {
-			return w.skip()
+			return w.Skip()
 		}
-		wrong, err := w.value(into)
+		wrong, err := w.Value(into)
 		return errors.Join(wrong, err)
 	})
 	return hash, err

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"gatescan/cmd/gatelab/lists"
+	"gatescan/trustsync/internal/list"
 	"gatescan/trustsync/internal/pki"
 	"gatescan/trustsync/internal/source"
 	"gatescan/trustsync/internal/sourcetest"
@@ -200,7 +201,7 @@ func TestGermanyRulesTypes(t *testing.T) {
 	server := &ruleServer{service: ruleServiceOf(t, d)}
 	src := rulesSource(t, SourceConfig{Kind: kindGermanyRules, URLs: []string{server.start(t)}, Anchors: d.Signer.PublicPEM()})
 	h, report, err := src.Fetch(t.Context(), source.Moment{Time: sourcetest.Now, Synced: true})
-	if err != nil || len(h.Rules) != 6 || report.Loaded != 5 || len(report.Skipped) != 1 || !errors.Is(report.Skipped[0].Err, errRuleType) || report.Skipped[0].Name != "rule VR-XX-0001 1.0.0" {
+	if err != nil || len(h.Rules) != 6 || report.Loaded != 5 || len(report.Skipped) != 1 || !errors.Is(report.Skipped[0].Err, list.ErrRuleType) || report.Skipped[0].Name != "rule VR-XX-0001 1.0.0" {
 		t.Fatalf("%v, %+v", err, report)
 	}
 	if b := compileRules([]ruledSource{{"de", h, time.Time{}}}); b.rules.Len() != 5 || len(b.faults) > 0 {

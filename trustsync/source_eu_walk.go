@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strconv"
 
+	"gatescan/trustsync/internal/list"
 	"gatescan/trustsync/internal/pki"
 	"gatescan/trustsync/internal/source"
 	"gatescan/verify"
@@ -82,7 +83,7 @@ func (s *euService) row(w *euWalk, r *response) error {
 	w.token = token
 
 	stated := r.header.Get("X-KID")
-	if kid, err := decodeKID(stated); err == nil {
+	if kid, err := list.DecodeKID(stated); err == nil {
 		w.given[kid] = true
 	}
 	signer, err := s.parseServiceKey(r.body, stated)
@@ -114,7 +115,7 @@ func isBareKey(s source.Signer) bool {
 func (s *euService) status(ctx context.Context, now source.Moment, m *euMirror) (listed map[verify.KID]bool, skipped []source.Skipped, err error) {
 	err = m.client.get(ctx, now, request{path: s.form.status, limit: maxServiceKIDs}, func(r *response) error {
 		listed, skipped = map[verify.KID]bool{}, nil
-		doc := walkJSON(r.body)
+		doc := list.WalkJSON(r.body)
 		err := readServiceKIDs(doc, func(i int, kid verify.KID, err error) error {
 			if err != nil {
 				skipped = append(skipped, source.Skipped{Name: "status " + strconv.Itoa(i), Err: err})
@@ -124,10 +125,10 @@ func (s *euService) status(ctx context.Context, now source.Moment, m *euMirror) 
 			return nil
 		})
 		if err == nil {
-			err = doc.end()
+			err = doc.End()
 		}
 		if err != nil {
-			return malformedList(err)
+			return list.Malformed(err)
 		}
 		if len(listed) == 0 {
 			return fmt.Errorf("%w: lists not one key", source.ErrImplausible)
@@ -141,20 +142,20 @@ func (s *euService) status(ctx context.Context, now source.Moment, m *euMirror) 
 }
 
 // readServiceKIDs reads a JSON array of kids. What is no kid comes as an error.
-func readServiceKIDs(doc jsonWalk, each func(i int, kid verify.KID, err error) error) error {
+func readServiceKIDs(doc list.JSON, each func(i int, kid verify.KID, err error) error) error {
 	n := 0
-	return doc.array(func() error {
+	return doc.Array(func() error {
 		if n++; n > source.MaxCertificates {
 			return fmt.Errorf("%w: more than %d kids", source.ErrTooLarge, source.MaxCertificates)
 		}
 		var text string
-		wrong, err := doc.value(&text)
+		wrong, err := doc.Value(&text)
 		if err != nil {
 			return err
 		}
 		var kid verify.KID
 		if wrong == nil {
-			kid, wrong = decodeKID(text)
+			kid, wrong = list.DecodeKID(text)
 		}
 		return each(n, kid, wrong)
 	})
@@ -181,7 +182,7 @@ func (w *euWalk) without(listed map[verify.KID]bool) (kids []verify.KID) {
 // Empty says whether no key was kept, and none was given that could not be.
 func (w *euWalk) empty() bool { return len(w.keys) == 0 && w.rows == 0 }
 
-// signers returns what was kept of the kids that are listed, in their order.
+// Signers returns what was kept of the kids that are listed, in their order.
 func (w *euWalk) signers(listed map[verify.KID]bool) []source.Signer {
 	all := make([]source.Signer, 0, len(w.keys))
 	for kid, list := range w.keys {
@@ -206,7 +207,7 @@ func (s *euService) parseServiceKey(body []byte, stated string) (source.Signer, 
 	if err != nil {
 		return source.Signer{}, fmt.Errorf("certificate: %w", err)
 	}
-	kid, err := decodeKID(stated)
+	kid, err := list.DecodeKID(stated)
 	if err != nil {
 		return source.Signer{}, err
 	}
@@ -216,7 +217,7 @@ func (s *euService) parseServiceKey(body []byte, stated string) (source.Signer, 
 		}
 		return pki.ParseKey(der, kid, "", 0)
 	}
-	signer, err := certificateOf(der, kid[:], "")
+	signer, err := list.Certificate(der, kid[:], "")
 	if err != nil {
 		return source.Signer{}, err
 	}

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"gatescan/trustsync/internal/list"
 	"gatescan/trustsync/internal/pki"
 	"gatescan/trustsync/internal/source"
 	"gatescan/verify"
@@ -109,9 +110,9 @@ func (s *gateway) Fetch(ctx context.Context, now source.Moment) (*source.Holding
 func (s *gateway) fetch(ctx context.Context, m gatewayMirror, now source.Moment) (*source.Holding, source.Report, error) {
 	w := &gatewayWalk{mirror: m, now: now, asked: now.Time}
 	trust := gatewayTrust{anchors: s.anchors, cscas: map[string]pki.Authorities{}, uploaders: map[string]pki.Anchors{}}
-	e := newEntries()
+	e := list.NewEntries()
 	for _, kind := range []string{gatewayCSCA, gatewayUpload} {
-		accepted, skipped := 0, len(e.report.Skipped)
+		accepted, skipped := 0, len(e.Report.Skipped)
 		err := w.pages(ctx, kind, time.Time{}, func(entry gatewayEntry) error {
 			if err := trust.accept(kind, entry); err != nil {
 				skipEntry(e, kind, entry, err)
@@ -121,7 +122,7 @@ func (s *gateway) fetch(ctx context.Context, m gatewayMirror, now source.Moment)
 			return nil
 		})
 		if err == nil && accepted == 0 {
-			err = fmt.Errorf("%s: %w: no %s entry that the trust anchor signed%s", m.url, source.ErrNotAuthentic, kind, whyFirst(e.report.Skipped[skipped:]))
+			err = fmt.Errorf("%s: %w: no %s entry that the trust anchor signed%s", m.url, source.ErrNotAuthentic, kind, whyFirst(e.Report.Skipped[skipped:]))
 		}
 		if err != nil {
 			return nil, source.Report{}, err
@@ -133,7 +134,7 @@ func (s *gateway) fetch(ctx context.Context, m gatewayMirror, now source.Moment)
 		return nil, source.Report{}, err
 	}
 	err = w.pages(ctx, gatewayDSC, time.Time{}, func(entry gatewayEntry) error {
-		if err := e.more(); err != nil {
+		if err := e.More(); err != nil {
 			return err
 		}
 		der, signer, err := trust.signer(entry)
@@ -141,16 +142,16 @@ func (s *gateway) fetch(ctx context.Context, m gatewayMirror, now source.Moment)
 			skipEntry(e, gatewayDSC, entry, err)
 			return nil
 		}
-		e.add(der, signer)
+		e.Add(der, signer)
 		return nil
 	})
 	if err != nil {
 		return nil, source.Report{}, err
 	}
-	if e.count == 0 && now.Last != nil && len(now.Last.Signers) > 0 {
+	if e.Count == 0 && now.Last != nil && len(now.Last.Signers) > 0 {
 		return nil, source.Report{}, fmt.Errorf("%s: %w: not one certificate of a DSC, and there were %d", m.url, source.ErrImplausible, len(now.Last.Signers))
 	}
-	signers, report := e.done()
+	signers, report := e.Done()
 	holding := &source.Holding{Signers: signers, Withdrawn: stillWithdrawn(now.Last, deleted, signers), Cursor: cursor}
 	if len(holding.Withdrawn) > source.MaxCertificates {
 		return nil, source.Report{}, fmt.Errorf("%s: %w: more than %d keys deleted", m.url, source.ErrTooLarge, source.MaxCertificates)
@@ -163,7 +164,7 @@ func (s *gateway) fetch(ctx context.Context, m gatewayMirror, now source.Moment)
 
 // deleted asks which DSCs were deleted since the last attempt that asked for that, and says what to ask next time. Without an
 // answer that is the same, and the report says so.
-func (s *gateway) deleted(ctx context.Context, w *gatewayWalk, e *entries) (kids []verify.KID, cursor []byte, err error) {
+func (s *gateway) deleted(ctx context.Context, w *gatewayWalk, e *list.Entries) (kids []verify.KID, cursor []byte, err error) {
 	since := gatewayBirth
 	if w.now.Last != nil {
 		cursor = w.now.Last.Cursor
@@ -187,7 +188,7 @@ func (s *gateway) deleted(ctx context.Context, w *gatewayWalk, e *entries) (kids
 	case ctx.Err() != nil:
 		return nil, nil, context.Cause(ctx)
 	case err != nil:
-		e.skipNamed("deletions", err)
+		e.SkipNamed("deletions", err)
 		return nil, cursor, nil
 	}
 	return kids, []byte(w.asked.Add(-gatewayOverlap).UTC().Format(time.RFC3339)), nil

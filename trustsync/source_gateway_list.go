@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"gatescan/trustsync/internal/list"
 	"gatescan/trustsync/internal/pki"
 	"gatescan/trustsync/internal/source"
 	"gatescan/verify"
@@ -30,22 +31,22 @@ type gatewayEntry struct {
 // readGatewayPage reads an array of entries, not more than were asked for. An entry of another shape is there, and says so.
 func readGatewayPage(body []byte) ([]gatewayEntry, error) {
 	var entries []gatewayEntry
-	w := walkJSON(body)
-	err := w.array(func() error {
+	w := list.WalkJSON(body)
+	err := w.Array(func() error {
 		if len(entries) == gatewayPage {
 			return fmt.Errorf("more than the %d entries of a page", gatewayPage)
 		}
 		var entry gatewayEntry
-		wrong, err := w.value(&entry)
+		wrong, err := w.Value(&entry)
 		entry.wrong = wrong
 		entries = append(entries, entry)
 		return err
 	})
 	if err == nil {
-		err = w.end()
+		err = w.End()
 	}
 	if err != nil {
-		return nil, malformedList(err)
+		return nil, list.Malformed(err)
 	}
 	return entries, nil
 }
@@ -103,7 +104,7 @@ func (t *gatewayTrust) signer(entry gatewayEntry) (der []byte, signer source.Sig
 		return nil, source.Signer{}, err
 	}
 	kid := pki.KIDOf(der)
-	if signer, err = certificateOf(der, kid[:], country); err != nil {
+	if signer, err = list.Certificate(der, kid[:], country); err != nil {
 		return nil, source.Signer{}, err
 	}
 	if signer.Country != country {
@@ -139,7 +140,7 @@ func (e gatewayEntry) certificate(kind string) (der []byte, country string, err 
 	if sum := sha256.Sum256(der); !strings.EqualFold(e.Thumbprint, hex.EncodeToString(sum[:])) {
 		return nil, "", errors.New("not the certificate of its thumbprint")
 	}
-	kid, err := decodeKID(e.KID)
+	kid, err := list.DecodeKID(e.KID)
 	if err != nil {
 		return nil, "", err
 	}
@@ -172,7 +173,7 @@ func (e gatewayEntry) deletion() (kid verify.KID, deleted bool, err error) {
 	case e.RawData != nil:
 		return kid, false, nil
 	}
-	if kid, err = decodeKID(e.KID); err != nil {
+	if kid, err = list.DecodeKID(e.KID); err != nil {
 		return kid, false, err
 	}
 	sum, err := hex.DecodeString(e.Thumbprint)
@@ -183,6 +184,6 @@ func (e gatewayEntry) deletion() (kid verify.KID, deleted bool, err error) {
 }
 
 // skipEntry reports an entry that cannot be used.
-func skipEntry(e *entries, kind string, entry gatewayEntry, err error) {
-	e.skipNamed(kind+" "+named(entry.KID, entry.Country), err)
+func skipEntry(e *list.Entries, kind string, entry gatewayEntry, err error) {
+	e.SkipNamed(kind+" "+list.Name(entry.KID, entry.Country), err)
 }

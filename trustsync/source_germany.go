@@ -10,6 +10,7 @@ import (
 	"math/big"
 	"time"
 
+	"gatescan/trustsync/internal/list"
 	"gatescan/trustsync/internal/pki"
 	"gatescan/trustsync/internal/source"
 )
@@ -87,29 +88,29 @@ func openGermany(body []byte, a pki.Anchors) ([]byte, error) {
 // parseGermany reads {"certificates":[{"certificateType","country","kid","rawData"}]}; rawData is the DER in base64. What each country
 // signed at the gateway is there too, and not read: the list as a whole is signed.
 func parseGermany(payload []byte) ([]source.Signer, source.Report, error) {
-	e, w, found := newEntries(), walkJSON(payload), false
-	err := w.object(func(key string) error {
+	e, w, found := list.NewEntries(), list.WalkJSON(payload), false
+	err := w.Object(func(key string) error {
 		if key != "certificates" {
-			return w.skip()
+			return w.Skip()
 		}
 		found = true
-		return w.array(func() error { return germanyEntry(e, w) })
+		return w.Array(func() error { return germanyEntry(e, w) })
 	})
 	if err == nil {
-		err = w.end()
+		err = w.End()
 	}
 	if err == nil && !found {
 		err = errors.New("no certificates")
 	}
 	if err != nil {
-		return nil, source.Report{}, malformedList(err)
+		return nil, source.Report{}, list.Malformed(err)
 	}
-	signers, report := e.done()
+	signers, report := e.Done()
 	return signers, report, nil
 }
 
-func germanyEntry(e *entries, w jsonWalk) error {
-	if err := e.more(); err != nil {
+func germanyEntry(e *list.Entries, w list.JSON) error {
+	if err := e.More(); err != nil {
 		return err
 	}
 	var entry struct {
@@ -118,25 +119,25 @@ func germanyEntry(e *entries, w jsonWalk) error {
 		KID             string `json:"kid"`
 		RawData         string `json:"rawData"`
 	}
-	wrong, err := w.value(&entry)
+	wrong, err := w.Value(&entry)
 	if err != nil {
 		return err
 	}
-	name := named(entry.KID, entry.Country)
+	name := list.Name(entry.KID, entry.Country)
 	switch {
 	case wrong != nil:
-		e.skip(name, wrong)
+		e.Skip(name, wrong)
 		return nil
 	case entry.CertificateType != "DSC":
-		e.skip(name, fmt.Errorf("a %.20q, not a DSC", entry.CertificateType))
+		e.Skip(name, fmt.Errorf("a %.20q, not a DSC", entry.CertificateType))
 		return nil
 	}
-	der, signer, err := certificateEntry(entry.RawData, entry.KID, entry.Country)
+	der, signer, err := list.CertificateText(entry.RawData, entry.KID, entry.Country)
 	if err != nil {
-		e.skip(name, err)
+		e.Skip(name, err)
 		return nil
 	}
-	e.add(der, signer)
+	e.Add(der, signer)
 	return nil
 }
 

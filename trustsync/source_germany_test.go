@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"gatescan/cmd/gatelab/lists"
+	"gatescan/trustsync/internal/list"
 	"gatescan/trustsync/internal/pki"
 	"gatescan/trustsync/internal/pki/pkitest"
 	"gatescan/trustsync/internal/source"
@@ -77,7 +78,7 @@ func TestGermanyOfMarch2024(t *testing.T) {
 		t.Errorf("algorithms %v", algs)
 	}
 	for _, kid := range []string{"57E739uJdss=", "D3y/WcC0/Cw=", "HnuSLejJmGo=", "ctnvjnfYMP0=", "hDDXFbIM3ek="} {
-		if id, err := decodeKID(kid); err != nil || !kids[id] {
+		if id, err := list.DecodeKID(kid); err != nil || !kids[id] {
 			t.Errorf("kid %s is missing: %v", kid, err)
 		}
 	}

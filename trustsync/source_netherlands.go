@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"gatescan/trustsync/internal/list"
 	"gatescan/trustsync/internal/pki"
 	"gatescan/trustsync/internal/source"
 	"gatescan/verify"
@@ -49,16 +50,16 @@ func splitNetherlands(body []byte) (payload, signature []byte, err error) {
 	if len(body) > source.MaxListSize {
 		return nil, nil, fmt.Errorf("%w: %d bytes", source.ErrTooLarge, len(body))
 	}
-	w, list := walkJSON(body), false
+	w, listed := list.WalkJSON(body), false
 	parts := map[string]*[]byte{"payload": &payload, "signature": &signature}
-	err = w.object(func(key string) error {
+	err = w.Object(func(key string) error {
 		part := parts[key]
-		list = list || key == "eu_keys"
+		listed = listed || key == "eu_keys"
 		if part == nil {
-			return w.skip()
+			return w.Skip()
 		}
 		var text string
-		wrong, err := w.value(&text)
+		wrong, err := w.Value(&text)
 		if err := errors.Join(wrong, err); err != nil {
 			return err
 		}
@@ -70,12 +71,12 @@ func splitNetherlands(body []byte) (payload, signature []byte, err error) {
 	})
 	switch {
 	case err == nil:
-		err = w.end()
+		err = w.End()
 	}
 	switch {
 	case err != nil:
-		return nil, nil, malformedList(err)
-	case list && payload == nil:
+		return nil, nil, list.Malformed(err)
+	case listed && payload == nil:
 		return body, nil, nil
 	case payload == nil:
 		return nil, nil, fmt.Errorf("%w: no payload", source.ErrMalformed)
@@ -110,31 +111,31 @@ func openNetherlands(body []byte, a pki.Anchors, name string, at time.Time) (pay
 // a validity can be checked. ian is the country; san, a part of it, and the keys of national passes (nl_keys, cl_keys) are
 // not read.
 func parseNetherlands(payload []byte) ([]source.Signer, source.Report, error) {
-	e, w, found := newEntries(), walkJSON(payload), false
-	err := w.object(func(key string) error {
+	e, w, found := list.NewEntries(), list.WalkJSON(payload), false
+	err := w.Object(func(key string) error {
 		if key != "eu_keys" {
-			return w.skip()
+			return w.Skip()
 		}
 		found = true
-		return w.object(func(kid string) error {
-			return w.array(func() error { return netherlandsEntry(e, w, kid) })
+		return w.Object(func(kid string) error {
+			return w.Array(func() error { return netherlandsEntry(e, w, kid) })
 		})
 	})
 	if err == nil {
-		err = w.end()
+		err = w.End()
 	}
 	if err == nil && !found {
 		err = errors.New("no eu_keys")
 	}
 	if err != nil {
-		return nil, source.Report{}, malformedList(err)
+		return nil, source.Report{}, list.Malformed(err)
 	}
-	signers, report := e.done()
+	signers, report := e.Done()
 	return signers, report, nil
 }
 
-func netherlandsEntry(e *entries, w jsonWalk, kid string) error {
-	if err := e.more(); err != nil {
+func netherlandsEntry(e *list.Entries, w list.JSON, kid string) error {
+	if err := e.More(); err != nil {
 		return err
 	}
 	var entry struct {
@@ -142,21 +143,21 @@ func netherlandsEntry(e *entries, w jsonWalk, kid string) error {
 		Country   string   `json:"ian"`
 		Usage     []string `json:"keyUsage"`
 	}
-	wrong, err := w.value(&entry)
+	wrong, err := w.Value(&entry)
 	if err != nil {
 		return err
 	}
-	name := named(kid, entry.Country)
+	name := list.Name(kid, entry.Country)
 	if wrong != nil {
-		e.skip(name, wrong)
+		e.Skip(name, wrong)
 		return nil
 	}
 	usage, err := usageOfLetters(entry.Usage)
 	if err == nil {
-		err = e.addKey(entry.SubjectPK, kid, entry.Country, usage)
+		err = e.AddKey(entry.SubjectPK, kid, entry.Country, usage)
 	}
 	if err != nil {
-		e.skip(name, err)
+		e.Skip(name, err)
 	}
 	return nil
 }
@@ -186,10 +187,10 @@ func looksLikeNetherlands(data []byte) bool {
 	if err != nil {
 		return false
 	}
-	w, found := walkJSON(payload), false
-	err = w.object(func(key string) error {
+	w, found := list.WalkJSON(payload), false
+	err = w.Object(func(key string) error {
 		found = found || key == "eu_keys"
-		return w.skip()
+		return w.Skip()
 	})
 	return err == nil && found
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"gatescan/cmd/gatelab/lists"
+	"gatescan/trustsync/internal/list"
 	"gatescan/trustsync/internal/pki/pkitest"
 	"gatescan/trustsync/internal/source"
 	"gatescan/trustsync/internal/sourcetest"
@@ -159,11 +160,11 @@ func FuzzNetherlands(f *testing.F) {
 	other := pkitest.Anchors(f, sourcetest.Domain(f, 0).Signer.PEM())
 	f.Fuzz(func(t *testing.T, body []byte) {
 		looksLikeNetherlands(body)
-		looksLikeKeyList(body)
+		list.LooksLikeKeyList(body)
 		if _, _, err := openNetherlands(body, other, "", sourcetest.Now); err == nil {
 			t.Fatal("authentic")
 		}
-		for _, parse := range []func([]byte) ([]source.Signer, source.Report, error){parseNetherlands, parseKeyList} {
+		for _, parse := range []func([]byte) ([]source.Signer, source.Report, error){parseNetherlands, list.ParseKeyList} {
 			signers, report, err := parse(body)
 			if err == nil && (report.Loaded != len(signers) || len(signers) > source.MaxCertificates) {
 				t.Fatalf("%d signers, %+v", len(signers), report)

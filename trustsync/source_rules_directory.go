@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"gatescan/trustsync/internal/files"
+	"gatescan/trustsync/internal/list"
 	"gatescan/trustsync/internal/source"
 )
 
@@ -67,10 +68,10 @@ func ReadRules(path string) ([][]byte, []source.ValueSet, source.Report, error) 
 			return fail(err)
 		}
 	}
-	r := newRulesReader()
+	r := list.NewRules()
 	for _, name := range names {
 		if info.IsDir() && !strings.HasSuffix(name, ".json") {
-			r.report.Skipped = append(r.report.Skipped, source.Skipped{Name: name, Err: errors.New("its name does not end in .json")})
+			r.Report.Skipped = append(r.Report.Skipped, source.Skipped{Name: name, Err: errors.New("its name does not end in .json")})
 			continue
 		}
 		file := filepath.Join(dir, name)
@@ -79,11 +80,11 @@ func ReadRules(path string) ([][]byte, []source.ValueSet, source.Report, error) 
 			err = fmt.Errorf("%w: more than %d MiB", source.ErrTooLarge, source.MaxRuleBytes>>20)
 		}
 		if err == nil {
-			err = r.document(data)
+			err = r.Document(data)
 		}
 		if err != nil {
 			return fail(fmt.Errorf("%s: %w", file, err))
 		}
 	}
-	return r.rules, r.sets, r.report, nil
+	return r.Rules, r.ValueSets, r.Report, nil
 }

@@ -9,6 +9,7 @@ import (
 	"syscall"
 	"testing"
 
+	"gatescan/trustsync/internal/list"
 	"gatescan/trustsync/internal/source"
 	"gatescan/trustsync/internal/sourcetest"
 )
@@ -118,13 +119,13 @@ func FuzzRules(f *testing.F) {
 		f.Add(set.JSON[:min(len(set.JSON), 600)])
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
-		r := newRulesReader()
-		if err := r.document(data); err == nil {
+		r := list.NewRules()
+		if err := r.Document(data); err == nil {
 			checkRulesReader(t, r)
 		} else if !errors.Is(err, source.ErrMalformed) && !errors.Is(err, source.ErrTooLarge) {
 			t.Fatal(err)
 		}
-		for _, parse := range []func(jsonWalk) (listedBody, error){parseRuleEntry, parseSetEntry} {
+		for _, parse := range []func(list.JSON) (listedBody, error){parseRuleEntry, parseSetEntry} {
 			list, err := parseRulesList(data, 100, parse)
 			if err != nil && !errors.Is(err, source.ErrMalformed) && !errors.Is(err, source.ErrTooLarge) || len(list) > 100 {
 				t.Fatal(len(list), err)

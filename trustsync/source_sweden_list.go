@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"gatescan/trustsync/internal/list"
 	"gatescan/trustsync/internal/pki"
 	"gatescan/trustsync/internal/source"
 	"gatescan/verify"
@@ -17,74 +18,74 @@ import (
 // is one signer, for all that it may sign under any of them: whoever looks it up by kid cannot know under which
 // it was meant.
 func parseSweden(payload []byte) ([]source.Signer, source.Report, error) {
-	s, w, found := swedenReader{entries: newEntries()}, walkJSON(payload), false
-	err := w.object(func(key string) error {
+	s, w, found := swedenReader{Entries: list.NewEntries()}, list.WalkJSON(payload), false
+	err := w.Object(func(key string) error {
 		if key != "dsc_trust_list" {
-			return w.skip()
+			return w.Skip()
 		}
 		found = true
-		return w.object(func(country string) error { return s.country(w, country) })
+		return w.Object(func(country string) error { return s.country(w, country) })
 	})
 	if err == nil {
-		err = w.end()
+		err = w.End()
 	}
 	if err == nil && !found {
 		err = errors.New("no dsc_trust_list")
 	}
 	if err != nil {
-		return nil, source.Report{}, malformedList(err)
+		return nil, source.Report{}, list.Malformed(err)
 	}
-	signers, report := s.done()
+	signers, report := s.Done()
 	return signers, report, nil
 }
 
 // swedenReader collects what the countries of a list hold.
 type swedenReader struct {
-	*entries
+	*list.Entries
 	restrictions int // in all eku maps
 }
 
 // country reads what is under one country. Restrictions may stand after the keys.
-func (s *swedenReader) country(w jsonWalk, country string) error {
+func (s *swedenReader) country(w list.JSON, country string) error {
 	restrictions := map[string][]string{}
 	var keys []json.RawMessage
-	err := w.object(func(key string) error {
+	err := w.Object(func(key string) error {
 		switch key {
 		case "eku":
-			return w.object(func(kid string) error { return s.restriction(w, kid, restrictions) })
+			return w.Object(func(kid string) error { return s.restriction(w, kid, restrictions) })
 		case "keys":
-			return w.array(func() error {
-				if s.count+len(keys) > source.MaxCertificates {
+			return w.Array(func() error {
+				if s.Count+len(keys) > source.MaxCertificates {
 					return fmt.Errorf("%w: more than %d keys", source.ErrTooLarge, source.MaxCertificates)
 				}
 				var raw json.RawMessage
-				_, err := w.value(&raw)
+				_, err := w.Value(&raw)
 				keys = append(keys, raw)
 				return err
 			})
 		}
-		return w.skip()
+		return w.Skip()
 	})
 	if err != nil {
 		return err
 	}
 	for _, raw := range keys {
-		if err := s.more(); err != nil {
+		if err := s.More(); err != nil {
 			return err
 		}
 		if name, err := s.key(raw, country, restrictions); err != nil {
-			s.skip(name, err)
+			s.Skip(name, err)
 		}
 	}
 	return nil
 }
 
-func (s *swedenReader) restriction(w jsonWalk, kid string, into map[string][]string) error {
+func (s *swedenReader) restriction(w list.JSON, kid string, into map[string][]string) error {
 	if s.restrictions++; s.restrictions > source.MaxCertificates {
 		return fmt.Errorf("%w: more than %d restrictions", source.ErrTooLarge, source.MaxCertificates)
 	}
 	var oids []string
-	wrong, err := w.value(&oids)
+	wrong, err := w.Value(&oids)
 	if wrong != nil {
 		return fmt.Errorf("eku of kid %.24q: %w", kid, wrong) // not to be taken for no restriction
 	}
@@ -100,7 +101,7 @@ func (s *swedenReader) key(raw json.RawMessage, country string, restrictions map
 		Use string   `json:"use"`
 	}
 	err = json.Unmarshal(raw, &k)
-	name = named(k.KID, country)
+	name = list.Name(k.KID, country)
 	switch {
 	case err != nil:
 		return name, errors.New("not a JWK")
@@ -109,15 +110,15 @@ func (s *swedenReader) key(raw json.RawMessage, country string, restrictions map
 	case len(k.X5C) == 0:
 		return name, errors.New("no certificate")
 	}
-	der, signer, err := certificateEntry(k.X5C[0], k.KID, country)
+	der, signer, err := list.CertificateText(k.X5C[0], k.KID, country)
 	if err != nil {
 		return name, err
 	}
 	if signer.Usage, err = restrict(signer.Usage, restrictions[k.KID]); err != nil {
 		return name, err
 	}
-	if at, again := s.add(der, signer); again {
-		s.signers[at].Usage = either(s.signers[at].Usage, signer.Usage)
+	if at, again := s.Add(der, signer); again {
+		s.Signers[at].Usage = either(s.Signers[at].Usage, signer.Usage)
 	}
 	return name, nil
 }

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"time"
 
+	"gatescan/trustsync/internal/list"
 	"gatescan/trustsync/internal/pki"
 	"gatescan/trustsync/internal/source"
 
@@ -111,7 +112,7 @@ func (s *switzerlandRules) read(body []byte, now source.Moment) (*source.Holding
 		return nil, source.Report{}, err
 	}
 	var report source.Report
-	if h.Rules, h.ValueSets, report, err = parseRules(payload); err != nil {
+	if h.Rules, h.ValueSets, report, err = list.ParseRules(payload); err != nil {
 		return nil, source.Report{}, err
 	}
 	return &h, report, nil

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"gatescan/cmd/gatelab/lists"
+	"gatescan/trustsync/internal/list"
 	"gatescan/trustsync/internal/pki/pkitest"
 	"gatescan/trustsync/internal/source"
 	"gatescan/trustsync/internal/sourcetest"
@@ -205,8 +206,8 @@ func FuzzSwitzerlandRules(f *testing.F) {
 		if err == nil && (!signed.IsZero() && signed.Before(time.Unix(0, 0)) || signed.After(source.EndOfTime) || !expires.IsZero() && expires.After(source.EndOfTime)) {
 			t.Fatal(signed, expires)
 		}
-		r := newRulesReader()
-		if r.both(payload) == nil {
+		r := list.NewRules()
+		if r.Both(payload) == nil {
 			checkRulesReader(t, r)
 		}
 	})

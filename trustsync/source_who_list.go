@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"gatescan/trustsync/internal/list"
 	"gatescan/trustsync/internal/pki"
 	"gatescan/trustsync/internal/source"
 )
@@ -68,14 +69,14 @@ func isVirtual(participant string) bool { return strings.HasPrefix(participant, 
 
 // whoList collects the signers of documents.
 type whoList struct {
-	*entries
+	*list.Entries
 	whoFilter
 	others int                        // entries that the filter does not take
 	csca   map[string]pki.Authorities // x5c[1] -> the authority that it is
 }
 
 func newWHOList(f whoFilter) *whoList {
-	return &whoList{entries: newEntries(), whoFilter: f, csca: map[string]pki.Authorities{}}
+	return &whoList{Entries: list.NewEntries(), whoFilter: f, csca: map[string]pki.Authorities{}}
 }
 
 // Add takes the keys of one document. References are not followed here.
@@ -85,7 +86,7 @@ func (l *whoList) add(d *didDocument) error {
 		if m.reference {
 			continue
 		}
-		if err := l.more(); err != nil {
+		if err := l.More(); err != nil {
 			return err
 		}
 		if !l.takes(m) {
@@ -94,10 +95,10 @@ func (l *whoList) add(d *didDocument) error {
 		}
 		der, signer, err := l.signer(m)
 		if err != nil {
-			l.skip(named(m.key.member("kid").text, m.participant), err)
+			l.Skip(list.Name(m.key.member("kid").text, m.participant), err)
 			continue
 		}
-		l.entries.add(der, signer)
+		l.Entries.Add(der, signer)
 	}
 	return nil
 }
@@ -112,11 +113,11 @@ func (l *whoList) signer(m *didMethod) (der []byte, s source.Signer, err error) 
 	if der, err = base64.StdEncoding.Strict().DecodeString(x5c[0]); err != nil {
 		return nil, s, fmt.Errorf("x5c: %w", err)
 	}
-	kid, err := decodeKID(m.key.member("kid").text)
+	kid, err := list.DecodeKID(m.key.member("kid").text)
 	if err != nil {
 		return nil, s, err
 	}
-	if s, err = certificateOf(der, kid[:], ""); err != nil {
+	if s, err = list.Certificate(der, kid[:], ""); err != nil {
 		return nil, s, err
 	}
 	if _, fragment, _ := strings.Cut(m.id, "#"); fragment != m.key.member("kid").text {
@@ -154,12 +155,12 @@ func (l *whoList) besides(csca string, der []byte) error {
 	return a.Verify(der)
 }
 
-// done ends the list. What the filter did not take is told as one line.
+// Done ends the list. What the filter did not take is told as one line.
 func (l *whoList) done() ([]source.Signer, source.Report) {
 	if l.others > 0 {
-		l.skipNamed(fmt.Sprintf("%d entries", l.others), errWHOOthers)
+		l.SkipNamed(fmt.Sprintf("%d entries", l.others), errWHOOthers)
 	}
-	return l.entries.done()
+	return l.Entries.Done()
 }
 
 // errWHOOthers is why entries were passed over that nobody asked for.

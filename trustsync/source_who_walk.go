@@ -72,7 +72,7 @@ func (w *whoWalk) take(d *didDocument, depth int) {
 		w.seen[m.id] = true
 		if err := w.follows(m.id); err != nil {
 			if !errors.Is(err, errWHOOthers) {
-				w.list.skipNamed(m.id, err)
+				w.list.SkipNamed(m.id, err)
 			}
 			continue
 		}

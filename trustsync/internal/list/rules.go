@@ -1,4 +1,4 @@
-package trustsync
+package list
 
 import (
 	"encoding/json"
@@ -14,41 +14,41 @@ import (
 // maxRuleDepth bounds how deep the JSON of a rule or a value set is nested.
 const maxRuleDepth = 100
 
-// ruleHead is what is read of a rule before it is compiled.
-type ruleHead struct {
+// RuleHead is what is read of a rule before it is compiled.
+type RuleHead struct {
 	Identifier, Version, Country, Type string
 }
 
-// name is how a rule is called.
-func (h ruleHead) name() string { return fmt.Sprintf("rule %.60s %.20s", h.Identifier, h.Version) }
+// Name is how a rule is called.
+func (h RuleHead) Name() string { return fmt.Sprintf("rule %.60s %.20s", h.Identifier, h.Version) }
 
-// used says whether a gate has a use for rules of this type. Germany distributes others in the same form.
-func (h ruleHead) used() bool { return h.Type == "Acceptance" || h.Type == "Invalidation" }
+// Used says whether a gate has a use for rules of this type. Germany distributes others in the same form.
+func (h RuleHead) Used() bool { return h.Type == "Acceptance" || h.Type == "Invalidation" }
 
-// errRuleType says that a rule is of a type that a gate has no use for.
-var errRuleType = errors.New("neither an acceptance nor an invalidation rule")
+// ErrRuleType says that a rule is of a type that a gate has no use for.
+var ErrRuleType = errors.New("neither an acceptance nor an invalidation rule")
 
-// countIn counts the rule in a report, as skipped if it is of another type. Such a rule is kept all the same: a newer version may have
+// CountIn counts the rule in a report, as skipped if it is of another type. Such a rule is kept all the same: a newer version may have
 // a use for it.
-func (h ruleHead) countIn(r *source.Report) {
-	if h.used() {
+func (h RuleHead) CountIn(r *source.Report) {
+	if h.Used() {
 		r.Loaded++
 		return
 	}
-	r.Skipped = append(r.Skipped, source.Skipped{Name: h.name(), Err: fmt.Errorf("a %.40q: %w", h.Type, errRuleType)})
+	r.Skipped = append(r.Skipped, source.Skipped{Name: h.Name(), Err: fmt.Errorf("a %.40q: %w", h.Type, ErrRuleType)})
 }
 
-// readRuleHead reads a body far enough to know which rule it is. What is not the JSON of a rule is ErrMalformed: no name twice
+// ReadRuleHead reads a body far enough to know which rule it is. What is not the JSON of a rule is ErrMalformed: no name twice
 // anywhere, identifier, version, country, type and logic there. Switzerland writes the names in small letters.
-func readRuleHead(body []byte) (h ruleHead, err error) {
+func ReadRuleHead(body []byte) (h RuleHead, err error) {
 	if len(body) > source.MaxRuleSize {
 		return h, fmt.Errorf("%w: a rule of %d bytes (%d are allowed)", source.ErrTooLarge, len(body), source.MaxRuleSize)
 	}
-	if err := checkJSON(body); err != nil {
+	if err := CheckJSON(body); err != nil {
 		return h, fmt.Errorf("%w: not a rule: %w", source.ErrMalformed, err)
 	}
 	logic := false
-	h, err = walkRule(body, func(name string) { logic = logic || name == "logic" })
+	h, err = WalkRule(body, func(name string) { logic = logic || name == "logic" })
 	switch read, _ := verify.ParseRule(body); {
 	case err != nil:
 	case h.Version == "" || h.Type == "":
@@ -61,37 +61,37 @@ func readRuleHead(body []byte) (h ruleHead, err error) {
 		h.Country = read.Country
 	}
 	if err != nil {
-		return ruleHead{}, fmt.Errorf("%w: not a rule: %w", source.ErrMalformed, err)
+		return RuleHead{}, fmt.Errorf("%w: not a rule: %w", source.ErrMalformed, err)
 	}
 	return h, nil
 }
 
-// walkRule reads the head of a rule, whose other members each is told. No name may be there twice, whatever its case.
-func walkRule(body []byte, each func(name string)) (h ruleHead, err error) {
-	w, seen := walkJSON(body), map[string]bool{}
+// WalkRule reads the head of a rule, whose other members each is told. No name may be there twice, whatever its case.
+func WalkRule(body []byte, each func(name string)) (h RuleHead, err error) {
+	w, seen := WalkJSON(body), map[string]bool{}
 	members := map[string]*string{"identifier": &h.Identifier, "version": &h.Version, "country": &h.Country, "type": &h.Type}
-	err = w.object(func(key string) error {
+	err = w.Object(func(key string) error {
 		name := strings.ToLower(key)
 		if seen[name] {
 			return fmt.Errorf("two of %.20q", key)
 		}
 		seen[name] = true
 		if into := members[name]; into != nil {
-			wrong, err := w.value(into)
+			wrong, err := w.Value(into)
 			return errors.Join(wrong, err)
 		}
 		each(name)
-		return w.skip()
+		return w.Skip()
 	})
 	return h, err
 }
 
-// checkValueSet says whether a body is the JSON of a value set, and if it names itself, that it does so by this id.
-func checkValueSet(id string, body []byte) error {
+// CheckValueSet says whether a body is the JSON of a value set, and if it names itself, that it does so by this id.
+func CheckValueSet(id string, body []byte) error {
 	if len(body) > source.MaxValueSetSize {
 		return fmt.Errorf("%w: a value set of %d bytes (%d are allowed)", source.ErrTooLarge, len(body), source.MaxValueSetSize)
 	}
-	own, err := readValueSetID(body)
+	own, err := ReadValueSetID(body)
 	if err == nil && own != "" && own != id {
 		err = fmt.Errorf("it calls itself %.40q", own)
 	}
@@ -101,30 +101,30 @@ func checkValueSet(id string, body []byte) error {
 	return nil
 }
 
-// readValueSetID reads how a value set calls itself, which an array cannot.
-func readValueSetID(body []byte) (id string, err error) {
-	if err := checkJSON(body); err != nil {
+// ReadValueSetID reads how a value set calls itself, which an array cannot.
+func ReadValueSetID(body []byte) (id string, err error) {
+	if err := CheckJSON(body); err != nil {
 		return "", err
 	}
-	w := walkJSON(body)
-	if firstByte(body) == '[' {
-		return "", w.array(func() error {
+	w := WalkJSON(body)
+	if FirstByte(body) == '[' {
+		return "", w.Array(func() error {
 			var code string
-			wrong, err := w.value(&code)
+			wrong, err := w.Value(&code)
 			return errors.Join(wrong, err)
 		})
 	}
 	values := false
-	err = w.object(func(key string) error {
+	err = w.Object(func(key string) error {
 		switch key {
 		case "valueSetId":
-			wrong, err := w.value(&id)
+			wrong, err := w.Value(&id)
 			return errors.Join(wrong, err)
 		case "valueSetValues":
 			values = true
-			return w.object(func(string) error { return w.skip() })
+			return w.Object(func(string) error { return w.Skip() })
 		}
-		return w.skip()
+		return w.Skip()
 	})
 	if err == nil && !values {
 		err = errors.New("no valueSetValues")
@@ -132,8 +132,8 @@ func readValueSetID(body []byte) (id string, err error) {
 	return id, err
 }
 
-// firstByte is the first byte of a JSON text that is no space, zero if there is none.
-func firstByte(text []byte) byte {
+// FirstByte is the first byte of a JSON text that is no space, zero if there is none.
+func FirstByte(text []byte) byte {
 	for _, b := range text {
 		if b != ' ' && b != '\t' && b != '\r' && b != '\n' {
 			return b
@@ -142,20 +142,20 @@ func firstByte(text []byte) byte {
 	return 0
 }
 
-// checkJSON says whether text is one value in UTF-8 with no name twice in any object: readers differ in which of two they take.
-func checkJSON(text []byte) error {
+// CheckJSON says whether text is one value in UTF-8 with no name twice in any object: readers differ in which of two they take.
+func CheckJSON(text []byte) error {
 	if !utf8.Valid(text) {
 		return errors.New("not UTF-8")
 	}
-	w := walkJSON(text)
+	w := WalkJSON(text)
 	if err := w.once(maxRuleDepth); err != nil {
 		return err
 	}
-	return w.end()
+	return w.End()
 }
 
 // once reads the next value, in which no object may have a name twice.
-func (w jsonWalk) once(depth int) error {
+func (w JSON) once(depth int) error {
 	if depth == 0 {
 		return fmt.Errorf("%w: nested more than %d deep", source.ErrTooLarge, maxRuleDepth)
 	}
