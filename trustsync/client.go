@@ -132,7 +132,7 @@ func (c *client) get(ctx context.Context, now source.Moment, r request, accept f
 		}
 		answer, err := c.ask(ctx, now, m, target, r)
 		if err == nil {
-			tellDate(now, answer.header)
+			tellDate(now, answer)
 			err = accept(answer)
 		}
 		if err == nil {
@@ -268,6 +268,24 @@ func (c *client) checkRedirect(req *http.Request, via []*http.Request) error {
 	return nil
 }
 
+// notModified says whether what was asked for under a condition is the same as before.
+func (r *response) notModified() bool { return r.status == http.StatusNotModified }
+
+// noContent says whether there is nothing to answer with.
+func (r *response) noContent() bool { return r.status == http.StatusNoContent }
+
+// field returns a field of the header, empty if it is missing.
+func (r *response) field(name string) string { return r.header.Get(name) }
+
+// date returns the time that the server states (RFC 9110 §6.6.1), zero if it states none. It proves nothing.
+func (r *response) date() time.Time {
+	date, err := http.ParseTime(r.header.Get("Date"))
+	if err != nil {
+		return time.Time{}
+	}
+	return date
+}
+
 // ok is nil for status 200.
 func (r *response) ok() error {
 	if r.status != http.StatusOK {
@@ -276,9 +294,9 @@ func (r *response) ok() error {
 	return nil
 }
 
-// tellDate passes on the time that a server states (RFC 9110 §6.6.1).
-func tellDate(now source.Moment, header http.Header) {
-	if date, err := http.ParseTime(header.Get("Date")); err == nil && now.Date != nil {
+// tellDate passes on the time that a server states.
+func tellDate(now source.Moment, r *response) {
+	if date := r.date(); !date.IsZero() && now.Date != nil {
 		now.Date(date)
 	}
 }

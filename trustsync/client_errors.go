@@ -60,6 +60,9 @@ func because(ctx context.Context, err error) error {
 	return brief(err)
 }
 
+// NotFound says whether the server has nothing at that URL.
+func (e *StatusError) NotFound() bool { return e.Code == http.StatusNotFound }
+
 // quote is at most maxSaid bytes of s, quoted, in ASCII.
 func quote(s string) string {
 	if len(s) > maxSaid {

@@ -2,8 +2,6 @@ package trustsync
 
 import (
 	"context"
-	"fmt"
-	"net/http"
 	"time"
 
 	"gatescan/trustsync/internal/source"
@@ -32,14 +30,15 @@ func (d *document) Fetch(ctx context.Context, now source.Moment) (*source.Holdin
 	}
 	err := d.client.get(ctx, now, r, func(got *response) (err error) {
 		switch {
-		case got.status == http.StatusNotModified && tag != "":
+		case got.notModified() && tag != "":
 			return source.ErrUnchanged
-		case got.status != http.StatusOK:
-			return fmt.Errorf("%w: status %d", source.ErrMalformed, got.status)
+		}
+		if err := got.ok(); err != nil {
+			return err
 		}
 		holding, report, err = d.read(got.body, now)
 		if err == nil {
-			holding.Cursor = eTagOf(got.header)
+			holding.Cursor = []byte(got.eTag())
 		}
 		return err
 	})

@@ -1,8 +1,6 @@
 package trustsync
 
 import (
-	"net/http"
-
 	"gatescan/trustsync/internal/source"
 )
 
@@ -15,7 +13,8 @@ func lastETag(last *source.Holding) string {
 	return validETag(string(last.Cursor))
 }
 
-func eTagOf(header http.Header) []byte { return []byte(validETag(header.Get("ETag"))) }
+// eTag returns the entity tag of an answer, empty if there is none that can be sent back.
+func (r *response) eTag() string { return validETag(r.header.Get("ETag")) }
 
 // validETag is tag, or empty if it is none that can be sent back.
 func validETag(tag string) string {

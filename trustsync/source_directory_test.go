@@ -8,7 +8,6 @@ import (
 	"crypto/rsa"
 	"crypto/sha256"
 	"crypto/x509"
-	"encoding/pem"
 	"fmt"
 	"net"
 	"os"
@@ -25,18 +24,6 @@ import (
 	"gatescan/trustsync/internal/sourcetest"
 	"gatescan/verify"
 )
-
-// write makes a file in a directory.
-func write(t *testing.T, dir, name string, data []byte) {
-	t.Helper()
-	if err := os.WriteFile(filepath.Join(dir, name), data, 0o600); err != nil {
-		t.Fatal(err)
-	}
-}
-
-func pemOf(kind string, der []byte) []byte {
-	return pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der})
-}
 
 // read is ReadDirectory for a directory that must be readable. It fails the test if that blocks.
 func read(t *testing.T, path string) ([]verify.DSC, source.Report) {
@@ -90,9 +77,9 @@ func TestReadDirectoryPool(t *testing.T) {
 	var kids []string
 	for i, p := range sourcetest.Pool(t) {
 		if i%2 == 0 {
-			write(t, dir, p.KID+".der", p.DER)
+			sourcetest.WriteFile(t, dir, p.KID+".der", p.DER)
 		} else {
-			write(t, dir, p.KID+".pem", pemOf("CERTIFICATE", p.DER))
+			sourcetest.WriteFile(t, dir, p.KID+".pem", sourcetest.PEM("CERTIFICATE", p.DER))
 		}
 		if _, ok := sourcetest.Unusable[p.KID]; !ok {
 			kids = append(kids, p.KID)
@@ -121,26 +108,26 @@ func TestReadDirectoryFiles(t *testing.T) {
 	a, b, c, d := all[0], all[1], all[2], all[3]
 	p384 := sourcetest.FromPool(t, "897def991b9cf499")
 	dir := t.TempDir()
-	write(t, dir, "a.der", a.DER)
-	write(t, dir, "again.pem", pemOf("CERTIFICATE", a.DER))
-	write(t, dir, "bundle.pem", slices.Concat([]byte("Subject: CN = DSC\n"), pemOf("CERTIFICATE", b.DER), []byte("junk\n\x00\xff-----END\n"),
-		pemOf("CERTIFICATE", p384), pemOf("X509 CERTIFICATE", a.DER), bytes.ReplaceAll(pemOf("CERTIFICATE", c.DER), []byte("\n"), []byte("\r\n")), []byte("junk")))
-	write(t, dir, "bom.pem", slices.Concat([]byte("\xef\xbb\xbf"), pemOf("CERTIFICATE", d.DER)))
-	write(t, dir, "README.md", []byte("# The certificates of this gate\n"))
-	write(t, dir, "empty", nil)
-	write(t, dir, "list.json", []byte("{}"))
-	write(t, dir, "tail.der", append(slices.Clone(b.DER), '\n'))
-	write(t, dir, "cut.der", b.DER[:100])
-	write(t, dir, "large", make([]byte, maxFileSize+1))
-	write(t, dir, "indented.pem", bytes.ReplaceAll(pemOf("CERTIFICATE", b.DER), []byte("-----"), []byte(" -----")))
-	write(t, dir, "damaged.pem", slices.Concat(
-		bytes.Replace(pemOf("CERTIFICATE", b.DER), []byte("M"), []byte("!"), 1), pemOf("CERTIFICATE", c.DER)[:200], pemOf("CERTIFICATE", d.DER)))
-	write(t, dir, "joined.pem", slices.Concat(bytes.TrimSpace(pemOf("CERTIFICATE", all[4].DER)), pemOf("CERTIFICATE", all[5].DER)))
-	write(t, dir, "public.pem", pemOf("PUBLIC KEY", b.DER))
+	sourcetest.WriteFile(t, dir, "a.der", a.DER)
+	sourcetest.WriteFile(t, dir, "again.pem", sourcetest.PEM("CERTIFICATE", a.DER))
+	sourcetest.WriteFile(t, dir, "bundle.pem", slices.Concat([]byte("Subject: CN = DSC\n"), sourcetest.PEM("CERTIFICATE", b.DER), []byte("junk\n\x00\xff-----END\n"),
+		sourcetest.PEM("CERTIFICATE", p384), sourcetest.PEM("X509 CERTIFICATE", a.DER), bytes.ReplaceAll(sourcetest.PEM("CERTIFICATE", c.DER), []byte("\n"), []byte("\r\n")), []byte("junk")))
+	sourcetest.WriteFile(t, dir, "bom.pem", slices.Concat([]byte("\xef\xbb\xbf"), sourcetest.PEM("CERTIFICATE", d.DER)))
+	sourcetest.WriteFile(t, dir, "README.md", []byte("# The certificates of this gate\n"))
+	sourcetest.WriteFile(t, dir, "empty", nil)
+	sourcetest.WriteFile(t, dir, "list.json", []byte("{}"))
+	sourcetest.WriteFile(t, dir, "tail.der", append(slices.Clone(b.DER), '\n'))
+	sourcetest.WriteFile(t, dir, "cut.der", b.DER[:100])
+	sourcetest.WriteFile(t, dir, "large", make([]byte, maxFileSize+1))
+	sourcetest.WriteFile(t, dir, "indented.pem", bytes.ReplaceAll(sourcetest.PEM("CERTIFICATE", b.DER), []byte("-----"), []byte(" -----")))
+	sourcetest.WriteFile(t, dir, "damaged.pem", slices.Concat(
+		bytes.Replace(sourcetest.PEM("CERTIFICATE", b.DER), []byte("M"), []byte("!"), 1), sourcetest.PEM("CERTIFICATE", c.DER)[:200], sourcetest.PEM("CERTIFICATE", d.DER)))
+	sourcetest.WriteFile(t, dir, "joined.pem", slices.Concat(bytes.TrimSpace(sourcetest.PEM("CERTIFICATE", all[4].DER)), sourcetest.PEM("CERTIFICATE", all[5].DER)))
+	sourcetest.WriteFile(t, dir, "public.pem", sourcetest.PEM("PUBLIC KEY", b.DER))
 	if err := os.Mkdir(filepath.Join(dir, "sub"), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	write(t, dir, "sub/e.der", all[6].DER)
+	sourcetest.WriteFile(t, dir, "sub/e.der", all[6].DER)
 
 	dscs, report := read(t, dir)
 	if got, want := kidsOf(dscs), []string{a.KID, d.KID, b.KID, c.KID, all[4].KID, all[5].KID}; !slices.Equal(got, want) {
@@ -195,25 +182,25 @@ func TestReadDirectoryPrivateKeys(t *testing.T) {
 		"2-sec1.der":      sec1,
 		"3-pkcs1.der":     x509.MarshalPKCS1PrivateKey(rsaKey),
 		"4-encrypted.der": sourcetest.Element(0x30, sourcetest.Element(0x30, []byte{6, 9, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 5, 0x0d}), sourcetest.Element(4, make([]byte, 100))),
-		"5-pkcs8.pem":     pemOf("PRIVATE KEY", pkcs8),
-		"6-sec1.pem":      pemOf("EC PRIVATE KEY", sec1),
-		"7-pkcs1.pem":     pemOf("RSA PRIVATE KEY", x509.MarshalPKCS1PrivateKey(rsaKey)),
-		"8-openssh.pem":   pemOf("OPENSSH PRIVATE KEY", []byte("openssh-key-v1\x00")),
-		"9-cut.pem":       pemOf("PRIVATE KEY", pkcs8)[:80],
-		"a-mislabeled":    pemOf("CERTIFICATE", pkcs8),
-		"b-together.pem":  append(pemOf("CERTIFICATE", certificate.DER), pemOf("PRIVATE KEY", pkcs8)...),
+		"5-pkcs8.pem":     sourcetest.PEM("PRIVATE KEY", pkcs8),
+		"6-sec1.pem":      sourcetest.PEM("EC PRIVATE KEY", sec1),
+		"7-pkcs1.pem":     sourcetest.PEM("RSA PRIVATE KEY", x509.MarshalPKCS1PrivateKey(rsaKey)),
+		"8-openssh.pem":   sourcetest.PEM("OPENSSH PRIVATE KEY", []byte("openssh-key-v1\x00")),
+		"9-cut.pem":       sourcetest.PEM("PRIVATE KEY", pkcs8)[:80],
+		"a-mislabeled":    sourcetest.PEM("CERTIFICATE", pkcs8),
+		"b-together.pem":  append(sourcetest.PEM("CERTIFICATE", certificate.DER), sourcetest.PEM("PRIVATE KEY", pkcs8)...),
 	}
 	dir := t.TempDir()
 	want := []string{}
 	for name, data := range keys {
-		write(t, dir, name, data)
+		sourcetest.WriteFile(t, dir, name, data)
 		want = append(want, name+": holds a private key; it does not belong here")
 	}
 	slices.Sort(want)
 	// A public key is none, nor is a certificate that cannot be used.
-	write(t, dir, "c-public.der", x509.MarshalPKCS1PublicKey(&rsaKey.PublicKey))
-	write(t, dir, "d-numbers.der", sourcetest.Element(0x30, []byte{2, 1, 1}, []byte{2, 1, 2}, []byte{2, 1, 3}))
-	write(t, dir, "e-p384.der", sourcetest.FromPool(t, "897def991b9cf499"))
+	sourcetest.WriteFile(t, dir, "c-public.der", x509.MarshalPKCS1PublicKey(&rsaKey.PublicKey))
+	sourcetest.WriteFile(t, dir, "d-numbers.der", sourcetest.Element(0x30, []byte{2, 1, 1}, []byte{2, 1, 2}, []byte{2, 1, 3}))
+	sourcetest.WriteFile(t, dir, "e-p384.der", sourcetest.FromPool(t, "897def991b9cf499"))
 	want = append(want, "c-public.der: not a certificate", "d-numbers.der: not a certificate", "e-p384.der: P-384 key")
 	dscs, report := read(t, dir)
 	if got := kidsOf(dscs); !slices.Equal(got, []string{certificate.KID}) {
@@ -225,7 +212,7 @@ func TestReadDirectoryPrivateKeys(t *testing.T) {
 func TestReadDirectoryNotRegular(t *testing.T) {
 	outside, dir := t.TempDir(), t.TempDir()
 	p := sourcetest.Pool(t)[0]
-	write(t, outside, "good.der", p.DER)
+	sourcetest.WriteFile(t, outside, "good.der", p.DER)
 	if err := syscall.Mkfifo(filepath.Join(dir, "fifo"), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -285,19 +272,19 @@ func TestReadDirectorySameKid(t *testing.T) {
 func TestReadDirectorySingleFile(t *testing.T) {
 	all := sourcetest.Pool(t)
 	dir := t.TempDir()
-	write(t, dir, "two.pem", append(pemOf("CERTIFICATE", all[0].DER), pemOf("CERTIFICATE", all[1].DER)...))
+	sourcetest.WriteFile(t, dir, "two.pem", append(sourcetest.PEM("CERTIFICATE", all[0].DER), sourcetest.PEM("CERTIFICATE", all[1].DER)...))
 	dscs, _ := read(t, filepath.Join(dir, "two.pem"))
 	if got := kidsOf(dscs); !slices.Equal(got, []string{all[0].KID, all[1].KID}) {
 		t.Errorf("kids %v", got)
 	}
-	write(t, dir, "p384.der", sourcetest.FromPool(t, "897def991b9cf499"))
+	sourcetest.WriteFile(t, dir, "p384.der", sourcetest.FromPool(t, "897def991b9cf499"))
 	_, report := read(t, filepath.Join(dir, "p384.der"))
 	checkSkipped(t, report.Skipped, "p384.der: P-384 key")
 }
 
 func TestReadDirectoryErrors(t *testing.T) {
 	dir := t.TempDir()
-	write(t, dir, "text", []byte("text"))
+	sourcetest.WriteFile(t, dir, "text", []byte("text"))
 	if err := syscall.Mkfifo(filepath.Join(dir, "fifo"), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -307,7 +294,7 @@ func TestReadDirectoryErrors(t *testing.T) {
 	}
 	empty := []byte("-----BEGIN A-----\n-----END A-----\n") // the least that a block can have
 	for name := range 5 {
-		write(t, crowded, string(rune('a'+name)), bytes.Repeat(empty, maxFileSize/len(empty)))
+		sourcetest.WriteFile(t, crowded, string(rune('a'+name)), bytes.Repeat(empty, maxFileSize/len(empty)))
 	}
 	for name, want := range map[string]string{
 		"missing": "no such file",
@@ -334,7 +321,7 @@ func TestReadDirectoryTooManyFiles(t *testing.T) {
 	sourcetest.NoRaces(t)
 	dir := t.TempDir()
 	one := filepath.Join(dir, "0")
-	write(t, dir, "0", nil)
+	sourcetest.WriteFile(t, dir, "0", nil)
 	for i := range files.MaxFiles {
 		// Links to one empty file cost no space.
 		if err := os.Symlink(one, filepath.Join(dir, fmt.Sprint("link", i))); err != nil {

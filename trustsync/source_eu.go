@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net/http"
 	"slices"
 	"time"
 
@@ -231,7 +230,7 @@ func (s *euService) withdrawn(ctx context.Context, now source.Moment, m *euMirro
 	if s.form.delta != "" {
 		deleted, err = s.deleted(ctx, now, m)
 		var status *StatusError
-		if errors.As(err, &status) && status.Code == http.StatusNotFound {
+		if errors.As(err, &status) && status.NotFound() {
 			err = nil // the first services had no such thing
 		}
 	}

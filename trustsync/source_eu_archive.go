@@ -6,7 +6,6 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
-	"net/http"
 	"strings"
 	"time"
 
@@ -96,10 +95,10 @@ func (s *euArchive) fetch(ctx context.Context, m euArchiveMirror, now source.Mom
 		r.header["If-None-Match"] = last
 	}
 	err := m.archive.get(ctx, now, r, func(got *response) error {
-		if got.status == http.StatusNotModified {
+		if got.notModified() {
 			return source.ErrUnchanged
 		}
-		archive, tag = got.body, eTagOf(got.header)
+		archive, tag = got.body, []byte(got.eTag())
 		return got.ok()
 	})
 	if err != nil {

@@ -70,7 +70,7 @@ func (s *rulesService) verify(r *response) error {
 	if !s.signed() {
 		return nil
 	}
-	text := r.header.Get("X-SIGNATURE")
+	text := r.field("X-SIGNATURE")
 	if text == "" {
 		return fmt.Errorf("%w: not signed: there is no X-SIGNATURE", source.ErrNotAuthentic)
 	}

@@ -7,7 +7,6 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
-	"net/http"
 	"slices"
 	"strconv"
 
@@ -51,7 +50,7 @@ func (s *euService) walk(ctx context.Context, now source.Moment, m *euMirror, w 
 			r.header = map[string]string{"X-RESUME-TOKEN": strconv.FormatInt(w.token, 10)}
 		}
 		err := m.client.get(ctx, now, r, func(answer *response) error {
-			end = answer.status == http.StatusNoContent
+			end = answer.noContent()
 			if end {
 				return nil
 			}
@@ -67,10 +66,10 @@ func (s *euService) walk(ctx context.Context, now source.Moment, m *euMirror, w 
 
 // row takes one answer of signercertificateUpdate. An error is about the walk: a key that cannot be used goes to the report.
 func (s *euService) row(w *euWalk, r *response) error {
-	token, err := strconv.ParseInt(r.header.Get("X-RESUME-TOKEN"), 10, 64)
+	token, err := strconv.ParseInt(r.field("X-RESUME-TOKEN"), 10, 64)
 	switch {
 	case err != nil:
-		return fmt.Errorf("%w: resume token %s", source.ErrMalformed, quote(r.header.Get("X-RESUME-TOKEN")))
+		return fmt.Errorf("%w: resume token %s", source.ErrMalformed, quote(r.field("X-RESUME-TOKEN")))
 	case token <= w.token:
 		return fmt.Errorf("%w: resume token %d after %d, so that the end would never come", source.ErrMalformed, token, w.token)
 	case w.rows >= source.MaxCertificates:
@@ -82,7 +81,7 @@ func (s *euService) row(w *euWalk, r *response) error {
 	w.rows++
 	w.token = token
 
-	stated := r.header.Get("X-KID")
+	stated := r.field("X-KID")
 	if kid, err := list.DecodeKID(stated); err == nil {
 		w.given[kid] = true
 	}

@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
-	"net/http"
 	"slices"
 	"strings"
 	"time"
@@ -255,7 +254,7 @@ func (w *gatewayWalk) pages(ctx context.Context, kind string, since time.Time, t
 			if err := got.ok(); err != nil {
 				return err
 			}
-			if date, err := http.ParseTime(got.header.Get("Date")); err == nil {
+			if date := got.date(); !date.IsZero() {
 				w.asked = earlier(w.asked, date)
 			}
 			if w.size += int64(len(got.body)); w.size > source.MaxListSize {

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"net/http"
 	"time"
 
 	"gatescan/trustsync/internal/list"
@@ -68,7 +67,7 @@ func (s *switzerlandRules) Fetch(ctx context.Context, now source.Moment) (h *sou
 		r.header["If-None-Match"] = tag
 	}
 	err = s.client.get(ctx, now, r, func(got *response) (err error) {
-		if got.status == http.StatusNotModified && tag != "" {
+		if got.notModified() && tag != "" {
 			return source.ErrUnchanged
 		}
 		if err = got.ok(); err != nil {
@@ -77,7 +76,7 @@ func (s *switzerlandRules) Fetch(ctx context.Context, now source.Moment) (h *sou
 		if h, report, err = s.read(got.body, now); err != nil {
 			return err
 		}
-		h.Cursor, err = json.Marshal(switzerlandCursor{validETag(got.header.Get("ETag")), now.Time})
+		h.Cursor, err = json.Marshal(switzerlandCursor{got.eTag(), now.Time})
 		return err
 	})
 	if err != nil {

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net/http"
 	"net/url"
 	"strings"
 	"time"
@@ -90,7 +89,7 @@ func (s *who) Fetch(ctx context.Context, now source.Moment) (*source.Holding, so
 	var root *didDocument
 	var got *response
 	err := s.client.get(ctx, now, r, func(answer *response) (err error) {
-		if answer.status == http.StatusNotModified && last.ETag != "" {
+		if answer.notModified() && last.ETag != "" {
 			return source.ErrUnchanged
 		}
 		got = answer
@@ -113,7 +112,7 @@ func (s *who) Fetch(ctx context.Context, now source.Moment) (*source.Holding, so
 		return nil, source.Report{}, source.ErrUnchanged
 	}
 	if walk.documents == 1 {
-		next.ETag = validETag(got.header.Get("ETag"))
+		next.ETag = got.eTag()
 	}
 	if err := source.CheckWindow(now, walk.signed, time.Time{}, 0); err != nil {
 		return nil, source.Report{}, err
@@ -125,8 +124,8 @@ func (s *who) Fetch(ctx context.Context, now source.Moment) (*source.Holding, so
 // open reads an answer if it is authentic and what was asked for: any document of the network is authentic, and one country's
 // list in the place of all would take away the others.
 func (s *who) open(answer *response, now source.Moment) (*didDocument, error) {
-	if answer.status != http.StatusOK {
-		return nil, fmt.Errorf("%w: status %d", source.ErrMalformed, answer.status)
+	if err := answer.ok(); err != nil {
+		return nil, err
 	}
 	d, err := openDID(answer.body, s.anchors)
 	if err != nil {

@@ -539,7 +539,7 @@ func TestRunLogBounded(t *testing.T) {
 func TestRunDirectory(t *testing.T) {
 	dir := t.TempDir()
 	all := sourcetest.Pool(t)
-	write(t, dir, "a.der", all[0].DER)
+	sourcetest.WriteFile(t, dir, "a.der", all[0].DER)
 	source, err := NewSource(SourceConfig{Name: "stick", Kind: kindDirectory, Path: dir})
 	if err != nil {
 		t.Fatal(err)
@@ -550,7 +550,7 @@ func TestRunDirectory(t *testing.T) {
 		if y.Current().Len() != 1 {
 			t.Fatalf("%d DSCs, want 1", y.Current().Len())
 		}
-		write(t, dir, "b.pem", pemOf("CERTIFICATE", all[1].DER))
+		sourcetest.WriteFile(t, dir, "b.pem", sourcetest.PEM("CERTIFICATE", all[1].DER))
 		y.Refresh()
 		synctest.Wait()
 		if y.Current().Len() != 2 {
