@@ -1,6 +1,7 @@
 package trustsync
 
 import (
+	"gatescan/trustsync/internal/fetch"
 	"gatescan/trustsync/internal/pki"
 	"gatescan/trustsync/internal/source"
 	"gatescan/verify"
@@ -43,3 +44,12 @@ func DSCs(signers []Signer) []verify.DSC { return source.DSCs(signers) }
 
 // ParseCertificate reads one DSC from the DER of its certificate, of at most 64 KiB.
 func ParseCertificate(der []byte) (verify.DSC, error) { return pki.ParseCertificate(der) }
+
+// Transport says how the URLs of a source are reached.
+type Transport = fetch.Transport
+
+// DefaultTimeout is the deadline of a request to one mirror, from the dial to the last byte of the body.
+const DefaultTimeout = fetch.DefaultTimeout
+
+// StatusError says that a server answered with another status than it should.
+type StatusError = fetch.StatusError

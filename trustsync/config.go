@@ -5,6 +5,8 @@ import (
 	"encoding/binary"
 	"strings"
 	"time"
+
+	"gatescan/trustsync/internal/fetch"
 )
 
 // SourceConfig is what an operator says about one source.
@@ -23,7 +25,7 @@ type SourceConfig struct {
 	Interval time.Duration // between attempts; DefaultInterval if zero
 	MaxAge   time.Duration // how old a holding may become; DefaultMaxAge if zero; never too old if negative
 
-	Transport // how the URLs are reached
+	fetch.Transport // how the URLs are reached
 
 	Domain, Usage string   // of the WHO network, by default DCC and DSC
 	Participants  []string // ISO 3166-1 alpha-3 of the WHO network; empty for all that are real

@@ -42,7 +42,7 @@ func (d dirDisk) path(name string) string { return filepath.Join(string(d), name
 
 func (d dirDisk) names() ([]string, error) { return files.Names(string(d)) }
 
-// open opens nothing but a regular file: to open a device may have effects, to open a pipe may block, and a symbolic link
+// Open opens nothing but a regular file: to open a device may have effects, to open a pipe may block, and a symbolic link
 // may lead anywhere.
 func (d dirDisk) open(name string) (io.ReadCloser, int64, error) {
 	info, err := os.Lstat(d.path(name))

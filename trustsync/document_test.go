@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"gatescan/cmd/gatelab/lists"
+	"gatescan/trustsync/internal/fetch"
 	"gatescan/trustsync/internal/source"
 	"gatescan/trustsync/internal/sourcetest"
 	"gatescan/verify"
@@ -59,13 +60,13 @@ var documentKinds = map[string]struct {
 }
 
 // documentOf makes a source that is asked without a network.
-func documentOf(t testing.TB, kind string, anchors []byte) *document {
+func documentOf(t testing.TB, kind string, anchors []byte) *fetch.Document {
 	t.Helper()
 	source, err := documentKinds[kind].source(SourceConfig{Kind: kind, URLs: []string{"http://list.example/"}, Anchors: anchors})
 	if err != nil {
 		t.Fatal(err)
 	}
-	return source.(*document)
+	return source.(*fetch.Document)
 }
 
 func TestDocumentGood(t *testing.T) {
@@ -80,7 +81,7 @@ func TestDocumentGood(t *testing.T) {
 				if kind == kindNetherlands && name == "key" {
 					continue // refused as a configuration: TestDocumentConfig
 				}
-				h, report, err := documentOf(t, kind, anchor).read(body, source.Moment{Time: sourcetest.Now, Synced: true})
+				h, report, err := documentOf(t, kind, anchor).Read(body, source.Moment{Time: sourcetest.Now, Synced: true})
 				if err != nil {
 					t.Errorf("%s: %v", name, err)
 					continue
@@ -120,7 +121,7 @@ func TestDocumentBitFlips(t *testing.T) {
 			}
 			src := documentOf(t, kind, d.Signer.PEM())
 			now := source.Moment{Time: sourcetest.Now, Synced: true}
-			if _, _, err := src.read(body, now); err != nil {
+			if _, _, err := src.Read(body, now); err != nil {
 				t.Fatal(err)
 			}
 			tried := 0
@@ -132,7 +133,7 @@ func TestDocumentBitFlips(t *testing.T) {
 					flipped := bytes.Clone(body)
 					flipped[i] ^= 1 << bit
 					tried++
-					if h, _, err := src.read(flipped, now); err == nil {
+					if h, _, err := src.Read(flipped, now); err == nil {
 						t.Errorf("byte %d, %q to %q: %d signers", i, body[i], flipped[i], len(h.Signers))
 					}
 				}
@@ -159,7 +160,7 @@ func TestDocumentTruncated(t *testing.T) {
 				lengths = append(lengths, rand.N(len(body)))
 			}
 			for _, n := range lengths {
-				_, _, err := src.read(body[:n], source.Moment{Time: sourcetest.Now})
+				_, _, err := src.Read(body[:n], source.Moment{Time: sourcetest.Now})
 				if !errors.Is(err, source.ErrNotAuthentic) && !errors.Is(err, source.ErrMalformed) {
 					t.Errorf("cut to %d of %d bytes: %v", n, len(body), err)
 				}
@@ -175,7 +176,7 @@ func TestDocumentWrongKey(t *testing.T) {
 			t.Fatal(err)
 		}
 		other := sourcetest.Domain(t, 0) // whose names are the same
-		if _, _, err := documentOf(t, kind, other.Signer.PEM()).read(body, source.Moment{Time: sourcetest.Now}); !errors.Is(err, source.ErrNotAuthentic) {
+		if _, _, err := documentOf(t, kind, other.Signer.PEM()).Read(body, source.Moment{Time: sourcetest.Now}); !errors.Is(err, source.ErrNotAuthentic) {
 			t.Errorf("%s: %v", kind, err)
 		}
 	}
@@ -209,7 +210,7 @@ func TestDocumentTimes(t *testing.T) {
 			if !test.needs {
 				want = nil
 			}
-			if _, _, err := src.read(body, test.now); !errors.Is(err, want) || (err == nil) != (want == nil) {
+			if _, _, err := src.Read(body, test.now); !errors.Is(err, want) || (err == nil) != (want == nil) {
 				t.Errorf("%s, %s: %v, want %v", kind, test.name, err, want)
 			}
 		}
@@ -254,7 +255,7 @@ func TestDocumentSignedNonsense(t *testing.T) {
 				}
 				t.Fatal(err)
 			}
-			h, report, err := src.read(body, source.Moment{Time: sourcetest.Now})
+			h, report, err := src.Read(body, source.Moment{Time: sourcetest.Now})
 			if !errors.Is(err, test.want) || (err == nil) != (test.want == nil) {
 				t.Errorf("%s, %s: %v, want %v", kind, test.name, err, test.want)
 				continue
@@ -263,7 +264,7 @@ func TestDocumentSignedNonsense(t *testing.T) {
 				t.Errorf("%s, %s: %d skipped, want %d, %d loaded", kind, test.name, len(report.Skipped), test.skipped, report.Loaded)
 			}
 		}
-		if _, _, err := src.read(make([]byte, source.MaxListSize+1), source.Moment{Time: sourcetest.Now}); !errors.Is(err, source.ErrTooLarge) {
+		if _, _, err := src.Read(make([]byte, source.MaxListSize+1), source.Moment{Time: sourcetest.Now}); !errors.Is(err, source.ErrTooLarge) {
 			t.Errorf("%s, a body too large: %v", kind, err)
 		}
 	}

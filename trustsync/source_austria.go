@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"time"
 
+	"gatescan/trustsync/internal/fetch"
 	"gatescan/trustsync/internal/pki"
 	"gatescan/trustsync/internal/source"
 )
@@ -21,7 +22,7 @@ const (
 // austria is the source of the Austrian list: one document with the certificates, and one that signs its hash. They are replaced one
 // after the other.
 type austria struct {
-	mirrors []*client // of one mirror each: both documents must come from the same
+	mirrors []*fetch.Client // of one mirror each: both documents must come from the same
 	anchors pki.Anchors
 }
 
@@ -36,12 +37,12 @@ func newAustria(c SourceConfig) (source.Source, error) {
 			return nil, fmt.Errorf("anchor %d: %w; name the publisher's signing certificate", i+1, err)
 		}
 	}
-	if _, err := newClient(c.URLs, c.Transport, true); err != nil { // says what is wrong with all of them
+	if _, err := fetch.New(c.URLs, c.Transport, true); err != nil { // says what is wrong with all of them
 		return nil, err
 	}
 	s := &austria{anchors: a}
 	for _, url := range c.URLs {
-		asker, err := newClient([]string{url}, c.Transport, true)
+		asker, err := fetch.New([]string{url}, c.Transport, true)
 		if err != nil {
 			return nil, err
 		}
@@ -59,7 +60,7 @@ func (s *austria) Traits() source.Traits {
 
 // Fetch implements Source.
 func (s *austria) Fetch(ctx context.Context, now source.Moment) (*source.Holding, source.Report, error) {
-	return firstMirror(ctx, s.mirrors, func(m *client) (*source.Holding, source.Report, error) {
+	return fetch.FirstMirror(ctx, s.mirrors, func(m *fetch.Client) (*source.Holding, source.Report, error) {
 		holding, report, err := s.fetch(ctx, m, now)
 		if errors.Is(err, errListsDiffer) { // perhaps one was replaced while we were between them
 			return s.fetch(ctx, m, now)
@@ -71,7 +72,7 @@ func (s *austria) Fetch(ctx context.Context, now source.Moment) (*source.Holding
 var errListsDiffer = fmt.Errorf("%w: the list is not the one that was signed", source.ErrNotAuthentic)
 
 // fetch asks one mirror for both documents. The list itself is left out if the signature is the one that it gave last.
-func (s *austria) fetch(ctx context.Context, mirror *client, now source.Moment) (holding *source.Holding, report source.Report, err error) {
+func (s *austria) fetch(ctx context.Context, mirror *fetch.Client, now source.Moment) (holding *source.Holding, report source.Report, err error) {
 	sig, err := s.askSignature(ctx, mirror, now, austriaTrustList)
 	if err != nil {
 		return nil, source.Report{}, err

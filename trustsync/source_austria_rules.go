@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 
+	"gatescan/trustsync/internal/fetch"
 	"gatescan/trustsync/internal/list"
 	"gatescan/trustsync/internal/source"
 
@@ -50,7 +51,7 @@ func (s *austriaRules) Traits() source.Traits {
 
 // Fetch implements Source.
 func (s *austriaRules) Fetch(ctx context.Context, now source.Moment) (*source.Holding, source.Report, error) {
-	return firstMirror(ctx, s.mirrors, func(m *client) (*source.Holding, source.Report, error) {
+	return fetch.FirstMirror(ctx, s.mirrors, func(m *fetch.Client) (*source.Holding, source.Report, error) {
 		h, report, err := s.fetch(ctx, m, now)
 		if errors.Is(err, errListsDiffer) { // perhaps one was replaced while we were between them
 			return s.fetch(ctx, m, now)
@@ -67,7 +68,7 @@ type austriaRulesCursor struct {
 }
 
 // fetch asks one mirror for both documents, unless both signatures are those that it gave last.
-func (s *austriaRules) fetch(ctx context.Context, mirror *client, now source.Moment) (*source.Holding, source.Report, error) {
+func (s *austriaRules) fetch(ctx context.Context, mirror *fetch.Client, now source.Moment) (*source.Holding, source.Report, error) {
 	rulesSigned, err := s.askSignature(ctx, mirror, now, austriaRuleFile)
 	if err != nil {
 		return nil, source.Report{}, err
@@ -121,13 +122,13 @@ func (c austriaRulesCursor) follows(last *source.Holding) error {
 }
 
 // askSignature asks for the signature of a document.
-func (s *austria) askSignature(ctx context.Context, mirror *client, now source.Moment, form austriaForm) (sig austriaSigned, err error) {
+func (s *austria) askSignature(ctx context.Context, mirror *fetch.Client, now source.Moment, form austriaForm) (sig austriaSigned, err error) {
 	now.Last = nil // of the trust list, or of two documents: that is the caller's
-	err = mirror.get(ctx, now, request{path: form.signature, limit: maxAustriaSignature}, func(r *response) (err error) {
-		if err = r.ok(); err != nil {
+	err = mirror.Get(ctx, now, fetch.Request{Path: form.signature, Limit: maxAustriaSignature}, func(r *fetch.Response) (err error) {
+		if err = r.OK(); err != nil {
 			return err
 		}
-		if sig, err = openAustriaSignature(r.body, form, s.anchors); err != nil {
+		if sig, err = openAustriaSignature(r.Body, form, s.anchors); err != nil {
 			return err
 		}
 		return source.CheckWindow(now, sig.from, sig.until, austriaLeeway)
@@ -136,15 +137,15 @@ func (s *austria) askSignature(ctx context.Context, mirror *client, now source.M
 }
 
 // askDocument asks for what was signed.
-func (s *austria) askDocument(ctx context.Context, mirror *client, now source.Moment, form austriaForm, sig austriaSigned, parse func([]byte) error) error {
-	return mirror.get(ctx, now, request{path: form.document, limit: source.MaxListSize}, func(r *response) error {
-		if err := r.ok(); err != nil {
+func (s *austria) askDocument(ctx context.Context, mirror *fetch.Client, now source.Moment, form austriaForm, sig austriaSigned, parse func([]byte) error) error {
+	return mirror.Get(ctx, now, fetch.Request{Path: form.document, Limit: source.MaxListSize}, func(r *fetch.Response) error {
+		if err := r.OK(); err != nil {
 			return err
 		}
-		if sha256.Sum256(r.body) != sig.hash {
+		if sha256.Sum256(r.Body) != sig.hash {
 			return errListsDiffer
 		}
-		return parse(r.body)
+		return parse(r.Body)
 	})
 }
 

@@ -25,7 +25,7 @@ import (
 	"gatescan/verify"
 )
 
-// read is ReadDirectory for a directory that must be readable. It fails the test if that blocks.
+// Read is ReadDirectory for a directory that must be readable. It fails the test if that blocks.
 func read(t *testing.T, path string) ([]verify.DSC, source.Report) {
 	t.Helper()
 	done := make(chan struct{})

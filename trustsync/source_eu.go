@@ -9,6 +9,7 @@ import (
 	"slices"
 	"time"
 
+	"gatescan/trustsync/internal/fetch"
 	"gatescan/trustsync/internal/list"
 	"gatescan/trustsync/internal/pki"
 	"gatescan/trustsync/internal/source"
@@ -55,7 +56,7 @@ var (
 // euMirror is one of the places to ask. Row numbers are its own, and so is what it is doubted for.
 type euMirror struct {
 	url    string
-	client *client
+	client *fetch.Client
 
 	unfinished *euWalk // what was got before a fetch failed; nil for nothing
 	doubt      euDoubt
@@ -87,7 +88,7 @@ func newEUService(c SourceConfig, form euForm) (source.Source, error) {
 	}
 	for _, url := range c.URLs {
 		// One client each: a mirror is asked for everything or nothing, because row numbers are its own.
-		client, err := newClient([]string{url}, c.Transport, false)
+		client, err := fetch.New([]string{url}, c.Transport, false)
 		if err != nil {
 			return nil, err
 		}
@@ -115,10 +116,10 @@ func (s *euService) Traits() source.Traits {
 // ErrImplausible is for a service that lists nothing, or asks for a mass withdrawal and has not been believed yet. Keys that it
 // names as deleted are withdrawn expressly, until it lists them again.
 func (s *euService) Fetch(ctx context.Context, now source.Moment) (*source.Holding, source.Report, error) {
-	ctx, cancel := context.WithTimeoutCause(ctx, maxFetchTime, fmt.Errorf("not through after %v", maxFetchTime))
+	ctx, cancel := context.WithTimeoutCause(ctx, fetch.MaxFetchTime, fmt.Errorf("not through after %v", fetch.MaxFetchTime))
 	defer cancel()
-	return firstMirror(ctx, s.mirrors, func(m *euMirror) (*source.Holding, source.Report, error) {
-		defer m.client.closeIdle()
+	return fetch.FirstMirror(ctx, s.mirrors, func(m *euMirror) (*source.Holding, source.Report, error) {
+		defer m.client.CloseIdle()
 		return s.fetch(ctx, now, m)
 	})
 }
@@ -229,7 +230,7 @@ func (s *euService) withdrawn(ctx context.Context, now source.Moment, m *euMirro
 	var err error
 	if s.form.delta != "" {
 		deleted, err = s.deleted(ctx, now, m)
-		var status *StatusError
+		var status *fetch.StatusError
 		if errors.As(err, &status) && status.NotFound() {
 			err = nil // the first services had no such thing
 		}
@@ -244,9 +245,9 @@ func (s *euService) withdrawn(ctx context.Context, now source.Moment, m *euMirro
 
 // deleted asks for all kids that the service names as deleted.
 func (s *euService) deleted(ctx context.Context, now source.Moment, m *euMirror) (kids []verify.KID, err error) {
-	err = m.client.get(ctx, now, request{path: s.form.delta, limit: maxServiceKIDs}, func(r *response) error {
+	err = m.client.Get(ctx, now, fetch.Request{Path: s.form.delta, Limit: maxServiceKIDs}, func(r *fetch.Response) error {
 		kids = nil
-		doc := list.WalkJSON(r.body)
+		doc := list.WalkJSON(r.Body)
 		err := doc.Object(func(key string) error {
 			if key != "deleted" {
 				return doc.Skip()

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"gatescan/trustsync/internal/fetch"
 	"gatescan/trustsync/internal/pki"
 	"gatescan/trustsync/internal/source"
 )
@@ -26,7 +27,7 @@ type euArchive struct {
 // euArchiveMirror is one place to ask. Both documents must come from the same, because they are replaced one after the other.
 type euArchiveMirror struct {
 	url                string
-	archive, signature *client
+	archive, signature *fetch.Client
 }
 
 // Next to the archive.
@@ -53,13 +54,13 @@ func newEUArchive(c SourceConfig) (source.Source, error) {
 	for _, url := range c.URLs {
 		if strings.Contains(url, "?") || !strings.HasSuffix(url, ".zip") { // else the signature might be looked for on another host
 			return nil, fmt.Errorf("URL %s: give that of dcc_trustlist.zip, without a query; the signature's is made by appending %s",
-				quote(withoutQuery(url)), euArchiveSignature)
+				fetch.Quote(fetch.WithoutQuery(url)), euArchiveSignature)
 		}
 		m := euArchiveMirror{url: url}
-		if m.archive, err = newClient([]string{url}, c.Transport, true); err != nil {
+		if m.archive, err = fetch.New([]string{url}, c.Transport, true); err != nil {
 			return nil, err
 		}
-		if m.signature, err = newClient([]string{url + euArchiveSignature}, c.Transport, true); err != nil {
+		if m.signature, err = fetch.New([]string{url + euArchiveSignature}, c.Transport, true); err != nil {
 			return nil, err
 		}
 		s.mirrors = append(s.mirrors, m)
@@ -78,7 +79,7 @@ func (s *euArchive) Traits() source.Traits {
 
 // Fetch implements Source.
 func (s *euArchive) Fetch(ctx context.Context, now source.Moment) (*source.Holding, source.Report, error) {
-	return firstMirror(ctx, s.mirrors, func(m euArchiveMirror) (*source.Holding, source.Report, error) {
+	return fetch.FirstMirror(ctx, s.mirrors, func(m euArchiveMirror) (*source.Holding, source.Report, error) {
 		holding, report, err := s.fetch(ctx, m, now)
 		if errors.Is(err, source.ErrNotAuthentic) && ctx.Err() == nil { // perhaps one was replaced while we were between them
 			return s.fetch(ctx, m, now)
@@ -90,23 +91,23 @@ func (s *euArchive) Fetch(ctx context.Context, now source.Moment) (*source.Holdi
 // fetch asks one mirror for both documents. Only the archive is asked for under a condition: if it is the same, nothing is new.
 func (s *euArchive) fetch(ctx context.Context, m euArchiveMirror, now source.Moment) (*source.Holding, source.Report, error) {
 	var archive, signature, tag []byte
-	r := request{limit: source.MaxListSize, header: map[string]string{}}
-	if last := lastETag(now.Last); last != "" {
-		r.header["If-None-Match"] = last
+	r := fetch.Request{Limit: source.MaxListSize, Header: map[string]string{}}
+	if last := fetch.LastETag(now.Last); last != "" {
+		r.Header["If-None-Match"] = last
 	}
-	err := m.archive.get(ctx, now, r, func(got *response) error {
-		if got.notModified() {
+	err := m.archive.Get(ctx, now, r, func(got *fetch.Response) error {
+		if got.NotModified() {
 			return source.ErrUnchanged
 		}
-		archive, tag = got.body, []byte(got.eTag())
-		return got.ok()
+		archive, tag = got.Body, []byte(got.ETag())
+		return got.OK()
 	})
 	if err != nil {
 		return nil, source.Report{}, err
 	}
-	err = m.signature.get(ctx, now, request{limit: maxEUArchiveSignature}, func(got *response) error {
-		signature = got.body
-		return got.ok()
+	err = m.signature.Get(ctx, now, fetch.Request{Limit: maxEUArchiveSignature}, func(got *fetch.Response) error {
+		signature = got.Body
+		return got.OK()
 	})
 	if err != nil {
 		return nil, source.Report{}, err
@@ -119,7 +120,7 @@ func (s *euArchive) fetch(ctx context.Context, m euArchiveMirror, now source.Mom
 	return holding, report, nil
 }
 
-// read authenticates an archive before it reads it.
+// Read authenticates an archive before it reads it.
 func (s *euArchive) read(archive, signature []byte, now source.Moment) (*source.Holding, source.Report, error) {
 	signed, err := openEUArchive(archive, signature, s.anchors, s.name, now.Time)
 	if err != nil {

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"gatescan/cmd/gatelab/lists"
+	"gatescan/trustsync/internal/fetch"
 	"gatescan/trustsync/internal/pki"
 	"gatescan/trustsync/internal/source"
 	"gatescan/trustsync/internal/sourcetest"
@@ -303,14 +304,14 @@ func TestEUTooMany(t *testing.T) {
 
 	s := &euService{form: euFormEU}
 	w := newEUWalk()
-	r := &response{header: http.Header{}, body: []byte("AAAA")}
+	r := &fetch.Response{Header: http.Header{}, Body: []byte("AAAA")}
 	for i := range source.MaxCertificates {
-		r.header.Set("X-RESUME-TOKEN", strconv.Itoa(i+1))
+		r.Header.Set("X-RESUME-TOKEN", strconv.Itoa(i+1))
 		if err := s.row(w, r); err != nil {
 			t.Fatal(err)
 		}
 	}
-	r.header.Set("X-RESUME-TOKEN", strconv.Itoa(source.MaxCertificates+1))
+	r.Header.Set("X-RESUME-TOKEN", strconv.Itoa(source.MaxCertificates+1))
 	if err := s.row(w, r); !errors.Is(err, source.ErrTooLarge) {
 		t.Errorf("error %v, want %v", err, source.ErrTooLarge)
 	}

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 
+	"gatescan/trustsync/internal/fetch"
 	"gatescan/trustsync/internal/list"
 	"gatescan/trustsync/internal/pki"
 	"gatescan/trustsync/internal/source"
@@ -40,7 +41,7 @@ type rulesService struct {
 // rulesMirror is one place to ask.
 type rulesMirror struct {
 	url     string
-	clients [ruleAskers]*client // a client is used by one goroutine at a time
+	clients [ruleAskers]*fetch.Client // a client is used by one goroutine at a time
 
 	got map[bodyHash][]byte // bodies that came before a fetch failed
 }
@@ -76,12 +77,12 @@ func newRulesService(c SourceConfig, kind string) (source.Source, error) {
 	}
 	for _, url := range c.URLs {
 		if strings.HasPrefix(url, "file:") {
-			return nil, fmt.Errorf("URL %s: a service is no file; rules on a stick are of kind %s", quote(url), kindRulesDirectory)
+			return nil, fmt.Errorf("URL %s: a service is no file; rules on a stick are of kind %s", fetch.Quote(url), kindRulesDirectory)
 		}
 		m := &rulesMirror{url: url}
 		for i := range m.clients {
 			var err error
-			if m.clients[i], err = newClient([]string{url}, c.Transport, s.signed()); err != nil {
+			if m.clients[i], err = fetch.New([]string{url}, c.Transport, s.signed()); err != nil {
 				return nil, err
 			}
 		}
@@ -106,9 +107,9 @@ func (s *rulesService) Traits() source.Traits {
 
 // Fetch asks for both lists, then for the bodies that are not there yet.
 func (s *rulesService) Fetch(ctx context.Context, now source.Moment) (*source.Holding, source.Report, error) {
-	ctx, cancel := context.WithTimeoutCause(ctx, maxFetchTime, fmt.Errorf("not through after %v", maxFetchTime))
+	ctx, cancel := context.WithTimeoutCause(ctx, fetch.MaxFetchTime, fmt.Errorf("not through after %v", fetch.MaxFetchTime))
 	defer cancel()
-	return firstMirror(ctx, s.mirrors, func(m *rulesMirror) (*source.Holding, source.Report, error) {
+	return fetch.FirstMirror(ctx, s.mirrors, func(m *rulesMirror) (*source.Holding, source.Report, error) {
 		defer m.closeIdle()
 		return s.fetch(ctx, now, m)
 	})
@@ -116,7 +117,7 @@ func (s *rulesService) Fetch(ctx context.Context, now source.Moment) (*source.Ho
 
 func (m *rulesMirror) closeIdle() {
 	for _, c := range m.clients {
-		c.closeIdle()
+		c.CloseIdle()
 	}
 }
 
@@ -272,20 +273,20 @@ func (s *rulesService) askAll(ctx context.Context, now source.Moment, m *rulesMi
 	return context.Cause(ctx)
 }
 
-// body asks for one body.
-func (s *rulesService) body(ctx context.Context, now source.Moment, asker *client, one listedBody) (body []byte, err error) {
+// Body asks for one body.
+func (s *rulesService) body(ctx context.Context, now source.Moment, asker *fetch.Client, one listedBody) (body []byte, err error) {
 	limit := int64(source.MaxRuleSize)
 	if one.country == "" {
 		limit = source.MaxValueSetSize
 	}
-	err = asker.get(ctx, now, request{path: one.path(), limit: limit}, func(r *response) error {
-		if err := r.ok(); err != nil {
+	err = asker.Get(ctx, now, fetch.Request{Path: one.path(), Limit: limit}, func(r *fetch.Response) error {
+		if err := r.OK(); err != nil {
 			return err
 		}
-		if sum := bodyHash(sha256.Sum256(r.body)); sum != one.hash {
+		if sum := bodyHash(sha256.Sum256(r.Body)); sum != one.hash {
 			return fmt.Errorf("%s: %w: its hash is %v", one, source.ErrNotAuthentic, sum)
 		}
-		body = r.body
+		body = r.Body
 		return s.verify(r)
 	})
 	return body, err

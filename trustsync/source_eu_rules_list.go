@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"net/url"
 
+	"gatescan/trustsync/internal/fetch"
 	"gatescan/trustsync/internal/list"
 	"gatescan/trustsync/internal/source"
 	"gatescan/verify"
@@ -32,7 +33,7 @@ func (b listedBody) String() string {
 	return fmt.Sprintf("rule %.60q of %s", b.name, b.country)
 }
 
-// path is where the body is found. The hash is written as it was computed, never as the list had it.
+// Path is where the body is found. The hash is written as it was computed, never as the list had it.
 func (b listedBody) path() string {
 	if b.country == "" {
 		return "valuesets/" + b.hash.String()
@@ -51,14 +52,14 @@ func (s *rulesService) setList(ctx context.Context, now source.Moment, m *rulesM
 }
 
 func (s *rulesService) list(ctx context.Context, now source.Moment, m *rulesMirror, path string, most int, parse func(list.JSON) (listedBody, error)) (all []listedBody, err error) {
-	err = m.clients[0].get(ctx, now, request{path: path, limit: maxRulesList}, func(r *response) (err error) {
-		if err = r.ok(); err != nil {
+	err = m.clients[0].Get(ctx, now, fetch.Request{Path: path, Limit: maxRulesList}, func(r *fetch.Response) (err error) {
+		if err = r.OK(); err != nil {
 			return err
 		}
 		if err = s.verify(r); err != nil {
 			return err
 		}
-		all, err = parseRulesList(r.body, most, parse)
+		all, err = parseRulesList(r.Body, most, parse)
 		return err
 	})
 	return all, err
@@ -66,11 +67,11 @@ func (s *rulesService) list(ctx context.Context, now source.Moment, m *rulesMirr
 
 // Verify says whether an anchor signed a body, where there are any: X-SIGNATURE is the DER of an ECDSA signature, in base64,
 // with SHA-256 over the 64 hexadecimal digits of the SHA-256 of the body (JksSigningService).
-func (s *rulesService) verify(r *response) error {
+func (s *rulesService) verify(r *fetch.Response) error {
 	if !s.signed() {
 		return nil
 	}
-	text := r.field("X-SIGNATURE")
+	text := r.Field("X-SIGNATURE")
 	if text == "" {
 		return fmt.Errorf("%w: not signed: there is no X-SIGNATURE", source.ErrNotAuthentic)
 	}
@@ -78,7 +79,7 @@ func (s *rulesService) verify(r *response) error {
 	if err != nil {
 		return fmt.Errorf("%w: X-SIGNATURE: %w", source.ErrNotAuthentic, err)
 	}
-	sum := sha256.Sum256(r.body)
+	sum := sha256.Sum256(r.Body)
 	digest := sha256.Sum256(hex.AppendEncode(nil, sum[:]))
 	for _, key := range s.anchors.Keys {
 		if k, ok := key.(*ecdsa.PublicKey); ok && ecdsa.VerifyASN1(k, digest[:], signature) {

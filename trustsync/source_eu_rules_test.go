@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"gatescan/cmd/gatelab/lists"
+	"gatescan/trustsync/internal/fetch"
 	"gatescan/trustsync/internal/list"
 	"gatescan/trustsync/internal/pki"
 	"gatescan/trustsync/internal/source"
@@ -155,7 +156,7 @@ func TestEURulesResume(t *testing.T) {
 	}
 	src := rulesSource(t, SourceConfig{URLs: []string{server.start(t)}, Anchors: d.Signer.PublicPEM()})
 	h, _, err := src.Fetch(t.Context(), source.Moment{Time: sourcetest.Now, Synced: true})
-	var status *StatusError
+	var status *fetch.StatusError
 	if h != nil || !errors.As(err, &status) {
 		t.Fatalf("%v, %v", h, err)
 	}
@@ -342,7 +343,7 @@ func TestEURulesSignature(t *testing.T) {
 	}
 	s := rulesSource(t, SourceConfig{URLs: []string{"https://x/"}, Anchors: append(other.Signer.PEM(), d.Signer.PEM()...)}).(*rulesService)
 	verify := func(signature string, body []byte) error {
-		return s.verify(&response{header: http.Header{"X-Signature": {signature}}, body: body})
+		return s.verify(&fetch.Response{Header: http.Header{"X-Signature": {signature}}, Body: body})
 	}
 	if err := verify(good, body); err != nil {
 		t.Error(err)

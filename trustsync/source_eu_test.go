@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"gatescan/cmd/gatelab/lists"
+	"gatescan/trustsync/internal/fetch"
 	"gatescan/trustsync/internal/pki"
 	"gatescan/trustsync/internal/source"
 	"gatescan/trustsync/internal/sourcetest"
@@ -58,7 +59,7 @@ func newEUBench(t *testing.T, form euForm, n int) *euBench {
 	root := sourcetest.WebRoot(t)
 	id := sourcetest.WebCert(t, &root, sourcetest.WebNow.AddDate(-1, 0, 0), sourcetest.WebNow.AddDate(1, 0, 0), "127.0.0.1")
 	b.web = sourcetest.WebServer(t, id, b)
-	b.config = SourceConfig{URLs: []string{b.web.URL + base}, Transport: Transport{CA: root.PEM(), Timeout: 10 * time.Second}}
+	b.config = SourceConfig{URLs: []string{b.web.URL + base}, Transport: fetch.Transport{CA: root.PEM(), Timeout: 10 * time.Second}}
 	b.restart(form)
 	return b
 }
@@ -248,7 +249,7 @@ func TestEUConfiguration(t *testing.T) {
 		{SourceConfig{URLs: []string{"http://list.example"}}, "https://"},
 		{SourceConfig{URLs: []string{"https://list.example"}, Anchors: []byte("x")}, "not signed"},
 		{SourceConfig{URLs: []string{"https://list.example"}, CSCAs: []byte("x")}, ""},
-		{SourceConfig{URLs: []string{"https://list.example"}, Transport: Transport{CA: []byte("x")}}, "CA"},
+		{SourceConfig{URLs: []string{"https://list.example"}, Transport: fetch.Transport{CA: []byte("x")}}, "CA"},
 	} {
 		for _, make := range []func(SourceConfig) (source.Source, error){newEU, newItaly} {
 			if s, err := make(c.config); err == nil || s != nil || !strings.Contains(err.Error(), c.text) {

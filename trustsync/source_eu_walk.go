@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 
+	"gatescan/trustsync/internal/fetch"
 	"gatescan/trustsync/internal/list"
 	"gatescan/trustsync/internal/pki"
 	"gatescan/trustsync/internal/source"
@@ -45,12 +46,12 @@ func resumeEUWalk(c euCursor, last *source.Holding) *euWalk {
 // walk asks for one row after the other until there are no more. w is good after an error, too.
 func (s *euService) walk(ctx context.Context, now source.Moment, m *euMirror, w *euWalk) error {
 	for end := false; !end; {
-		r := request{path: s.form.update, limit: pki.MaxCertificateText}
+		r := fetch.Request{Path: s.form.update, Limit: pki.MaxCertificateText}
 		if w.token > 0 {
-			r.header = map[string]string{"X-RESUME-TOKEN": strconv.FormatInt(w.token, 10)}
+			r.Header = map[string]string{"X-RESUME-TOKEN": strconv.FormatInt(w.token, 10)}
 		}
-		err := m.client.get(ctx, now, r, func(answer *response) error {
-			end = answer.noContent()
+		err := m.client.Get(ctx, now, r, func(answer *fetch.Response) error {
+			end = answer.NoContent()
 			if end {
 				return nil
 			}
@@ -65,27 +66,27 @@ func (s *euService) walk(ctx context.Context, now source.Moment, m *euMirror, w 
 }
 
 // row takes one answer of signercertificateUpdate. An error is about the walk: a key that cannot be used goes to the report.
-func (s *euService) row(w *euWalk, r *response) error {
-	token, err := strconv.ParseInt(r.field("X-RESUME-TOKEN"), 10, 64)
+func (s *euService) row(w *euWalk, r *fetch.Response) error {
+	token, err := strconv.ParseInt(r.Field("X-RESUME-TOKEN"), 10, 64)
 	switch {
 	case err != nil:
-		return fmt.Errorf("%w: resume token %s", source.ErrMalformed, quote(r.field("X-RESUME-TOKEN")))
+		return fmt.Errorf("%w: resume token %s", source.ErrMalformed, fetch.Quote(r.Field("X-RESUME-TOKEN")))
 	case token <= w.token:
 		return fmt.Errorf("%w: resume token %d after %d, so that the end would never come", source.ErrMalformed, token, w.token)
 	case w.rows >= source.MaxCertificates:
 		return fmt.Errorf("%w: more than %d keys", source.ErrTooLarge, source.MaxCertificates)
 	}
-	if w.size += int64(len(r.body)); w.size > source.MaxListSize {
+	if w.size += int64(len(r.Body)); w.size > source.MaxListSize {
 		return fmt.Errorf("%w: keys of more than %d MiB", source.ErrTooLarge, source.MaxListSize>>20)
 	}
 	w.rows++
 	w.token = token
 
-	stated := r.field("X-KID")
+	stated := r.Field("X-KID")
 	if kid, err := list.DecodeKID(stated); err == nil {
 		w.given[kid] = true
 	}
-	signer, err := s.parseServiceKey(r.body, stated)
+	signer, err := s.parseServiceKey(r.Body, stated)
 	if err != nil {
 		w.report.Skipped = append(w.report.Skipped, source.Skipped{Name: fmt.Sprintf("row %d (kid %.24q)", token, stated), Err: err})
 		return nil
@@ -110,11 +111,11 @@ func isBareKey(s source.Signer) bool {
 	return s.NotBefore.Equal(source.BeginningOfTime) && s.NotAfter.Equal(source.EndOfTime)
 }
 
-// status asks which kids are valid now. None at all is never meant: it is what a service says that lost its own source.
+// Status asks which kids are valid now. None at all is never meant: it is what a service says that lost its own source.
 func (s *euService) status(ctx context.Context, now source.Moment, m *euMirror) (listed map[verify.KID]bool, skipped []source.Skipped, err error) {
-	err = m.client.get(ctx, now, request{path: s.form.status, limit: maxServiceKIDs}, func(r *response) error {
+	err = m.client.Get(ctx, now, fetch.Request{Path: s.form.status, Limit: maxServiceKIDs}, func(r *fetch.Response) error {
 		listed, skipped = map[verify.KID]bool{}, nil
-		doc := list.WalkJSON(r.body)
+		doc := list.WalkJSON(r.Body)
 		err := readServiceKIDs(doc, func(i int, kid verify.KID, err error) error {
 			if err != nil {
 				skipped = append(skipped, source.Skipped{Name: "status " + strconv.Itoa(i), Err: err})

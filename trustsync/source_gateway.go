@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"gatescan/trustsync/internal/fetch"
 	"gatescan/trustsync/internal/list"
 	"gatescan/trustsync/internal/pki"
 	"gatescan/trustsync/internal/source"
@@ -51,7 +52,7 @@ type gateway struct {
 
 type gatewayMirror struct {
 	url    string
-	client *client // one each: pages of two mirrors do not fit together
+	client *fetch.Client // one each: pages of two mirrors do not fit together
 }
 
 // newGateway makes the source of a gateway. A URL is the one that /trustList is below. An anchor is the certificate of the gateway's
@@ -73,9 +74,9 @@ func newGateway(c SourceConfig) (source.Source, error) {
 	s := &gateway{anchors: a}
 	for _, url := range c.URLs {
 		if strings.Contains(url, "?") {
-			return nil, fmt.Errorf("URL %s: paths are appended to it; leave out the query", quote(withoutQuery(url)))
+			return nil, fmt.Errorf("URL %s: paths are appended to it; leave out the query", fetch.Quote(fetch.WithoutQuery(url)))
 		}
-		client, err := newClient([]string{url}, c.Transport, false)
+		client, err := fetch.New([]string{url}, c.Transport, false)
 		if err != nil {
 			return nil, err
 		}
@@ -97,10 +98,10 @@ func (s *gateway) Traits() source.Traits {
 // Fetch implements Source. ErrNotAuthentic is for a gateway without one CSCA or uploader that the trust anchor signed, ErrImplausible for one that
 // has no DSC although it had.
 func (s *gateway) Fetch(ctx context.Context, now source.Moment) (*source.Holding, source.Report, error) {
-	ctx, cancel := context.WithTimeoutCause(ctx, maxFetchTime, fmt.Errorf("not through after %v", maxFetchTime))
+	ctx, cancel := context.WithTimeoutCause(ctx, fetch.MaxFetchTime, fmt.Errorf("not through after %v", fetch.MaxFetchTime))
 	defer cancel()
-	return firstMirror(ctx, s.mirrors, func(m gatewayMirror) (*source.Holding, source.Report, error) {
-		defer m.client.closeIdle()
+	return fetch.FirstMirror(ctx, s.mirrors, func(m gatewayMirror) (*source.Holding, source.Report, error) {
+		defer m.client.CloseIdle()
 		return s.fetch(ctx, m, now)
 	})
 }
@@ -245,27 +246,27 @@ type gatewayWalk struct {
 func (w *gatewayWalk) pages(ctx context.Context, kind string, since time.Time, take func(gatewayEntry) error) error {
 	var before [sha256.Size]byte
 	for page := range maxGatewayPages {
-		r := request{path: fmt.Sprintf("trustList/%s?page=%d&pagesize=%d", kind, page, gatewayPage), limit: maxGatewayPage}
+		r := fetch.Request{Path: fmt.Sprintf("trustList/%s?page=%d&pagesize=%d", kind, page, gatewayPage), Limit: maxGatewayPage}
 		if !since.IsZero() {
-			r.header = map[string]string{"If-Modified-Since": since.UTC().Format(time.RFC3339)}
+			r.Header = map[string]string{"If-Modified-Since": since.UTC().Format(time.RFC3339)}
 		}
 		n := 0
-		err := w.mirror.client.get(ctx, w.now, r, func(got *response) error {
-			if err := got.ok(); err != nil {
+		err := w.mirror.client.Get(ctx, w.now, r, func(got *fetch.Response) error {
+			if err := got.OK(); err != nil {
 				return err
 			}
-			if date := got.date(); !date.IsZero() {
+			if date := got.Date(); !date.IsZero() {
 				w.asked = earlier(w.asked, date)
 			}
-			if w.size += int64(len(got.body)); w.size > source.MaxListSize {
+			if w.size += int64(len(got.Body)); w.size > source.MaxListSize {
 				return fmt.Errorf("%w: pages of more than %d MiB", source.ErrTooLarge, source.MaxListSize>>20)
 			}
-			hash := sha256.Sum256(got.body)
+			hash := sha256.Sum256(got.Body)
 			if hash == before {
 				return fmt.Errorf("%w: page %d of %s is the one before again, so that the end would never come", source.ErrMalformed, page, kind)
 			}
 			before = hash
-			entries, err := readGatewayPage(got.body)
+			entries, err := readGatewayPage(got.Body)
 			if err != nil {
 				return err
 			}

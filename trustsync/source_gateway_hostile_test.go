@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"gatescan/cmd/gatelab/lists"
+	"gatescan/trustsync/internal/fetch"
 	"gatescan/trustsync/internal/source"
 	"gatescan/trustsync/internal/sourcetest"
 )
@@ -77,7 +78,7 @@ func TestGatewayHostilePages(t *testing.T) {
 		}
 	}
 	source := gatewaySource(t, d.Anchor.PEM(), http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusUnauthorized) }))
-	var status *StatusError
+	var status *fetch.StatusError
 	if _, _, err := source.Fetch(context.Background(), gatewayNow(nil)); !errors.As(err, &status) || status.Code != http.StatusUnauthorized {
 		t.Errorf("a stranger: %v", err)
 	}

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"gatescan/cmd/gatelab/lists"
+	"gatescan/trustsync/internal/fetch"
 	"gatescan/trustsync/internal/pki"
 	"gatescan/trustsync/internal/source"
 	"gatescan/trustsync/internal/sourcetest"
@@ -25,7 +26,7 @@ func gatewayNow(last *source.Holding) source.Moment {
 }
 
 // gatewayServer serves h over mutual TLS.
-func gatewayServer(t testing.TB, h http.Handler) (url string, transport Transport) {
+func gatewayServer(t testing.TB, h http.Handler) (url string, transport fetch.Transport) {
 	t.Helper()
 	keys, err := lists.NewTLSKeys("XX")
 	if err != nil {
@@ -40,7 +41,7 @@ func gatewayServer(t testing.TB, h http.Handler) (url string, transport Transpor
 	s.StartTLS()
 	t.Cleanup(s.Close)
 	client := keys.Client.Certificate()
-	return s.URL, Transport{CA: keys.CA.PEM(), Certificate: &client, Timeout: 20 * time.Second}
+	return s.URL, fetch.Transport{CA: keys.CA.PEM(), Certificate: &client, Timeout: 20 * time.Second}
 }
 
 func gatewaySource(t testing.TB, anchor []byte, h http.Handler) *gateway {
@@ -329,7 +330,7 @@ func TestGatewayMirrors(t *testing.T) {
 func TestGatewayConfig(t *testing.T) {
 	d := sourcetest.DomainOf(t, "XX", 0)
 	client := d.Signer.Certificate()
-	shown := Transport{Certificate: &client}
+	shown := fetch.Transport{Certificate: &client}
 	urls := []string{"https://gateway.example/"}
 	for what, c := range map[string]SourceConfig{
 		"no anchor":             {URLs: urls, Transport: shown},

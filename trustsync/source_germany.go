@@ -10,6 +10,7 @@ import (
 	"math/big"
 	"time"
 
+	"gatescan/trustsync/internal/fetch"
 	"gatescan/trustsync/internal/list"
 	"gatescan/trustsync/internal/pki"
 	"gatescan/trustsync/internal/source"
@@ -28,21 +29,21 @@ func newGermany(c SourceConfig) (source.Source, error) {
 	if err := pki.AllP256(a.Keys); err != nil {
 		return nil, err
 	}
-	asker, err := newClient(c.URLs, c.Transport, true)
+	asker, err := fetch.New(c.URLs, c.Transport, true)
 	if err != nil {
 		return nil, err
 	}
-	return &document{
-		client: asker,
-		traits: source.Traits{
+	return &fetch.Document{
+		Client: asker,
+		About: source.Traits{
 			Kind: kindGermany, Signs: "the list, with a pinned key", Age: source.AgeObserved, Rollback: false,
 			Absence: "no longer listed",
 		},
-		open: func(body []byte, _ source.Moment) (payload []byte, signed, expires time.Time, err error) {
+		Open: func(body []byte, _ source.Moment) (payload []byte, signed, expires time.Time, err error) {
 			payload, err = openGermany(body, a)
 			return payload, time.Time{}, time.Time{}, err
 		},
-		parse: parseGermany,
+		Parse: parseGermany,
 	}, nil
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"gatescan/trustsync/internal/fetch"
 	"gatescan/trustsync/internal/list"
 	"gatescan/trustsync/internal/pki"
 	"gatescan/trustsync/internal/source"
@@ -27,21 +28,21 @@ func newNetherlands(c SourceConfig) (source.Source, error) {
 	if len(a.Certificates) != len(a.Keys) {
 		return nil, errors.New("an anchor that is a bare key: a CMS is signed by a certificate; name that, or its authority's")
 	}
-	asker, err := newClient(c.URLs, c.Transport, true)
+	asker, err := fetch.New(c.URLs, c.Transport, true)
 	if err != nil {
 		return nil, err
 	}
-	return &document{
-		client: asker,
-		traits: source.Traits{
+	return &fetch.Document{
+		Client: asker,
+		About: source.Traits{
 			Kind: kindNetherlands, Signs: "the list, with a certificate that is pinned or that a pinned authority gave",
 			Age: source.AgeSigned, Rollback: true, Absence: "no longer listed",
 		},
-		open: func(body []byte, now source.Moment) (payload []byte, signed, expires time.Time, err error) {
+		Open: func(body []byte, now source.Moment) (payload []byte, signed, expires time.Time, err error) {
 			payload, signed, err = openNetherlands(body, a, c.SignerName, now.Time)
 			return payload, signed, time.Time{}, err
 		},
-		parse: parseNetherlands,
+		Parse: parseNetherlands,
 	}, nil
 }
 

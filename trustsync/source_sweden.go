@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"gatescan/trustsync/internal/fetch"
 	"gatescan/trustsync/internal/pki"
 	"gatescan/trustsync/internal/source"
 
@@ -27,20 +28,20 @@ func newSweden(c SourceConfig) (source.Source, error) {
 		}
 		return nil, fmt.Errorf("anchor %d: neither a P-256 key, with which the list is signed, nor the certificate of an authority", i+1)
 	}
-	asker, err := newClient(c.URLs, c.Transport, true)
+	asker, err := fetch.New(c.URLs, c.Transport, true)
 	if err != nil {
 		return nil, err
 	}
-	return &document{
-		client: asker,
-		traits: source.Traits{
+	return &fetch.Document{
+		Client: asker,
+		About: source.Traits{
 			Kind: kindSweden, Signs: "the list, with a pinned key or one that a pinned authority certifies", Age: source.AgeSigned, Rollback: true,
 			Absence: "no longer listed",
 		},
-		open: func(body []byte, now source.Moment) (payload []byte, signed, expires time.Time, err error) {
+		Open: func(body []byte, now source.Moment) (payload []byte, signed, expires time.Time, err error) {
 			return openSweden(body, a, now.Time)
 		},
-		parse: parseSweden,
+		Parse: parseSweden,
 	}, nil
 }
 

@@ -8,6 +8,7 @@ import (
 	"math"
 	"time"
 
+	"gatescan/trustsync/internal/fetch"
 	"gatescan/trustsync/internal/list"
 	"gatescan/trustsync/internal/pki"
 	"gatescan/trustsync/internal/source"
@@ -19,7 +20,7 @@ const kindSwitzerlandRules = "switzerland_rules"
 
 // switzerlandRules is the source of the Swiss rules: a compact JWS with rules, value sets and, for its apps, what else they show.
 type switzerlandRules struct {
-	client  *client
+	client  *fetch.Client
 	anchors pki.Anchors
 	name    string // common name of the signer
 }
@@ -38,7 +39,7 @@ func newSwitzerlandRules(c SourceConfig) (source.Source, error) {
 		}
 		return nil, fmt.Errorf("anchor %d: neither an RSA key, with which the rules are signed, nor the certificate of an authority", i+1)
 	}
-	asker, err := newClient(c.URLs, c.Transport, true)
+	asker, err := fetch.New(c.URLs, c.Transport, true)
 	if err != nil {
 		return nil, err
 	}
@@ -61,22 +62,22 @@ type switzerlandCursor struct {
 
 // Fetch implements Source.
 func (s *switzerlandRules) Fetch(ctx context.Context, now source.Moment) (h *source.Holding, report source.Report, err error) {
-	r := request{limit: source.MaxListSize, header: map[string]string{"Accept": "application/json+jws"}}
+	r := fetch.Request{Limit: source.MaxListSize, Header: map[string]string{"Accept": "application/json+jws"}}
 	tag := switzerlandTag(now)
 	if tag != "" {
-		r.header["If-None-Match"] = tag
+		r.Header["If-None-Match"] = tag
 	}
-	err = s.client.get(ctx, now, r, func(got *response) (err error) {
-		if got.notModified() && tag != "" {
+	err = s.client.Get(ctx, now, r, func(got *fetch.Response) (err error) {
+		if got.NotModified() && tag != "" {
 			return source.ErrUnchanged
 		}
-		if err = got.ok(); err != nil {
+		if err = got.OK(); err != nil {
 			return err
 		}
-		if h, report, err = s.read(got.body, now); err != nil {
+		if h, report, err = s.read(got.Body, now); err != nil {
 			return err
 		}
-		h.Cursor, err = json.Marshal(switzerlandCursor{got.eTag(), now.Time})
+		h.Cursor, err = json.Marshal(switzerlandCursor{got.ETag(), now.Time})
 		return err
 	})
 	if err != nil {
@@ -94,10 +95,10 @@ func switzerlandTag(now source.Moment) string {
 	if now.Last.Signed.IsZero() && now.Time.Sub(last.Got) >= source.ConfirmInterval {
 		return ""
 	}
-	return validETag(last.Tag)
+	return fetch.ValidETag(last.Tag)
 }
 
-// read authenticates a document before it reads it.
+// Read authenticates a document before it reads it.
 func (s *switzerlandRules) read(body []byte, now source.Moment) (*source.Holding, source.Report, error) {
 	payload, err := openSwitzerland(body, s.anchors, s.name, now.Time)
 	if err != nil {

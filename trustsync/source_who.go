@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"gatescan/trustsync/internal/fetch"
 	"gatescan/trustsync/internal/pki"
 	"gatescan/trustsync/internal/source"
 )
@@ -38,34 +39,34 @@ func newWHO(c SourceConfig) (source.Source, error) {
 			return nil, err
 		}
 	}
-	asker, err := newClient(c.URLs, c.Transport, true)
+	asker, err := fetch.New(c.URLs, c.Transport, true)
 	if err != nil {
 		return nil, err
 	}
 	return &who{asker, c.URLs, c.Transport, a, f, whoQuestion(c)}, nil
 }
 
-// checkWHOURL says early what is wrong with a URL that newClient would take.
+// checkWHOURL says early what is wrong with a URL that New would take.
 func checkWHOURL(raw string) error {
 	u, err := url.Parse(raw)
 	switch {
-	case err != nil: // newClient says it better
+	case err != nil: // New says it better
 		return nil
 	case u.RawQuery != "" || u.ForceQuery:
-		return fmt.Errorf("URL %s: leave out its query", quote(withoutQuery(raw)))
+		return fmt.Errorf("URL %s: leave out its query", fetch.Quote(fetch.WithoutQuery(raw)))
 	case !strings.HasSuffix(raw, "/did.json"):
-		return fmt.Errorf("URL %s: name a document, as in %s", quote(raw), whoListURL)
+		return fmt.Errorf("URL %s: name a document, as in %s", fetch.Quote(raw), whoListURL)
 	case strings.HasSuffix(raw, "/trustlist/did.json") && !strings.HasSuffix(raw, "/v2/trustlist/did.json"):
-		return fmt.Errorf("URL %s is of a version 1 document, whose signature nobody could yet check; use version 2, as in %s", quote(raw), whoListURL)
+		return fmt.Errorf("URL %s is of a version 1 document, whose signature nobody could yet check; use version 2, as in %s", fetch.Quote(raw), whoListURL)
 	}
 	return nil
 }
 
 // who is the source of one document, and of those that it refers to.
 type who struct {
-	client    *client
+	client    *fetch.Client
 	urls      []string
-	transport Transport
+	transport fetch.Transport
 	anchors   pki.Anchors
 	filter    whoFilter
 	question  string
@@ -82,14 +83,14 @@ func (s *who) Traits() source.Traits {
 // is held back shows in the age of the whole.
 func (s *who) Fetch(ctx context.Context, now source.Moment) (*source.Holding, source.Report, error) {
 	last := s.cursor(now.Last)
-	r := request{limit: maxDIDSize, header: map[string]string{}}
+	r := fetch.Request{Limit: maxDIDSize, Header: map[string]string{}}
 	if last.ETag != "" {
-		r.header["If-None-Match"] = last.ETag
+		r.Header["If-None-Match"] = last.ETag
 	}
 	var root *didDocument
-	var got *response
-	err := s.client.get(ctx, now, r, func(answer *response) (err error) {
-		if answer.notModified() && last.ETag != "" {
+	var got *fetch.Response
+	err := s.client.Get(ctx, now, r, func(answer *fetch.Response) (err error) {
+		if answer.NotModified() && last.ETag != "" {
 			return source.ErrUnchanged
 		}
 		got = answer
@@ -104,7 +105,7 @@ func (s *who) Fetch(ctx context.Context, now source.Moment) (*source.Holding, so
 	}
 	walk := newWHOWalk(s, root)
 	defer walk.close()
-	if err := walk.run(ctx, now, root, got.body); err != nil {
+	if err := walk.run(ctx, now, root, got.Body); err != nil {
 		return nil, source.Report{}, err
 	}
 	next := whoCursor{Question: s.question, Digest: walk.digest.Sum(nil)}
@@ -112,7 +113,7 @@ func (s *who) Fetch(ctx context.Context, now source.Moment) (*source.Holding, so
 		return nil, source.Report{}, source.ErrUnchanged
 	}
 	if walk.documents == 1 {
-		next.ETag = got.eTag()
+		next.ETag = got.ETag()
 	}
 	if err := source.CheckWindow(now, walk.signed, time.Time{}, 0); err != nil {
 		return nil, source.Report{}, err
@@ -121,13 +122,13 @@ func (s *who) Fetch(ctx context.Context, now source.Moment) (*source.Holding, so
 	return &source.Holding{Signers: signers, Signed: walk.signed, Cursor: next.bytes()}, report, nil
 }
 
-// open reads an answer if it is authentic and what was asked for: any document of the network is authentic, and one country's
+// Open reads an answer if it is authentic and what was asked for: any document of the network is authentic, and one country's
 // list in the place of all would take away the others.
-func (s *who) open(answer *response, now source.Moment) (*didDocument, error) {
-	if err := answer.ok(); err != nil {
+func (s *who) open(answer *fetch.Response, now source.Moment) (*didDocument, error) {
+	if err := answer.OK(); err != nil {
 		return nil, err
 	}
-	d, err := openDID(answer.body, s.anchors)
+	d, err := openDID(answer.Body, s.anchors)
 	if err != nil {
 		return nil, err
 	}
@@ -135,7 +136,7 @@ func (s *who) open(answer *response, now source.Moment) (*didDocument, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", source.ErrMalformed, err)
 	}
-	if !strings.HasSuffix(answer.url, name.path()) {
+	if !strings.HasSuffix(answer.URL, name.path()) {
 		return nil, fmt.Errorf("%w: this is %s, which belongs to a URL that ends in %s", errWHOName, d.id, name.path())
 	}
 	now.Last = nil // the root alone is held against it: documents are not all signed at the same time
@@ -157,7 +158,7 @@ func (s *who) cursor(last *source.Holding) (c whoCursor) {
 	if last == nil || json.Unmarshal(last.Cursor, &c) != nil || c.Question != s.question {
 		return whoCursor{}
 	}
-	c.ETag = validETag(c.ETag)
+	c.ETag = fetch.ValidETag(c.ETag)
 	return c
 }
 
@@ -209,7 +210,7 @@ func parseDID(id string) (n didName, err error) {
 	return n, nil
 }
 
-// path is where on its host the document is.
+// Path is where on its host the document is.
 func (n didName) path() string {
 	if len(n.dirs) == 0 {
 		return "/.well-known/did.json"

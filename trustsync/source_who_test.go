@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"gatescan/cmd/gatelab/lists"
+	"gatescan/trustsync/internal/fetch"
 	"gatescan/trustsync/internal/pki"
 	"gatescan/trustsync/internal/source"
 	"gatescan/trustsync/internal/sourcetest"
@@ -74,7 +75,7 @@ func (s *whoServer) url(id string) string { return s.URL + whoPath(id) }
 
 func whoSource(t testing.TB, d *lists.Domain, change func(*SourceConfig), urls ...string) source.Source {
 	t.Helper()
-	c := SourceConfig{Name: "w", Kind: kindWHO, URLs: urls, Anchors: d.Signer.PublicPEM(), Transport: Transport{Timeout: 10 * time.Second}}
+	c := SourceConfig{Name: "w", Kind: kindWHO, URLs: urls, Anchors: d.Signer.PublicPEM(), Transport: fetch.Transport{Timeout: 10 * time.Second}}
 	if change != nil {
 		change(&c)
 	}

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"gatescan/trustsync/internal/fetch"
 	"gatescan/trustsync/internal/source"
 )
 
@@ -25,10 +26,10 @@ const (
 type whoWalk struct {
 	*who
 	list      *whoList
-	home      string             // host of the root's name
-	bases     []string           // URLs of the mirrors without the path of the root
-	clients   map[string]*client // by host
-	seen      map[string]bool    // names of documents
+	home      string                   // host of the root's name
+	bases     []string                 // URLs of the mirrors without the path of the root
+	clients   map[string]*fetch.Client // by host
+	seen      map[string]bool          // names of documents
 	queue     []whoReference
 	documents int
 	room      int64 // bytes that may still come
@@ -43,7 +44,7 @@ type whoReference struct {
 
 func newWHOWalk(s *who, root *didDocument) *whoWalk {
 	w := &whoWalk{
-		who: s, list: newWHOList(s.filter), clients: map[string]*client{}, seen: map[string]bool{root.id: true},
+		who: s, list: newWHOList(s.filter), clients: map[string]*fetch.Client{}, seen: map[string]bool{root.id: true},
 		room: source.MaxListSize, digest: sha256.New(),
 	}
 	name, err := parseDID(root.id)
@@ -168,21 +169,21 @@ func (w *whoWalk) fetch(ctx context.Context, now source.Moment, ref whoReference
 	if err != nil {
 		return nil, nil, err
 	}
-	err = from.get(ctx, now, request{path: name.path(), limit: min(w.room, maxDIDSize)}, func(answer *response) (err error) {
+	err = from.Get(ctx, now, fetch.Request{Path: name.path(), Limit: min(w.room, maxDIDSize)}, func(answer *fetch.Response) (err error) {
 		if d, err = w.open(answer, now); err != nil {
 			return err
 		}
 		if d.id != ref.id {
 			return fmt.Errorf("%w: %s", errWHOName, d.id)
 		}
-		raw = answer.body
+		raw = answer.Body
 		return nil
 	})
 	return d, raw, err
 }
 
 // clientOf is how a host is asked: the root's by the mirrors that the operator named, any other by its own name.
-func (w *whoWalk) clientOf(host string) (*client, error) {
+func (w *whoWalk) clientOf(host string) (*fetch.Client, error) {
 	if c := w.clients[host]; c != nil {
 		return c, nil
 	}
@@ -190,7 +191,7 @@ func (w *whoWalk) clientOf(host string) (*client, error) {
 	if host != w.home {
 		bases = []string{"https://" + host}
 	}
-	c, err := newClient(bases, w.transport, true)
+	c, err := fetch.New(bases, w.transport, true)
 	if err == nil {
 		w.clients[host] = c
 	}
@@ -199,6 +200,6 @@ func (w *whoWalk) clientOf(host string) (*client, error) {
 
 func (w *whoWalk) close() {
 	for _, c := range w.clients {
-		c.closeIdle()
+		c.CloseIdle()
 	}
 }

@@ -1,4 +1,4 @@
-package trustsync
+package fetch
 
 import (
 	"path/filepath"
@@ -42,8 +42,8 @@ func TestFileMirrorReads(t *testing.T) {
 		if (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v", name, err)
 		}
-		if err == nil && string(got.body) != "good" {
-			t.Errorf("%s: %q", name, got.body)
+		if err == nil && string(got.Body) != "good" {
+			t.Errorf("%s: %q", name, got.Body)
 		}
 	}
 }

@@ -1,4 +1,8 @@
-package trustsync
+// Package fetch asks servers for documents: bounded, paced, over TLS with pins, from mirrors in turn, or from a file on a stick. It is the only
+// room of trustsync that imports net/http. It must never know what a document says: a source gives it the function that accepts an answer.
+//
+// What an answer may weigh is Request.Limit, which each source sets; nothing is allocated beyond it.
+package fetch
 
 import (
 	"context"
@@ -19,8 +23,8 @@ import (
 // DefaultTimeout is the deadline of a request to one mirror, from the dial to the last byte of the body.
 const DefaultTimeout = 60 * time.Second
 
-// maxFetchTime bounds one Fetch of a source that asks for many documents. What came before the end is not lost.
-const maxFetchTime = 30 * time.Minute
+// MaxFetchTime bounds one Fetch of a source that asks for many documents. What came before the end is not lost.
+const MaxFetchTime = 30 * time.Minute
 
 const (
 	maxRedirects      = 3
@@ -28,12 +32,12 @@ const (
 	maxURLSize        = 2048     // bytes: a mirror's URL must fit into a cursor
 )
 
-// client fetches documents from a list of mirrors. It keeps no cookies, undoes no compression, speaks HTTP/1.1 and TLS 1.2
+// Client fetches documents from a list of mirrors. It keeps no cookies, undoes no compression, speaks HTTP/1.1 and TLS 1.2
 // or later, and leaves no connection open for longer than a few seconds after the last request.
 //
 // Redirects: at most three; never from https to http; to another host only from https to https, never if we show a
 // certificate of our own, and without the headers of the Transport, any of which may be secret.
-type client struct {
+type Client struct {
 	mirrors  []mirror
 	header   map[string]string
 	timeout  time.Duration
@@ -52,28 +56,28 @@ type mirror struct {
 	file    bool         // none of these: it is a place in the file system
 }
 
-// request is what every mirror is asked alike.
-type request struct {
-	path   string            // appended to the mirror's URL, may hold a query
-	header map[string]string // not secret: it follows a redirect to another host
-	limit  int64             // bytes of body
+// Request is what every mirror is asked alike.
+type Request struct {
+	Path   string            // appended to the mirror's URL, may hold a query
+	Header map[string]string // not secret: it follows a redirect to another host
+	Limit  int64             // bytes of body
 }
 
-// response is the answer of a mirror, read to its end. Nothing in it is authentic but by TLS; Date in the header is a hint.
-type response struct {
-	status int // 200, 204 or 304
-	header http.Header
-	body   []byte
-	url    string // that was asked, before redirects
+// Response is the answer of a mirror, read to its end. Nothing in it is authentic but by TLS; Date in the header is a hint.
+type Response struct {
+	Status int // 200, 204 or 304
+	Header http.Header
+	Body   []byte
+	URL    string // that was asked, before redirects
 }
 
-// newClient makes a client of mirrors. signed says that what is fetched is signed itself: then http:// is allowed, and dates of
+// New makes a client of mirrors. signed says that what is fetched is signed itself: then http:// is allowed, and dates of
 // server certificates may be passed over while the clock is not known to be right.
-func newClient(urls []string, t Transport, signed bool) (*client, error) {
+func New(urls []string, t Transport, signed bool) (*Client, error) {
 	return newPatientClient(urls, t, signed, defaultPatience)
 }
 
-func newPatientClient(urls []string, t Transport, signed bool, p patience) (*client, error) {
+func newPatientClient(urls []string, t Transport, signed bool, p patience) (*Client, error) {
 	if len(urls) == 0 {
 		return nil, errors.New("no URL: say where it is published")
 	}
@@ -87,7 +91,7 @@ func newPatientClient(urls []string, t Transport, signed bool, p patience) (*cli
 	if err != nil {
 		return nil, err
 	}
-	c := &client{header: t.Header, timeout: t.Timeout, patience: p, showsOwn: t.Certificate != nil}
+	c := &Client{header: t.Header, timeout: t.Timeout, patience: p, showsOwn: t.Certificate != nil}
 	if c.timeout == 0 {
 		c.timeout = DefaultTimeout
 	}
@@ -110,23 +114,23 @@ func newPatientClient(urls []string, t Transport, signed bool, p patience) (*cli
 }
 
 // time is the time by which certificates are judged. It is never zero, for which TLS would take the system's.
-func (c *client) time() time.Time {
+func (c *Client) time() time.Time {
 	if now := c.now.Load(); now != nil && !now.IsZero() {
 		return *now
 	}
 	return source.BeginningOfTime
 }
 
-// get asks the mirrors in turn until one answers with 200, 204 or, if r holds a condition, 304, and accept, which authenticates
+// Get asks the mirrors in turn until one answers with 200, 204 or, if r holds a condition, 304, and accept, which authenticates
 // the answer, returns nil. If accept returns ErrUnchanged, so does get. The error says what each mirror did: it holds a
 // StatusError, ErrTooLarge or ErrMalformed (cut short, or encoded without having been asked), or what accept said.
 //
 // It is called by one goroutine at a time.
-func (c *client) get(ctx context.Context, now source.Moment, r request, accept func(*response) error) error {
+func (c *Client) Get(ctx context.Context, now source.Moment, r Request, accept func(*Response) error) error {
 	c.now.Store(&now.Time)
 	var failed mirrorErrors
 	for _, m := range c.mirrors {
-		target, err := appendPath(m.url, r.path)
+		target, err := appendPath(m.url, r.Path)
 		if err != nil {
 			return err
 		}
@@ -141,7 +145,7 @@ func (c *client) get(ctx context.Context, now source.Moment, r request, accept f
 		if errors.Is(err, source.ErrUnchanged) {
 			return source.ErrUnchanged
 		}
-		failed = append(failed, fmt.Errorf("%s: %w", withoutQuery(target), err))
+		failed = append(failed, fmt.Errorf("%s: %w", WithoutQuery(target), err))
 		if ctx.Err() != nil {
 			break
 		}
@@ -149,8 +153,8 @@ func (c *client) get(ctx context.Context, now source.Moment, r request, accept f
 	return failed
 }
 
-// closeIdle closes the connections that are kept for the next request.
-func (c *client) closeIdle() {
+// CloseIdle closes the connections that are kept for the next request.
+func (c *Client) CloseIdle() {
 	for _, m := range c.mirrors {
 		m.strict.CloseIdleConnections()
 		if m.lenient != nil {
@@ -160,9 +164,9 @@ func (c *client) closeIdle() {
 }
 
 // ask sends one request to one mirror, for target, and reads the answer.
-func (c *client) ask(ctx context.Context, now source.Moment, m mirror, target string, r request) (*response, error) {
+func (c *Client) ask(ctx context.Context, now source.Moment, m mirror, target string, r Request) (*Response, error) {
 	if m.file {
-		return readFileMirror(target, r.limit)
+		return readFileMirror(target, r.Limit)
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, c.timeout, fmt.Errorf("no answer within %v", c.timeout))
 	defer cancel()
@@ -174,7 +178,7 @@ func (c *client) ask(ctx context.Context, now source.Moment, m mirror, target st
 		return nil, brief(err)
 	}
 	req.Header.Set("User-Agent", "gatescan")
-	for _, header := range []map[string]string{c.header, r.header} {
+	for _, header := range []map[string]string{c.header, r.Header} {
 		for name, value := range header {
 			req.Header.Set(name, value)
 		}
@@ -200,21 +204,21 @@ func (c *client) ask(ctx context.Context, now source.Moment, m mirror, target st
 		return nil, &StatusError{Code: resp.StatusCode, Said: string(said)}
 	}
 	if encoding := resp.Header.Get("Content-Encoding"); encoding != "" && !strings.EqualFold(encoding, "identity") {
-		return nil, fmt.Errorf("%w: encoded as %s, which was not asked for", source.ErrMalformed, quote(encoding))
+		return nil, fmt.Errorf("%w: encoded as %s, which was not asked for", source.ErrMalformed, Quote(encoding))
 	}
-	if resp.ContentLength > r.limit {
-		return nil, fmt.Errorf("%w: %d bytes (%d are allowed)", source.ErrTooLarge, resp.ContentLength, r.limit)
+	if resp.ContentLength > r.Limit {
+		return nil, fmt.Errorf("%w: %d bytes (%d are allowed)", source.ErrTooLarge, resp.ContentLength, r.Limit)
 	}
-	data, err := io.ReadAll(io.LimitReader(body, r.limit+1))
+	data, err := io.ReadAll(io.LimitReader(body, r.Limit+1))
 	switch {
 	case errors.Is(err, io.ErrUnexpectedEOF):
 		return nil, fmt.Errorf("%w: cut short after %d bytes", source.ErrMalformed, len(data))
 	case err != nil:
 		return nil, because(ctx, err)
-	case int64(len(data)) > r.limit:
-		return nil, fmt.Errorf("%w: more than %d bytes", source.ErrTooLarge, r.limit)
+	case int64(len(data)) > r.Limit:
+		return nil, fmt.Errorf("%w: more than %d bytes", source.ErrTooLarge, r.Limit)
 	}
-	return &response{resp.StatusCode, resp.Header, data, target}, nil
+	return &Response{resp.StatusCode, resp.Header, data, target}, nil
 }
 
 func isConditional(req *http.Request) bool {
@@ -222,7 +226,7 @@ func isConditional(req *http.Request) bool {
 }
 
 // newHTTP makes what asks one mirror.
-func (c *client) newHTTP(proxy func(*http.Request) (*url.URL, error), config *tls.Config) *http.Client {
+func (c *Client) newHTTP(proxy func(*http.Request) (*url.URL, error), config *tls.Config) *http.Client {
 	dialer := net.Dialer{Timeout: c.patience.dial} // both IP versions (RFC 8305)
 	var protocols http.Protocols
 	protocols.SetHTTP1(true)
@@ -244,7 +248,7 @@ func (c *client) newHTTP(proxy func(*http.Request) (*url.URL, error), config *tl
 }
 
 // checkRedirect judges a redirect, as http.Client.CheckRedirect does.
-func (c *client) checkRedirect(req *http.Request, via []*http.Request) error {
+func (c *Client) checkRedirect(req *http.Request, via []*http.Request) error {
 	from, to := via[len(via)-1].URL, req.URL
 	bothTLS := from.Scheme == "https" && to.Scheme == "https"
 	sameHost := strings.EqualFold(from.Hostname(), to.Hostname())
@@ -252,7 +256,7 @@ func (c *client) checkRedirect(req *http.Request, via []*http.Request) error {
 	case len(via) > maxRedirects:
 		return fmt.Errorf("redirected more than %d times", maxRedirects)
 	case from.Scheme == "https" && !bothTLS:
-		return fmt.Errorf("redirected from https to %s", quote(to.Scheme))
+		return fmt.Errorf("redirected from https to %s", Quote(to.Scheme))
 	case !bothTLS && !sameHost:
 		return errors.New("redirected to another host without TLS")
 	case c.showsOwn && !sameHost:
@@ -268,35 +272,35 @@ func (c *client) checkRedirect(req *http.Request, via []*http.Request) error {
 	return nil
 }
 
-// notModified says whether what was asked for under a condition is the same as before.
-func (r *response) notModified() bool { return r.status == http.StatusNotModified }
+// NotModified says whether what was asked for under a condition is the same as before.
+func (r *Response) NotModified() bool { return r.Status == http.StatusNotModified }
 
-// noContent says whether there is nothing to answer with.
-func (r *response) noContent() bool { return r.status == http.StatusNoContent }
+// NoContent says whether there is nothing to answer with.
+func (r *Response) NoContent() bool { return r.Status == http.StatusNoContent }
 
-// field returns a field of the header, empty if it is missing.
-func (r *response) field(name string) string { return r.header.Get(name) }
+// Field returns a field of the header, empty if it is missing.
+func (r *Response) Field(name string) string { return r.Header.Get(name) }
 
-// date returns the time that the server states (RFC 9110 §6.6.1), zero if it states none. It proves nothing.
-func (r *response) date() time.Time {
-	date, err := http.ParseTime(r.header.Get("Date"))
+// Date returns the time that the server states (RFC 9110 §6.6.1), zero if it states none. It proves nothing.
+func (r *Response) Date() time.Time {
+	date, err := http.ParseTime(r.Header.Get("Date"))
 	if err != nil {
 		return time.Time{}
 	}
 	return date
 }
 
-// ok is nil for status 200.
-func (r *response) ok() error {
-	if r.status != http.StatusOK {
-		return fmt.Errorf("%w: status %d", source.ErrMalformed, r.status)
+// OK is nil for status 200.
+func (r *Response) OK() error {
+	if r.Status != http.StatusOK {
+		return fmt.Errorf("%w: status %d", source.ErrMalformed, r.Status)
 	}
 	return nil
 }
 
 // tellDate passes on the time that a server states.
-func tellDate(now source.Moment, r *response) {
-	if date := r.date(); !date.IsZero() && now.Date != nil {
+func tellDate(now source.Moment, r *Response) {
+	if date := r.Date(); !date.IsZero() && now.Date != nil {
 		now.Date(date)
 	}
 }

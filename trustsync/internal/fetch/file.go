@@ -1,4 +1,4 @@
-package trustsync
+package fetch
 
 import (
 	"errors"
@@ -25,7 +25,7 @@ func checkFileMirror(u *url.URL, signed bool) error {
 }
 
 // readFileMirror answers with a regular file. There is no header, and so no condition that could hold.
-func readFileMirror(target string, limit int64) (*response, error) {
+func readFileMirror(target string, limit int64) (*Response, error) {
 	u, err := url.Parse(target)
 	if err != nil {
 		return nil, brief(err)
@@ -37,5 +37,5 @@ func readFileMirror(target string, limit int64) (*response, error) {
 	if int64(len(data)) > limit {
 		return nil, fmt.Errorf("%w: more than %d bytes", source.ErrTooLarge, limit)
 	}
-	return &response{http.StatusOK, http.Header{}, data, target}, nil
+	return &Response{http.StatusOK, http.Header{}, data, target}, nil
 }

@@ -1,4 +1,4 @@
-package trustsync
+package fetch
 
 import (
 	"context"
@@ -8,8 +8,8 @@ import (
 	"gatescan/trustsync/internal/source"
 )
 
-// firstMirror asks mirrors in turn until one answers, with a holding or with ErrUnchanged. The error is what each of them did.
-func firstMirror[M any](ctx context.Context, mirrors []M, ask func(M) (*source.Holding, source.Report, error)) (*source.Holding, source.Report, error) {
+// FirstMirror asks mirrors in turn until one answers, with a holding or with ErrUnchanged. The error is what each of them did.
+func FirstMirror[M any](ctx context.Context, mirrors []M, ask func(M) (*source.Holding, source.Report, error)) (*source.Holding, source.Report, error) {
 	var failed mirrorErrors
 	for _, m := range mirrors {
 		holding, report, err := ask(m)

@@ -1,4 +1,4 @@
-package trustsync
+package fetch
 
 import (
 	"context"
@@ -25,7 +25,7 @@ func (e *StatusError) Error() string {
 		text += " " + name
 	}
 	if e.Said != "" {
-		text += ": " + quote(e.Said)
+		text += ": " + Quote(e.Said)
 	}
 	return text
 }
@@ -38,7 +38,7 @@ func (e briefError) Error() string {
 	if len(text) <= maxSaid && isPlain(text) {
 		return text
 	}
-	return quote(text)
+	return Quote(text)
 }
 
 func (e briefError) Unwrap() error { return e.error }
@@ -63,8 +63,8 @@ func because(ctx context.Context, err error) error {
 // NotFound says whether the server has nothing at that URL.
 func (e *StatusError) NotFound() bool { return e.Code == http.StatusNotFound }
 
-// quote is at most maxSaid bytes of s, quoted, in ASCII.
-func quote(s string) string {
+// Quote is at most maxSaid bytes of s, quoted, in ASCII.
+func Quote(s string) string {
 	if len(s) > maxSaid {
 		return strconv.QuoteToASCII(s[:maxSaid]) + "..."
 	}
@@ -76,8 +76,8 @@ func isPlain(s string) bool {
 	return strings.IndexFunc(s, func(r rune) bool { return r < ' ' || r > '~' }) < 0
 }
 
-// withoutQuery is a URL without its query, in which there may be a secret.
-func withoutQuery(s string) string {
+// WithoutQuery is a URL without its query, in which there may be a secret.
+func WithoutQuery(s string) string {
 	s, _, _ = strings.Cut(s, "?")
 	return s
 }

@@ -1,4 +1,4 @@
-package trustsync
+package fetch
 
 import (
 	"bytes"
@@ -28,7 +28,7 @@ var hasty = patience{
 }
 
 // webClient makes a hasty client whose deadline is far beyond its patience.
-func webClient(t testing.TB, signed bool, transport Transport, urls ...string) *client {
+func webClient(t testing.TB, signed bool, transport Transport, urls ...string) *Client {
 	t.Helper()
 	if transport.Timeout == 0 {
 		transport.Timeout = 20 * time.Second
@@ -37,13 +37,13 @@ func webClient(t testing.TB, signed bool, transport Transport, urls ...string) *
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(c.closeIdle)
+	t.Cleanup(c.CloseIdle)
 	return c
 }
 
 // webGet asks for at most 1000 bytes.
-func webGet(c *client, now source.Moment, header map[string]string) (got *response, err error) {
-	err = c.get(context.Background(), now, request{limit: 1000, header: header}, func(r *response) error {
+func webGet(c *Client, now source.Moment, header map[string]string) (got *Response, err error) {
+	err = c.Get(context.Background(), now, Request{Limit: 1000, Header: header}, func(r *Response) error {
 		got = r
 		return nil
 	})
@@ -137,7 +137,7 @@ func TestClientAnswers(t *testing.T) {
 				t.Errorf("took %v: only the deadline ended it", took)
 			}
 			if c.status != 0 {
-				if err != nil || got.status != c.status || string(got.body) != c.text {
+				if err != nil || got.Status != c.status || string(got.Body) != c.text {
 					t.Fatalf("got %+v, error %v; want status %d and %q", got, err, c.status, c.text)
 				}
 				return
@@ -175,7 +175,7 @@ func TestClientDeadline(t *testing.T) {
 	}))
 	c := webClient(t, true, Transport{Timeout: 700 * time.Millisecond}, s.URL)
 	start := time.Now()
-	err := c.get(t.Context(), synced, request{limit: 1 << 30}, func(*response) error { return nil })
+	err := c.Get(t.Context(), synced, Request{Limit: 1 << 30}, func(*Response) error { return nil })
 	if took := time.Since(start); err == nil || took < 600*time.Millisecond || took > 3*time.Second {
 		t.Errorf("ended after %v with error %v", took, err)
 	}
@@ -186,7 +186,7 @@ func TestClientDeadline(t *testing.T) {
 	ctx, cancel := context.WithCancelCause(t.Context())
 	time.AfterFunc(100*time.Millisecond, func() { cancel(errors.New("going home")) })
 	c = webClient(t, true, Transport{}, s.URL, s.URL)
-	err = c.get(ctx, synced, request{limit: 1 << 30}, func(*response) error { return nil })
+	err = c.Get(ctx, synced, Request{Limit: 1 << 30}, func(*Response) error { return nil })
 	if !strings.Contains(fmt.Sprint(err), "going home") || strings.Count(err.Error(), s.URL) != 1 {
 		t.Errorf("error %v: want the reason, and no other mirror asked", err)
 	}
@@ -202,8 +202,8 @@ func TestClientSlowButSteady(t *testing.T) {
 		}
 	}))
 	var got int
-	err := webClient(t, true, Transport{}, s.URL).get(t.Context(), synced, request{limit: 1 << 20}, func(r *response) error {
-		got = len(r.body)
+	err := webClient(t, true, Transport{}, s.URL).Get(t.Context(), synced, Request{Limit: 1 << 20}, func(r *Response) error {
+		got = len(r.Body)
 		return nil
 	})
 	if err != nil || got != 20*2*int(hasty.floor) {
@@ -223,8 +223,8 @@ func TestClientSends(t *testing.T) {
 	}))
 	c := webClient(t, true, Transport{Header: map[string]string{"X-Key": "k"}}, s.URL+"/base/")
 	for range 2 {
-		err := c.get(t.Context(), synced, request{path: "list?x=1", header: map[string]string{"X-Resume": "7"}, limit: 9}, func(r *response) error {
-			if want := s.URL + "/base/list?x=1"; r.url != want || r.header.Get("Date") != "Tue, 15 Nov 1994 08:12:31 GMT" {
+		err := c.Get(t.Context(), synced, Request{Path: "list?x=1", Header: map[string]string{"X-Resume": "7"}, Limit: 9}, func(r *Response) error {
+			if want := s.URL + "/base/list?x=1"; r.URL != want || r.Header.Get("Date") != "Tue, 15 Nov 1994 08:12:31 GMT" {
 				t.Errorf("answer %+v, want that of %s, with its date", r, want)
 			}
 			return nil
@@ -271,14 +271,14 @@ func TestClientMirrors(t *testing.T) {
 	broken := sourcetest.WebPlain(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(503) }))
 	dead := httptest.NewServer(nil)
 	dead.Close()
-	accept := func(r *response) error {
-		if string(r.body) != "truth" {
-			return fmt.Errorf("%w: %q", source.ErrNotAuthentic, r.body)
+	accept := func(r *Response) error {
+		if string(r.Body) != "truth" {
+			return fmt.Errorf("%w: %q", source.ErrNotAuthentic, r.Body)
 		}
 		return nil
 	}
 	get := func(urls ...string) error {
-		return webClient(t, true, Transport{}, urls...).get(t.Context(), synced, request{limit: 100}, accept)
+		return webClient(t, true, Transport{}, urls...).Get(t.Context(), synced, Request{Limit: 100}, accept)
 	}
 	for name, urls := range map[string][]string{
 		"first": {good.URL, dead.URL}, "after a dead one": {dead.URL, good.URL}, "after a liar": {liar.URL, good.URL},
@@ -301,7 +301,7 @@ func TestClientMirrors(t *testing.T) {
 
 	asked := 0
 	c := webClient(t, true, Transport{}, good.URL, good.URL)
-	err = c.get(t.Context(), synced, request{limit: 100}, func(*response) error {
+	err = c.Get(t.Context(), synced, Request{Limit: 100}, func(*Response) error {
 		asked++
 		return fmt.Errorf("seen that: %w", source.ErrUnchanged)
 	})
@@ -372,7 +372,7 @@ func TestClientIPv6(t *testing.T) {
 			}
 		}
 		got, err := webGet(webClient(t, true, Transport{}, "http://"+host+":"+port), synced, nil)
-		if err != nil || string(got.body) != "six" {
+		if err != nil || string(got.Body) != "six" {
 			t.Errorf("%s: %+v, error %v", host, got, err)
 		}
 	}

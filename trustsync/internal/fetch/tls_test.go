@@ -1,4 +1,4 @@
-package trustsync
+package fetch
 
 import (
 	"crypto/tls"
@@ -83,7 +83,7 @@ func TestClientCertificates(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			s := sourcetest.WebServer(t, c.server, webHello)
 			got, err := webGet(webClient(t, c.signed, c.trust, s.URL), source.Moment{Time: c.now, Synced: c.synced}, nil)
-			if c.want && (err != nil || string(got.body) != "hello") {
+			if c.want && (err != nil || string(got.Body) != "hello") {
 				t.Errorf("got %+v, error %v", got, err)
 			}
 			if !c.want && err == nil {
@@ -122,11 +122,11 @@ func TestClientHostNames(t *testing.T) {
 func TestClientForgetsLeniency(t *testing.T) {
 	root := sourcetest.WebRoot(t)
 	s := sourcetest.WebServer(t, sourcetest.WebCert(t, &root, sourcetest.WebNow.AddDate(-2, 0, 0), sourcetest.WebNow.AddDate(-1, 0, 0), "127.0.0.1"), webHello)
-	c, err := newClient([]string{s.URL}, Transport{CA: root.PEM()}, true) // keeps connections for long
+	c, err := New([]string{s.URL}, Transport{CA: root.PEM()}, true) // keeps connections for long
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer c.closeIdle()
+	defer c.CloseIdle()
 	if _, err := webGet(c, source.Moment{Time: sourcetest.WebNow}, nil); err != nil {
 		t.Fatal(err)
 	}
@@ -226,7 +226,7 @@ func TestClientRedirects(t *testing.T) {
 				}
 				return
 			}
-			if err != nil || string(got.body) != "hello" {
+			if err != nil || string(got.Body) != "hello" {
 				t.Fatalf("got %+v, error %v", got, err)
 			}
 			if seen.Get("X-Resume") != "7" || seen.Get("Referer") != "" {
@@ -284,7 +284,7 @@ func TestClientProxy(t *testing.T) {
 		asked = nil
 		for _, synced := range []bool{true, false} {
 			got, err := webGet(webClient(t, true, Transport{CA: root.PEM(), Proxy: address}, c.url), source.Moment{Time: sourcetest.WebNow, Synced: synced}, nil)
-			if err != nil || string(got.body) != c.body {
+			if err != nil || string(got.Body) != c.body {
 				t.Errorf("%s: got %+v, error %v", c.url, got, err)
 			}
 		}
@@ -342,7 +342,7 @@ func TestClientConfiguration(t *testing.T) {
 		{"empty header name", []string{u}, Transport{Header: map[string]string{"": "secret"}}, true, "name of a header"},
 		{"header value", []string{u}, Transport{Header: map[string]string{"X-Key": "secret\r\nHost: evil"}}, true, "X-Key"},
 	} {
-		_, err := newClient(c.urls, c.t, c.signed)
+		_, err := New(c.urls, c.t, c.signed)
 		if c.text == "" && err != nil || c.text != "" && (err == nil || !strings.Contains(err.Error(), c.text)) {
 			t.Errorf("%s: error %v, want %q", c.name, err, c.text)
 		}

@@ -1,4 +1,4 @@
-package trustsync
+package fetch
 
 import (
 	"context"
@@ -37,7 +37,7 @@ func (p *paced) Read(b []byte) (int, error) {
 }
 
 // watch ends the request by stop if the body comes too slowly, until ctx ends.
-func (c *client) watch(ctx context.Context, stop context.CancelCauseFunc, body io.Reader) io.Reader {
+func (c *Client) watch(ctx context.Context, stop context.CancelCauseFunc, body io.Reader) io.Reader {
 	p := &paced{Reader: body}
 	go func() {
 		window := time.NewTicker(c.patience.window)

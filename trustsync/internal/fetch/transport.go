@@ -1,4 +1,4 @@
-package trustsync
+package fetch
 
 import (
 	"crypto/tls"

@@ -1,4 +1,4 @@
-package trustsync
+package fetch
 
 import (
 	"errors"
@@ -16,22 +16,22 @@ func parseMirror(raw string, signed bool) (*url.URL, error) {
 	u, err := url.Parse(raw)
 	switch {
 	case err != nil || u.Opaque != "":
-		return nil, fmt.Errorf("URL %s: cannot be read; write it as https://host/path", quote(withoutQuery(raw)))
+		return nil, fmt.Errorf("URL %s: cannot be read; write it as https://host/path", Quote(WithoutQuery(raw)))
 	case u.User != nil: // not shown: it is a secret
-		return nil, fmt.Errorf("URL of %s with a user name: give it as an Authorization header", quote(u.Host))
+		return nil, fmt.Errorf("URL of %s with a user name: give it as an Authorization header", Quote(u.Host))
 	case u.Fragment != "" || strings.HasSuffix(raw, "#"):
-		return nil, fmt.Errorf("URL %s: leave out the part from # on", quote(withoutQuery(raw)))
+		return nil, fmt.Errorf("URL %s: leave out the part from # on", Quote(WithoutQuery(raw)))
 	case u.Scheme == "file":
 		if err := checkFileMirror(u, signed); err != nil {
-			return nil, fmt.Errorf("URL %s: %w", quote(withoutQuery(raw)), err)
+			return nil, fmt.Errorf("URL %s: %w", Quote(WithoutQuery(raw)), err)
 		}
 		return u, nil
 	case u.Scheme == "http" && !signed:
-		return nil, fmt.Errorf("URL %s: what comes from there is not signed, and only TLS protects it; write https://", quote(withoutQuery(raw)))
+		return nil, fmt.Errorf("URL %s: what comes from there is not signed, and only TLS protects it; write https://", Quote(WithoutQuery(raw)))
 	case u.Scheme != "https" && u.Scheme != "http":
-		return nil, fmt.Errorf("URL %s: write it as https://host/path", quote(withoutQuery(raw)))
+		return nil, fmt.Errorf("URL %s: write it as https://host/path", Quote(WithoutQuery(raw)))
 	case u.Hostname() == "":
-		return nil, fmt.Errorf("URL %s: names no host", quote(withoutQuery(raw)))
+		return nil, fmt.Errorf("URL %s: names no host", Quote(WithoutQuery(raw)))
 	}
 	return u, nil
 }
@@ -54,10 +54,10 @@ func checkHeader(header map[string]string) error {
 	const token = "!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ" // RFC 9110 §5.6.2
 	for name, value := range header {
 		if name == "" || strings.Trim(name, token) != "" {
-			return fmt.Errorf("header %s: not the name of a header", quote(name))
+			return fmt.Errorf("header %s: not the name of a header", Quote(name))
 		}
 		if strings.ContainsFunc(value, func(r rune) bool { return r < ' ' && r != '\t' || r == 0x7f }) {
-			return fmt.Errorf("header %s: its value holds a control character (a line end, perhaps)", quote(name))
+			return fmt.Errorf("header %s: its value holds a control character (a line end, perhaps)", Quote(name))
 		}
 	}
 	return nil
