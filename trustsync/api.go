@@ -4,6 +4,7 @@ import (
 	"gatescan/trustsync/internal/fetch"
 	"gatescan/trustsync/internal/pki"
 	"gatescan/trustsync/internal/source"
+	"gatescan/trustsync/store"
 	"gatescan/verify"
 )
 
@@ -53,3 +54,14 @@ const DefaultTimeout = fetch.DefaultTimeout
 
 // StatusError says that a server answered with another status than it should.
 type StatusError = fetch.StatusError
+
+// What a Syncer keeps its trust data in.
+type (
+	Store      = store.Store
+	Generation = store.Generation
+	Stored     = store.Stored
+	Fault      = store.Fault
+)
+
+// OpenStore opens the store in a directory; see store.Open.
+func OpenStore(dir string) (*Store, error) { return store.Open(dir) }

@@ -9,6 +9,7 @@ import (
 	"gatescan/trustsync/internal/files"
 	"gatescan/trustsync/internal/list"
 	"gatescan/trustsync/internal/source"
+	"gatescan/trustsync/store"
 	"gatescan/verify"
 )
 
@@ -48,8 +49,8 @@ func Load(path string, at time.Time) (Loaded, error) {
 	if err != nil {
 		return Loaded{}, err
 	}
-	if info.IsDir() && IsStore(path) {
-		g, faults, err := ReadStore(path)
+	if info.IsDir() && store.Is(path) {
+		g, faults, err := store.Read(path)
 		if err != nil {
 			return Loaded{}, err
 		}
@@ -65,8 +66,8 @@ func Load(path string, at time.Time) (Loaded, error) {
 		if err != nil {
 			return Loaded{}, fmt.Errorf("%s: %w", path, err)
 		}
-		if looksLikeGeneration(data) {
-			g, err := decodeGeneration(data)
+		if store.LooksLikeGeneration(data) {
+			g, err := store.Decode(data)
 			if err != nil {
 				return Loaded{}, fmt.Errorf("%s: %w", path, err)
 			}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"gatescan/cmd/gatelab/lists"
+	"gatescan/trustsync/store"
 	"gatescan/verify"
 )
 
@@ -91,7 +92,7 @@ func TestLoadStore(t *testing.T) {
 	if l, err := Load(t.TempDir(), time.Time{}); err != nil || l.Form != "certificates" {
 		t.Errorf("an empty directory: %q, %v", l.Form, err)
 	}
-	store, err := OpenStore(dir)
+	store, err := store.Open(dir)
 	if err != nil {
 		t.Fatal(err)
 	}

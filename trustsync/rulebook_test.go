@@ -204,7 +204,7 @@ func TestRulesKept(t *testing.T) {
 	clock := &byTheHand{}
 	clock.Store(sourcetest.Now.Unix())
 	var log bytes.Buffer
-	y := New(c, clock, storeOpen(t, dir), slog.New(slog.NewTextHandler(&log, nil)))
+	y := New(c, clock, openStore(t, dir), slog.New(slog.NewTextHandler(&log, nil)))
 	y.Once(t.Context())
 	for range 3 {
 		y.Once(t.Context())
@@ -225,7 +225,7 @@ func TestRulesKept(t *testing.T) {
 	y.Once(t.Context())
 	v := verify.New(verify.Policy{Arrival: "XX", RulesRequire: true})
 	pass := signer.pass(t, vaccinated)
-	again := New(c, clock, storeOpen(t, dir), slog.New(slog.DiscardHandler))
+	again := New(c, clock, openStore(t, dir), slog.New(slog.DiscardHandler))
 	for name, y := range map[string]*Syncer{"goes on": y, "restarted": again} {
 		if got := v.Verify(pass, y.Current(), sourcetest.Now); got.Reason() != verify.RuleFailed {
 			t.Errorf("%s: %v", name, got.Reason())
@@ -283,7 +283,7 @@ func TestKeysAndRulesNeverMix(t *testing.T) {
 			namedSource(t, SourceConfig{Name: "rules-" + country, Kind: kindRulesDirectory, Path: ruleFile(t, sourcetest.RuleText("GR-"+country+"-0001", "1.0.0", country, sourcetest.Yes))}),
 		}}, unsignedPass(t, signer.kid)})
 	}
-	y := New(halves[0].config, &wall{}, storeOpen(t, t.TempDir()), slog.New(slog.DiscardHandler))
+	y := New(halves[0].config, &wall{}, openStore(t, t.TempDir()), slog.New(slog.DiscardHandler))
 	for _, h := range halves { // each has been asked once
 		y.Configure(h.config)
 		y.Once(t.Context())

@@ -14,6 +14,7 @@ import (
 	"gatescan/trustsync/internal/list"
 	"gatescan/trustsync/internal/source"
 	"gatescan/trustsync/internal/sourcetest"
+	"gatescan/trustsync/store"
 	"gatescan/verify"
 )
 
@@ -42,7 +43,7 @@ func TestRealRules(t *testing.T) {
 		namedSource(t, SourceConfig{Name: "keys", Kind: kindDirectory, Path: signer.directory}),
 	}}
 	dir := t.TempDir()
-	y := New(c, &wall{}, storeOpen(t, dir), slog.New(slog.DiscardHandler))
+	y := New(c, &wall{}, openStore(t, dir), slog.New(slog.DiscardHandler))
 	begun := time.Now()
 	y.Once(t.Context())
 	fetched := time.Since(begun)
@@ -62,7 +63,7 @@ func TestRealRules(t *testing.T) {
 		t.Fatal(err)
 	}
 	begun = time.Now()
-	again := New(c, &wall{}, storeOpen(t, dir), slog.New(slog.DiscardHandler))
+	again := New(c, &wall{}, openStore(t, dir), slog.New(slog.DiscardHandler))
 	restarted := time.Since(begun)
 	for name, want := range map[string]int{"FR": 21, "CZ": 38, "DE": 2} {
 		got := again.Current().Rules()
@@ -148,13 +149,13 @@ func BenchmarkStoreRules(b *testing.B) {
 	var h Holding
 	h.Rules = sourcetest.RealRules(b)
 	g := &Generation{Number: 1, Sources: map[string]Stored{"a": {Holding: h}}}
-	file, err := encodeGeneration(g)
+	file, err := store.Encode(g)
 	if err != nil {
 		b.Fatal(err)
 	}
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := decodeGeneration(file); err != nil {
+		if _, err := store.Decode(file); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -17,6 +17,7 @@ import (
 	"gatescan/trustsync/internal/pki/pkitest"
 	"gatescan/trustsync/internal/source"
 	"gatescan/trustsync/internal/sourcetest"
+	"gatescan/trustsync/store/storetest"
 )
 
 // austriaFiles are the four documents by their path.
@@ -218,47 +219,11 @@ func FuzzAustriaRules(f *testing.F) {
 		}
 		r := list.NewRules()
 		if err := readAustriaRules(r, document); err == nil {
-			checkRulesReader(t, r)
+			storetest.CheckRules(t, r.Rules, r.ValueSets)
 		}
 		r = list.NewRules()
 		if err := readAustriaSets(r, document); err == nil {
-			checkRulesReader(t, r)
+			storetest.CheckRules(t, r.Rules, r.ValueSets)
 		}
 	})
-}
-
-// checkRulesReader says what must hold of all that was read: it is bounded, can be stored and compiled, and comes back.
-func checkRulesReader(t *testing.T, r *list.Rules) {
-	h := source.Holding{Rules: r.Rules, ValueSets: r.ValueSets}
-	allowed := source.WholeRuleBudget
-	if err := allowed.Take(h.Rules, h.ValueSets); err != nil {
-		t.Fatal(err)
-	}
-	g := &Generation{Number: 1, Sources: map[string]Stored{"a": {Holding: h}}}
-	file, err := encodeGeneration(g)
-	if err != nil {
-		t.Fatal(err)
-	}
-	again, err := decodeGeneration(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := sameSources(g, again); err != nil {
-		t.Fatal(err)
-	}
-	b := compileRules([]ruledSource{{"a", &h, time.Time{}}})
-	used := 0
-	for _, body := range r.Rules {
-		if head, err := list.ReadRuleHead(body); err != nil {
-			t.Fatal(err)
-		} else if head.Used() {
-			used++
-		}
-	}
-	if b.rules.Len() > used {
-		t.Fatalf("%d rules of %d", b.rules.Len(), used)
-	}
-	if used > 0 && b.rules.Len() == 0 {
-		t.Fatal("rules got lost")
-	}
 }

@@ -12,6 +12,7 @@ import (
 	"gatescan/trustsync/internal/list"
 	"gatescan/trustsync/internal/source"
 	"gatescan/trustsync/internal/sourcetest"
+	"gatescan/trustsync/store/storetest"
 )
 
 func TestReadRules(t *testing.T) {
@@ -121,7 +122,7 @@ func FuzzRules(f *testing.F) {
 	f.Fuzz(func(t *testing.T, data []byte) {
 		r := list.NewRules()
 		if err := r.Document(data); err == nil {
-			checkRulesReader(t, r)
+			storetest.CheckRules(t, r.Rules, r.ValueSets)
 		} else if !errors.Is(err, source.ErrMalformed) && !errors.Is(err, source.ErrTooLarge) {
 			t.Fatal(err)
 		}

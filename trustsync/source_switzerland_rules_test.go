@@ -15,6 +15,7 @@ import (
 	"gatescan/trustsync/internal/pki/pkitest"
 	"gatescan/trustsync/internal/source"
 	"gatescan/trustsync/internal/sourcetest"
+	"gatescan/trustsync/store/storetest"
 	"gatescan/verify"
 )
 
@@ -208,7 +209,7 @@ func FuzzSwitzerlandRules(f *testing.F) {
 		}
 		r := list.NewRules()
 		if r.Both(payload) == nil {
-			checkRulesReader(t, r)
+			storetest.CheckRules(t, r.Rules, r.ValueSets)
 		}
 	})
 }

@@ -17,6 +17,7 @@ import (
 	"gatescan/trustsync/internal/pki"
 	"gatescan/trustsync/internal/source"
 	"gatescan/trustsync/internal/sourcetest"
+	"gatescan/trustsync/store"
 )
 
 // script is a source that gives one answer after the other, the last one for ever, and notes when it was asked.
@@ -616,3 +617,13 @@ func TestLoadedIsSaidOnceItIsSo(t *testing.T) {
 type writerFunc func(p []byte) (int, error)
 
 func (f writerFunc) Write(p []byte) (int, error) { return f(p) }
+
+// openStore opens a store that must be good.
+func openStore(t testing.TB, dir string) *Store {
+	t.Helper()
+	s, err := store.Open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}

@@ -23,6 +23,7 @@ import (
 	"gatescan/cmd/gatelab/lists"
 	"gatescan/trustsync/internal/pki"
 	"gatescan/trustsync/internal/sourcetest"
+	"gatescan/trustsync/store"
 	"gatescan/verify"
 )
 
@@ -83,7 +84,7 @@ func BenchmarkVerifyWhileSyncing(b *testing.B) {
 			if err != nil {
 				b.Fatal(err)
 			}
-			store, err := OpenStore(b.TempDir())
+			store, err := store.Open(b.TempDir())
 			if err != nil {
 				b.Fatal(err)
 			}

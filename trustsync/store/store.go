@@ -1,4 +1,6 @@
-package trustsync
+// Package store keeps trust data on disk: generations that are verified whole, swapped atomically, and never older than before, and floors that
+// outlive a damaged generation. It must never know how trust data are fetched: no network, no source.
+package store
 
 import (
 	"bytes"
@@ -56,22 +58,22 @@ func (f Fault) Error() string {
 // Unwrap returns what is wrong with the file.
 func (f Fault) Unwrap() error { return f.Err }
 
-// OpenStore opens the store in a directory, which it makes with mode 0700 if it is not there. Its parent must be there.
-func OpenStore(dir string) (*Store, error) {
+// Open opens the store in a directory, which it makes with mode 0700 if it is not there. Its parent must be there.
+func Open(dir string) (*Store, error) {
 	if err := prepareDirectory(dir); err != nil {
 		return nil, err
 	}
 	return &Store{disk: dirDisk(dir)}, nil
 }
 
-// IsStore says whether a directory holds a store.
-func IsStore(dir string) bool {
+// Is says whether a directory holds a store.
+func Is(dir string) bool {
 	c, err := contentsOf(dirDisk(dir))
 	return err == nil && (c.highest > 0 || c.floors)
 }
 
-// ReadStore is Load for a directory that somebody else writes: it changes nothing there.
-func ReadStore(dir string) (*Generation, []Fault, error) {
+// Read is Load for a directory that somebody else writes: it changes nothing there.
+func Read(dir string) (*Generation, []Fault, error) {
 	f, err := readDisk(dirDisk(dir))
 	if err != nil {
 		return nil, nil, fmt.Errorf("trust store %s: %w", dir, err)
@@ -85,7 +87,7 @@ func ReadGenerationFile(path string) (*Generation, error) {
 	if err != nil {
 		return nil, err
 	}
-	return decodeGeneration(data)
+	return Decode(data)
 }
 
 // Load returns the newest generation that is whole, with the highest floor that the store knows of each source. A source
@@ -139,7 +141,7 @@ func (s *Store) Save(g *Generation) error {
 	if len(next.Sources) > maxStored { // the floors are in their own file as well
 		maps.DeleteFunc(next.Sources, func(_ string, s Stored) bool { return s.onlyFloor() })
 	}
-	generation, err := encodeGeneration(&next)
+	generation, err := Encode(&next)
 	if err != nil {
 		return fmt.Errorf("trust data: %w", err)
 	}

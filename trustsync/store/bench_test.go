@@ -1,4 +1,4 @@
-package trustsync
+package store
 
 import (
 	"encoding/binary"
@@ -31,7 +31,7 @@ func BenchmarkStoreSave(b *testing.B) {
 			for b.Loop() {
 				storeSave(b, s, g)
 			}
-			data, err := encodeGeneration(g)
+			data, err := Encode(g)
 			if err != nil {
 				b.Fatal(err)
 			}

@@ -1,4 +1,4 @@
-package trustsync
+package store
 
 import (
 	"errors"
@@ -92,7 +92,7 @@ func readOnce(d disk) (f found, moved bool, err error) {
 
 // Take makes a file the generation in force, if it is whole.
 func (f *found) take(data []byte, number uint64) error {
-	g, err := decodeGeneration(data)
+	g, err := Decode(data)
 	if err != nil {
 		return err
 	}

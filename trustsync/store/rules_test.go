@@ -1,4 +1,4 @@
-package trustsync
+package store
 
 import (
 	"bytes"
@@ -21,7 +21,7 @@ func TestGenerationFormat1(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	g, err := decodeGeneration(file)
+	g, err := Decode(file)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -110,7 +110,7 @@ func TestGenerationRulesStrict(t *testing.T) {
 			Identity: make([]byte, 32), Signers: cbor.RawMessage{0x80}, Rules: test.rules, ValueSets: test.sets,
 		}}})
 		if err == nil {
-			_, err = decodeGeneration(file)
+			_, err = Decode(file)
 		}
 		if err == nil != (test.want == nil) || test.want != nil && err != nil && !errors.Is(err, test.want) {
 			t.Errorf("%s: %v, want %v", name, err, test.want)
@@ -129,7 +129,7 @@ func TestGenerationRulesBounds(t *testing.T) {
 			"a": {Holding: source.Holding{Rules: large[:7]}}, "b": {Holding: source.Holding{Rules: append(large[7:len(large):len(large)], extra...)}},
 		}}
 	}
-	if g, err := decodeGeneration(storeEncode(t, split())); err != nil || len(g.Sources["b"].Holding.Rules) != len(large)-7 {
+	if g, err := Decode(storeEncode(t, split())); err != nil || len(g.Sources["b"].Holding.Rules) != len(large)-7 {
 		t.Errorf("as many bytes as are allowed: %v", err)
 	}
 	rules, sets := make([][]byte, source.MaxRules+1), make([]source.ValueSet, source.MaxValueSets+1)
@@ -148,7 +148,7 @@ func TestGenerationRulesBounds(t *testing.T) {
 	}
 	for _, claim := range []string{"\x9a\xff\xff\xff\xff", "\x81\x5a\xff\xff\xff\xff", "\x9b\x7f\xff\xff\xff\xff\xff\xff\xff", "\x81\x5b\x7f\xff\xff\xff\xff\xff\xff\xff"} {
 		broken := bytes.Replace(body, []byte("\x81\x41x"), []byte(claim), 1)
-		if _, err := decodeGeneration(storeFile("gatescan generation\nformat 2\n" + string(broken))); !errors.Is(err, source.ErrMalformed) || bytes.Equal(broken, body) {
+		if _, err := Decode(storeFile("gatescan generation\nformat 2\n" + string(broken))); !errors.Is(err, source.ErrMalformed) || bytes.Equal(broken, body) {
 			t.Errorf("%x: %v", claim, err)
 		}
 	}
@@ -158,7 +158,7 @@ func TestGenerationRulesBounds(t *testing.T) {
 		"value sets":  {Number: 1, Sources: map[string]Stored{"a": {Holding: source.Holding{ValueSets: sets}}}},
 		"a rule":      {Number: 1, Sources: map[string]Stored{"a": {Holding: source.Holding{Rules: [][]byte{make([]byte, source.MaxRuleSize+1)}}}}},
 	} {
-		if _, err := encodeGeneration(g); !errors.Is(err, source.ErrTooLarge) {
+		if _, err := Encode(g); !errors.Is(err, source.ErrTooLarge) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

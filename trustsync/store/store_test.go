@@ -1,4 +1,4 @@
-package trustsync
+package store
 
 import (
 	"errors"
@@ -70,7 +70,7 @@ func storeSets(n int) (sets []source.ValueSet) {
 
 func storeOpen(t testing.TB, dir string) *Store {
 	t.Helper()
-	s, err := OpenStore(dir)
+	s, err := Open(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -144,7 +144,7 @@ func TestStoreSaveLoad(t *testing.T) {
 	for name, load := range map[string]func() (*Generation, []Fault, error){
 		"the same store": s.Load,
 		"after restart":  storeOpen(t, dir).Load,
-		"ReadStore":      func() (*Generation, []Fault, error) { return ReadStore(dir) },
+		"ReadStore":      func() (*Generation, []Fault, error) { return Read(dir) },
 		"one file": func() (*Generation, []Fault, error) {
 			g, err := ReadGenerationFile(filepath.Join(dir, generationName(5)))
 			return g, nil, err
@@ -170,7 +170,7 @@ func TestStoreSaveLoad(t *testing.T) {
 			t.Errorf("%s: %v, %v", name, info.Mode(), err)
 		}
 	}
-	if !IsStore(dir) || IsStore(t.TempDir()) || IsStore("testdata") {
+	if !Is(dir) || Is(t.TempDir()) || Is("testdata") {
 		t.Error("IsStore")
 	}
 }
@@ -209,7 +209,7 @@ func TestStoreDamage(t *testing.T) {
 
 			// Reading alone says the same, and changes nothing.
 			before := storeFiles(t, dir)
-			read, readFaults, err := ReadStore(dir)
+			read, readFaults, err := Read(dir)
 			if err != nil || !slices.Equal(storeFiles(t, dir), before) {
 				t.Fatal(err, storeFiles(t, dir))
 			}
@@ -372,7 +372,7 @@ func TestStoreConcurrentReader(t *testing.T) {
 			running = false
 		default:
 		}
-		g, faults, err := ReadStore(dir)
+		g, faults, err := Read(dir)
 		if err != nil || len(faults) > 0 || g == nil || g.Number < last || len(g.Sources["a"].Holding.Signers) != 1 {
 			t.Fatal(g, faults, err)
 		}

@@ -1,4 +1,4 @@
-package trustsync
+package store
 
 import (
 	"os"
@@ -21,12 +21,12 @@ func TestStoreOwner(t *testing.T) {
 		t.Fatal(err)
 	}
 	dir := filepath.Join(home, "trust")
-	store, err := OpenStore(dir)
+	store, err := Open(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
 	g := &Generation{Written: time.Unix(1, 0), Sources: map[string]Stored{
-		"a": {Kind: kindDirectory, Floor: time.Unix(1, 0), Holding: source.Holding{Signers: someSigners(t, 1)}},
+		"a": {Kind: "directory", Floor: time.Unix(1, 0), Holding: source.Holding{Signers: storeSigners(t, 1)}},
 	}}
 	if err := store.Save(g); err != nil {
 		t.Fatal(err)

@@ -1,4 +1,4 @@
-package trustsync
+package store
 
 import (
 	"bytes"
@@ -37,7 +37,7 @@ func storeHex(t testing.TB, s string) []byte {
 
 func storeEncode(t testing.TB, g *Generation) []byte {
 	t.Helper()
-	data, err := encodeGeneration(g)
+	data, err := Encode(g)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -69,10 +69,10 @@ func TestGenerationPool(t *testing.T) {
 		},
 	}
 	data := storeEncode(t, g)
-	if !looksLikeGeneration(data) || looksLikeGeneration([]byte("{}")) {
+	if !LooksLikeGeneration(data) || LooksLikeGeneration([]byte("{}")) {
 		t.Error("looksLikeGeneration")
 	}
-	got, err := decodeGeneration(data)
+	got, err := Decode(data)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -97,16 +97,16 @@ func TestGenerationFlips(t *testing.T) {
 	for i := range len(data) * 8 {
 		bad := bytes.Clone(data)
 		bad[i/8] ^= 1 << (i % 8)
-		if _, err := decodeGeneration(bad); !errors.Is(err, source.ErrMalformed) {
+		if _, err := Decode(bad); !errors.Is(err, source.ErrMalformed) {
 			t.Fatalf("bit %d of byte %d: %v", i%8, i/8, err)
 		}
 	}
 	for length := range data {
-		if _, err := decodeGeneration(data[:length]); !errors.Is(err, source.ErrMalformed) {
+		if _, err := Decode(data[:length]); !errors.Is(err, source.ErrMalformed) {
 			t.Fatalf("%d bytes of %d: %v", length, len(data), err)
 		}
 	}
-	if _, err := decodeGeneration(append(bytes.Clone(data), 0)); !errors.Is(err, source.ErrMalformed) {
+	if _, err := Decode(append(bytes.Clone(data), 0)); !errors.Is(err, source.ErrMalformed) {
 		t.Error("a byte more")
 	}
 	t.Logf("%d bits, %d lengths", len(data)*8, len(data))
@@ -118,12 +118,12 @@ func TestGenerationFlips(t *testing.T) {
 	for range 600 {
 		bit := random.IntN(len(data) * 8)
 		data[bit/8] ^= 1 << (bit % 8)
-		if _, err := decodeGeneration(data); !errors.Is(err, source.ErrMalformed) {
+		if _, err := Decode(data); !errors.Is(err, source.ErrMalformed) {
 			t.Fatalf("bit %d: %v", bit, err)
 		}
 		data[bit/8] ^= 1 << (bit % 8)
 	}
-	if _, err := decodeGeneration(data); err != nil {
+	if _, err := Decode(data); err != nil {
 		t.Error(err)
 	}
 }
@@ -157,7 +157,7 @@ func TestGenerationStrict(t *testing.T) {
 		"half a source":        {"a3010102820000" + "03a1" + "6161" + "a1" + "01" + "6161", "not as it would be written"},
 		"a source is a number": {"a3010102820000" + "03a1" + "6161" + "01", "cannot unmarshal"},
 	} {
-		_, err := decodeGeneration(storeFile("gatescan generation\nformat 1\n" + string(storeHex(t, test.payload))))
+		_, err := Decode(storeFile("gatescan generation\nformat 1\n" + string(storeHex(t, test.payload))))
 		if test.want == "" {
 			if err != nil {
 				t.Errorf("%s: %v", name, err)
@@ -178,11 +178,11 @@ func TestGenerationStrict(t *testing.T) {
 		"no format":        "gatescan generation\n\xa3",
 		"no line":          "gatescan generation\nformat 1",
 	} {
-		if _, err := decodeGeneration(storeFile(body)); !errors.Is(err, source.ErrMalformed) {
+		if _, err := Decode(storeFile(body)); !errors.Is(err, source.ErrMalformed) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	if _, err := decodeGeneration(storeFile("gatescan generation\nformat 3\n")); !errors.Is(err, ErrNewer) || errors.Is(err, source.ErrMalformed) {
+	if _, err := Decode(storeFile("gatescan generation\nformat 3\n")); !errors.Is(err, ErrNewer) || errors.Is(err, source.ErrMalformed) {
 		t.Errorf("format 3: %v", err)
 	}
 }
@@ -224,7 +224,7 @@ func TestGenerationSourceStrict(t *testing.T) {
 		if err != nil {
 			t.Fatal(name, err)
 		}
-		g, err := decodeGeneration(file)
+		g, err := Decode(file)
 		if !errors.Is(err, test.want) || err == nil != (test.want == nil) {
 			t.Errorf("%s: %v, want %v", name, err, test.want)
 		} else if err == nil && (len(g.Skipped) != test.skipped || len(g.Sources["a"].Holding.Signers) != 1-test.skipped) {
@@ -245,7 +245,7 @@ func TestGenerationBounds(t *testing.T) {
 		}
 	}
 	data := storeEncode(t, &Generation{Number: 1, Sources: split(40_000)})
-	if g, err := decodeGeneration(data); err != nil || len(g.Skipped) != source.MaxCertificates {
+	if g, err := Decode(data); err != nil || len(g.Skipped) != source.MaxCertificates {
 		t.Errorf("as many as are allowed: %v", err)
 	}
 	over := split(40_000)
@@ -263,11 +263,11 @@ func TestGenerationBounds(t *testing.T) {
 		"cursor":    {"a": {Holding: source.Holding{Cursor: make([]byte, source.MaxCursor+1)}}},
 		"bytes":     {"a": {Holding: source.Holding{Signers: bytesOfSigners(large, 1100)}}},
 	} {
-		if _, err := encodeGeneration(&Generation{Number: 1, Sources: sources}); !errors.Is(err, source.ErrTooLarge) {
+		if _, err := Encode(&Generation{Number: 1, Sources: sources}); !errors.Is(err, source.ErrTooLarge) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	if _, err := encodeGeneration(&Generation{Number: 1, Sources: map[string]Stored{"\xff": {}}}); !errors.Is(err, source.ErrMalformed) {
+	if _, err := Encode(&Generation{Number: 1, Sources: map[string]Stored{"\xff": {}}}); !errors.Is(err, source.ErrMalformed) {
 		t.Errorf("name that is not UTF-8: %v", err)
 	}
 
@@ -281,7 +281,7 @@ func TestGenerationBounds(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := decodeGeneration(file); !errors.Is(err, source.ErrMalformed) {
+	if _, err := Decode(file); !errors.Is(err, source.ErrMalformed) {
 		t.Error(err)
 	}
 	// A list is counted against what the others left before it is decoded.
@@ -294,7 +294,7 @@ func TestGenerationBounds(t *testing.T) {
 	if file, err = seal(generationMagic, 1, form); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := decodeGeneration(file); !errors.Is(err, source.ErrMalformed) && !errors.Is(err, source.ErrTooLarge) {
+	if _, err := Decode(file); !errors.Is(err, source.ErrMalformed) && !errors.Is(err, source.ErrTooLarge) {
 		t.Error(err)
 	}
 }
@@ -334,7 +334,7 @@ func FuzzGeneration(f *testing.F) {
 				t.Fatalf("floors came out as %x, %v", again, err)
 			}
 		}
-		g, err := decodeGeneration(data)
+		g, err := Decode(data)
 		if err != nil {
 			if g != nil || !errors.Is(err, source.ErrMalformed) && !errors.Is(err, source.ErrTooLarge) && !errors.Is(err, ErrNewer) {
 				t.Fatal(g, err)
@@ -344,7 +344,7 @@ func FuzzGeneration(f *testing.F) {
 		if len(g.Skipped) > 0 {
 			return
 		}
-		again, err := encodeGeneration(g)
+		again, err := Encode(g)
 		if err != nil || !bytes.Equal(again, data) {
 			t.Fatalf("came out as %x, %v", again, err)
 		}

@@ -1,4 +1,4 @@
-package trustsync
+package store
 
 import (
 	"errors"
@@ -159,7 +159,7 @@ func TestStoreSaveFails(t *testing.T) {
 						t.Fatalf("%s: saved without knowing the floors", name)
 					}
 					// A new process finds the old one, unless the very last step failed.
-					got, faults, loadErr := ReadStore(dir)
+					got, faults, loadErr := Read(dir)
 					if loadErr != nil || len(faults) > 0 {
 						t.Fatal(name, what, faults, loadErr)
 					}

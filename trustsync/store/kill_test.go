@@ -1,4 +1,4 @@
-package trustsync
+package store
 
 import (
 	"bufio"
@@ -62,7 +62,7 @@ func TestStoreKill(t *testing.T) {
 			t.Fatal("the child saved nothing")
 		}
 		// The next child goes on from there; here it is only read.
-		g, faults, err := ReadStore(dir)
+		g, faults, err := Read(dir)
 		if err != nil || len(faults) > 0 {
 			t.Fatal(faults, err)
 		}
@@ -90,7 +90,7 @@ func killedRule(number uint64) string { return fmt.Sprintf(`{"Identifier":"GR-XX
 func killedTime(number uint64) time.Time { return time.Unix(int64(number), 0) }
 
 func saveUntilKilled(t *testing.T, dir string) {
-	s, err := OpenStore(dir)
+	s, err := Open(dir)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,4 +1,4 @@
-package trustsync
+package store
 
 import (
 	"bytes"
@@ -184,11 +184,11 @@ func unseal(magic string, newest uint64, file []byte) (payload []byte, format ui
 	return payload, format, nil
 }
 
-// looksLikeGeneration says whether a file starts like a generation.
-func looksLikeGeneration(data []byte) bool { return bytes.HasPrefix(data, []byte(generationMagic)) }
+// LooksLikeGeneration says whether a file starts like a generation.
+func LooksLikeGeneration(data []byte) bool { return bytes.HasPrefix(data, []byte(generationMagic)) }
 
-// encodeGeneration makes a file of g. What exceeds the bounds that decodeGeneration has is ErrTooLarge.
-func encodeGeneration(g *Generation) ([]byte, error) {
+// Encode makes a file of g. What exceeds the bounds that Decode has is ErrTooLarge.
+func Encode(g *Generation) ([]byte, error) {
 	if len(g.Sources) > maxStored {
 		return nil, fmt.Errorf("%w: %d sources (%d are allowed)", source.ErrTooLarge, len(g.Sources), maxStored)
 	}
@@ -291,8 +291,8 @@ func (f *signerForm) check() error {
 	return nil
 }
 
-// decodeGeneration reads what encodeGeneration made.
-func decodeGeneration(file []byte) (*Generation, error) {
+// Decode reads what Encode made.
+func Decode(file []byte) (*Generation, error) {
 	payload, format, err := unseal(generationMagic, generationFormat, file)
 	if err != nil {
 		return nil, err

@@ -1,4 +1,4 @@
-package trustsync
+package store
 
 import (
 	"errors"
@@ -142,7 +142,7 @@ func TestStoreOpenErrors(t *testing.T) {
 		filepath.Join(dir, "no", "no"): fmt.Sprintf("owned by uid %d and with mode 0700", os.Geteuid()),
 		filepath.Join(file, "x"):       "not a directory",
 	} {
-		_, err := OpenStore(path)
+		_, err := Open(path)
 		if err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), path) {
 			t.Errorf("%s: %v, want %q", path, err, want)
 		}
@@ -152,7 +152,7 @@ func TestStoreOpenErrors(t *testing.T) {
 		t.Fatal(err)
 	}
 	storeSave(t, storeOpen(t, link), storeGeneration(t, "a", 1))
-	if _, _, err := ReadStore(filepath.Join(dir, "nowhere")); !errors.Is(err, os.ErrNotExist) {
+	if _, _, err := Read(filepath.Join(dir, "nowhere")); !errors.Is(err, os.ErrNotExist) {
 		t.Error(err)
 	}
 	for _, path := range []string{filepath.Join(dir, "nowhere"), dir, file, filepath.Join(link, "floors")} {
@@ -168,7 +168,7 @@ func TestStoreOpenErrors(t *testing.T) {
 	if err := os.Mkdir(closed, 0); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := OpenStore(closed); err == nil || !strings.Contains(err.Error(), "should belong to") {
+	if _, err := Open(closed); err == nil || !strings.Contains(err.Error(), "should belong to") {
 		t.Error(err)
 	}
 }
