@@ -4,6 +4,7 @@ import (
 	"gatescan/trustsync/internal/fetch"
 	"gatescan/trustsync/internal/pki"
 	"gatescan/trustsync/internal/source"
+	"gatescan/trustsync/internal/sources"
 	"gatescan/trustsync/store"
 	"gatescan/verify"
 )
@@ -65,3 +66,6 @@ type (
 
 // OpenStore opens the store in a directory; see store.Open.
 func OpenStore(dir string) (*Store, error) { return store.Open(dir) }
+
+// SourceConfig is what an operator says about one source.
+type SourceConfig = sources.Config

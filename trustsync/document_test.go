@@ -16,13 +16,13 @@ import (
 	"gatescan/cmd/gatelab/lists"
 	"gatescan/trustsync/internal/fetch"
 	"gatescan/trustsync/internal/source"
+	"gatescan/trustsync/internal/sources"
 	"gatescan/trustsync/internal/sourcetest"
 	"gatescan/verify"
 )
 
 // documentKinds are the kinds of lists that are one signed document: how each is made, read, and signed over any payload.
 var documentKinds = map[string]struct {
-	source  func(SourceConfig) (source.Source, error)
 	build   func(d *lists.Domain) ([]byte, error)
 	sign    func(d *lists.Domain, payload string) ([]byte, error)
 	payload func(entries string) string // with its entries
@@ -31,15 +31,13 @@ var documentKinds = map[string]struct {
 	expires bool
 }{
 	kindGermany: {
-		source:  newGermany,
 		build:   lists.Germany,
 		sign:    func(d *lists.Domain, payload string) ([]byte, error) { return lists.SignGermany(d, []byte(payload)) },
 		payload: func(entries string) string { return `{"certificates":[` + entries + `]}` },
 		unknown: `{}`,
 	},
 	kindSweden: {
-		source: newSweden,
-		build:  func(d *lists.Domain) ([]byte, error) { return lists.Sweden(d, sourcetest.Signed, sourcetest.Expires) },
+		build: func(d *lists.Domain) ([]byte, error) { return lists.Sweden(d, sourcetest.Signed, sourcetest.Expires) },
 		sign: func(d *lists.Domain, payload string) ([]byte, error) {
 			return lists.SignSweden(d.Signer, nil, []byte(payload))
 		},
@@ -49,8 +47,7 @@ var documentKinds = map[string]struct {
 		unknown: `{}`, dated: true, expires: true,
 	},
 	kindNetherlands: {
-		source: newNetherlands,
-		build:  func(d *lists.Domain) ([]byte, error) { return lists.Netherlands(d, sourcetest.Signed) },
+		build: func(d *lists.Domain) ([]byte, error) { return lists.Netherlands(d, sourcetest.Signed) },
 		sign: func(d *lists.Domain, payload string) ([]byte, error) {
 			return lists.SignNetherlands(d.Signer, []byte(payload), lists.CMS{Time: sourcetest.Signed})
 		},
@@ -62,11 +59,11 @@ var documentKinds = map[string]struct {
 // documentOf makes a source that is asked without a network.
 func documentOf(t testing.TB, kind string, anchors []byte) *fetch.Document {
 	t.Helper()
-	source, err := documentKinds[kind].source(SourceConfig{Kind: kind, URLs: []string{"http://list.example/"}, Anchors: anchors})
+	source, err := NewSource(sources.Config{Kind: kind, URLs: []string{"http://list.example/"}, Anchors: anchors})
 	if err != nil {
 		t.Fatal(err)
 	}
-	return source.(*fetch.Document)
+	return source.Source.(*fetch.Document)
 }
 
 func TestDocumentGood(t *testing.T) {
@@ -274,22 +271,23 @@ func TestDocumentConfig(t *testing.T) {
 	d := sourcetest.Domain(t, 0)
 	urls := []string{"https://list.example/"}
 	p384 := sourcetest.P384PEM(t)
-	for kind, k := range documentKinds {
-		for name, c := range map[string]SourceConfig{
+	for kind := range documentKinds {
+		for name, c := range map[string]sources.Config{
 			"no anchor":           {URLs: urls},
 			"no URL":              {Anchors: d.Signer.PEM()},
 			"anchor that is none": {URLs: urls, Anchors: []byte("x")},
 			"anchor of a kind that never signs such lists": {URLs: urls, Anchors: p384},
 		} {
-			if _, err := k.source(c); err == nil {
+			c.Kind = kind
+			if _, err := NewSource(c); err == nil {
 				t.Errorf("%s: %s is a source", kind, name)
 			}
 		}
 	}
-	if _, err := newNetherlands(SourceConfig{URLs: urls, Anchors: d.Signer.PublicPEM()}); err == nil {
+	if _, err := newNetherlands(sources.Config{URLs: urls, Anchors: d.Signer.PublicPEM()}); err == nil {
 		t.Error("a bare key is an anchor of a CMS")
 	}
-	if _, err := newSweden(SourceConfig{URLs: urls, Anchors: d.CSCA.PEM()}); err != nil {
+	if _, err := newSweden(sources.Config{URLs: urls, Anchors: d.CSCA.PEM()}); err != nil {
 		t.Errorf("an authority as the anchor: %v", err)
 	}
 }
@@ -323,7 +321,7 @@ func TestDocumentFetch(t *testing.T) {
 			flipped[len(flipped)/2] ^= 1
 			bad, _ := documentServer(t, flipped)
 			good, asked := documentServer(t, body)
-			src, err := k.source(SourceConfig{URLs: []string{bad, good}, Anchors: d.Signer.PEM()})
+			src, err := NewSource(sources.Config{Kind: kind, URLs: []string{bad, good}, Anchors: d.Signer.PEM()})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -347,7 +345,7 @@ func TestDocumentFetch(t *testing.T) {
 			if _, _, err := src.Fetch(context.Background(), now); err != nil {
 				t.Errorf("with a damaged cursor: %v", err)
 			}
-			only, err := k.source(SourceConfig{URLs: []string{bad}, Anchors: d.Signer.PEM()})
+			only, err := NewSource(sources.Config{Kind: kind, URLs: []string{bad}, Anchors: d.Signer.PEM()})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -363,7 +361,7 @@ func TestDocumentEmptyAnswers(t *testing.T) {
 	d := sourcetest.Domain(t, 0)
 	for _, status := range []int{http.StatusNoContent, http.StatusNotModified, http.StatusNotFound} {
 		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(status) }))
-		src, err := newGermany(SourceConfig{URLs: []string{server.URL}, Anchors: d.Signer.PEM()})
+		src, err := newGermany(sources.Config{URLs: []string{server.URL}, Anchors: d.Signer.PEM()})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -2,41 +2,60 @@ package trustsync
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
-// kinds has what makes a source of each kind.
-var kinds = map[string]func(SourceConfig) (Source, error){
-	kindDirectory:   newDirectory,
-	kindWHO:         newWHO,
-	kindGermany:     newGermany,
-	kindSweden:      newSweden,
-	kindAustria:     newAustria,
-	kindNetherlands: newNetherlands,
-	"eu":            newEU,
-	"italy":         newItaly,
-	kindEUArchive:   newEUArchive,
-	kindGateway:     newGateway,
+// kind is a kind of source.
+type kind struct {
+	name string
+	open func(SourceConfig) (Source, error)
 
-	kindEURules:          newEURules,
-	kindGermanyRules:     newGermanyRules,
-	kindAustriaRules:     newAustriaRules,
-	kindSwitzerlandRules: newSwitzerlandRules,
-	kindRulesDirectory:   newRulesDirectory,
+	// A file may have the form of its list, too. looks says whether one has; parse reads it without checking its signature, for there is no
+	// anchor to check it by. Both are nil for a kind that has no such form.
+	looks func(file []byte) bool
+	parse func(file []byte) ([]Signer, Report, error)
 }
 
-// Kinds are the words for the kinds of sources.
-func Kinds() []string { return sortedNames(kinds) }
+// kinds is the table of kinds. A new country is a folder under internal/sources and a line here. Files are tried in this order.
+var kinds = []kind{
+	{kindWHO, newWHO, looksLikeWHO, parseWHO},
+	{kindGermany, newGermany, looksLikeGermany, readGermany},
+	{kindSweden, newSweden, looksLikeSweden, readSweden},
+	{kindNetherlands, newNetherlands, looksLikeNetherlands, readNetherlands},
+	{kindAustria, newAustria, looksLikeAustria, parseAustria},
+	{kindEUArchive, newEUArchive, looksLikeEUArchive, parseEUArchive},
+	{kindEU, newEU, nil, nil},
+	{kindItaly, newItaly, nil, nil},
+	{kindGateway, newGateway, nil, nil},
+	{kindDirectory, newDirectory, nil, nil},
 
-// NewSource makes a source of what an operator says. The error says what to do.
+	{kindEURules, newEURules, nil, nil},
+	{kindGermanyRules, newGermanyRules, nil, nil},
+	{kindAustriaRules, newAustriaRules, nil, nil},
+	{kindSwitzerlandRules, newSwitzerlandRules, nil, nil},
+	{kindRulesDirectory, newRulesDirectory, nil, nil},
+}
+
+// Kinds returns the words for the kinds of sources, sorted.
+func Kinds() []string {
+	var names []string
+	for _, k := range kinds {
+		names = append(names, k.name)
+	}
+	slices.Sort(names)
+	return names
+}
+
+// NewSource makes a source from its configuration. The error says what to do.
 func NewSource(c SourceConfig) (Named, error) {
-	make := kinds[c.Kind]
-	if make == nil {
+	at := slices.IndexFunc(kinds, func(k kind) bool { return k.name == c.Kind })
+	if at < 0 {
 		return Named{}, fmt.Errorf("%q is no kind of source; there are %s", c.Kind, strings.Join(Kinds(), ", "))
 	}
-	source, err := make(c)
+	made, err := kinds[at].open(c)
 	if err != nil {
 		return Named{}, err
 	}
-	return Named{Name: c.Name, Source: source, Interval: c.Interval, MaxAge: c.MaxAge, Identity: c.identity()}, nil
+	return Named{Name: c.Name, Source: made, Interval: c.Interval, MaxAge: c.MaxAge, Identity: c.Identity()}, nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"slices"
 	"time"
 
 	"gatescan/trustsync/internal/files"
@@ -19,24 +20,6 @@ type Loaded struct {
 	Report Report
 	Form   string // of what was found: "certificates", "store", or a kind of source
 	Faults []Fault
-}
-
-// listForm is a form of trust list that a file may have.
-type listForm struct {
-	kind  string
-	looks func(data []byte) bool
-	parse func(data []byte) ([]Signer, Report, error)
-}
-
-// listForms are tried in this order. A signature is not checked: there is no anchor to check it by.
-var listForms = []listForm{
-	{kindWHO, looksLikeWHO, parseWHO},
-	{kindGermany, looksLikeGermany, readGermany},
-	{kindSweden, looksLikeSweden, readSweden},
-	{kindNetherlands, looksLikeNetherlands, readNetherlands},
-	{kindAustria, looksLikeAustria, parseAustria},
-	{kindEUArchive, looksLikeEUArchive, parseEUArchive},
-	{"key list", list.LooksLikeKeyList, list.ParseKeyList},
 }
 
 // Load reads a directory of certificates, a store that a daemon wrote, or one file: certificates, a generation, or a
@@ -73,15 +56,16 @@ func Load(path string, at time.Time) (Loaded, error) {
 			}
 			return loadGeneration(g, at), nil
 		}
-		for _, form := range listForms {
-			if !form.looks(data) {
+		forms := append(slices.Clone(kinds), kind{name: "key list", looks: list.LooksLikeKeyList, parse: list.ParseKeyList})
+		for _, form := range forms {
+			if form.looks == nil || !form.looks(data) {
 				continue
 			}
 			signers, report, err := form.parse(data)
 			if err != nil {
-				return Loaded{}, fmt.Errorf("%s: a list of kind %s: %w", path, form.kind, err)
+				return Loaded{}, fmt.Errorf("%s: a list of kind %s: %w", path, form.name, err)
 			}
-			return Loaded{Trust: verify.NewTrust(DSCs(signers)), Report: report, Form: form.kind}, nil
+			return Loaded{Trust: verify.NewTrust(DSCs(signers)), Report: report, Form: form.name}, nil
 		}
 	}
 	signers, report, err := ReadDirectory(path)

@@ -2,6 +2,7 @@ package trustsync
 
 import (
 	"os"
+	"slices"
 	"testing"
 
 	"gatescan/cmd/gatelab/lists"
@@ -36,15 +37,15 @@ func TestLooksLikeList(t *testing.T) {
 		data []byte
 		is   string
 	}{
-		"germany":                {germany, kindGermany},
-		"germany, test":          {sourcetest.Gunzipped(t, "germany-test-signed.txt.gz"), kindGermany},
-		"germany, unsigned":      {sourcetest.Gunzipped(t, "germany-2024-03.json.gz"), kindGermany},
-		"germany, indented":      {[]byte("{\r\n\t\"certificates\" : []}"), kindGermany},
-		"sweden":                 {sweden, kindSweden},
-		"sweden, example":        {append([]byte("\n"), example...), kindSweden},
-		"austria":                {austria, kindAustria},
-		"netherlands":            {netherlands, kindNetherlands},
-		"netherlands, unsigned":  {sourcetest.Gunzipped(t, "netherlands-2024-03.json.gz"), kindNetherlands},
+		"germany":                {germany, "germany"},
+		"germany, test":          {sourcetest.Gunzipped(t, "germany-test-signed.txt.gz"), "germany"},
+		"germany, unsigned":      {sourcetest.Gunzipped(t, "germany-2024-03.json.gz"), "germany"},
+		"germany, indented":      {[]byte("{\r\n\t\"certificates\" : []}"), "germany"},
+		"sweden":                 {sweden, "sweden"},
+		"sweden, example":        {append([]byte("\n"), example...), "sweden"},
+		"austria":                {austria, "austria"},
+		"netherlands":            {netherlands, "netherlands"},
+		"netherlands, unsigned":  {sourcetest.Gunzipped(t, "netherlands-2024-03.json.gz"), "netherlands"},
 		"key list":               {[]byte(` [ {"kid":"","publicKey":""} ]`), "key list"},
 		"signature of austria":   {signature, ""},
 		"rules":                  {[]byte(`[{"Identifier":"GR-DE-0001"}]`), ""},
@@ -56,13 +57,14 @@ func TestLooksLikeList(t *testing.T) {
 		"an object":              {[]byte(`{}`), ""},
 		"half an array":          {[]byte(`[`), ""},
 	}
-	looks := map[string]func([]byte) bool{
-		kindGermany: looksLikeGermany, kindSweden: looksLikeSweden, kindAustria: looksLikeAustria, kindNetherlands: looksLikeNetherlands, "key list": list.LooksLikeKeyList,
-	}
+	forms := append(slices.Clone(kinds), kind{name: "key list", looks: list.LooksLikeKeyList})
 	for name, file := range files {
-		for kind, look := range looks {
-			if got := look(file.data); got != (kind == file.is) {
-				t.Errorf("%s looks like %s: %v", name, kind, got)
+		for _, form := range forms {
+			if form.looks == nil {
+				continue
+			}
+			if got := form.looks(file.data); got != (form.name == file.is) {
+				t.Errorf("%s looks like %s: %v", name, form.name, got)
 			}
 		}
 	}

@@ -10,6 +10,7 @@ import (
 	"gatescan/trustsync/internal/fetch"
 	"gatescan/trustsync/internal/pki"
 	"gatescan/trustsync/internal/source"
+	"gatescan/trustsync/internal/sources"
 )
 
 const kindAustria = "austria"
@@ -27,7 +28,7 @@ type austria struct {
 }
 
 // newAustria makes the source of the Austrian list. A URL is that of the directory that both documents are in.
-func newAustria(c SourceConfig) (source.Source, error) {
+func newAustria(c sources.Config) (source.Source, error) {
 	a, err := pki.ParseAnchors(c.Anchors)
 	if err != nil {
 		return nil, err

@@ -10,6 +10,7 @@ import (
 	"gatescan/trustsync/internal/fetch"
 	"gatescan/trustsync/internal/list"
 	"gatescan/trustsync/internal/source"
+	"gatescan/trustsync/internal/sources"
 
 	"github.com/fxamacker/cbor/v2"
 )
@@ -33,7 +34,7 @@ var (
 type austriaRules struct{ austria }
 
 // newAustriaRules makes the source of the Austrian rules. A URL is that of the directory that all four documents are in.
-func newAustriaRules(c SourceConfig) (source.Source, error) {
+func newAustriaRules(c sources.Config) (source.Source, error) {
 	s, err := newAustria(c)
 	if err != nil {
 		return nil, err

@@ -16,6 +16,7 @@ import (
 	"gatescan/trustsync/internal/list"
 	"gatescan/trustsync/internal/pki/pkitest"
 	"gatescan/trustsync/internal/source"
+	"gatescan/trustsync/internal/sources"
 	"gatescan/trustsync/internal/sourcetest"
 	"gatescan/trustsync/store/storetest"
 )
@@ -68,7 +69,7 @@ func (f *austriaFiles) sign(t testing.TB, d *lists.Domain, rulesFrom, setsFrom t
 }
 
 func austriaRulesOf(t testing.TB, d *lists.Domain, url string) source.Source {
-	return rulesSource(t, SourceConfig{Kind: kindAustriaRules, URLs: []string{url}, Anchors: d.Signer.PEM()})
+	return rulesSource(t, sources.Config{Kind: kindAustriaRules, URLs: []string{url}, Anchors: d.Signer.PEM()})
 }
 
 func TestAustriaRulesFetch(t *testing.T) {

@@ -20,6 +20,7 @@ import (
 	"gatescan/trustsync/internal/pki"
 	"gatescan/trustsync/internal/pki/pkitest"
 	"gatescan/trustsync/internal/source"
+	"gatescan/trustsync/internal/sources"
 	"gatescan/trustsync/internal/sourcetest"
 )
 
@@ -271,7 +272,7 @@ func (s *austriaServer) start(t *testing.T) string {
 
 func austriaSource(t *testing.T, d *lists.Domain, urls ...string) source.Source {
 	t.Helper()
-	source, err := newAustria(SourceConfig{URLs: urls, Anchors: d.Signer.PEM()})
+	source, err := newAustria(sources.Config{URLs: urls, Anchors: d.Signer.PEM()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -365,7 +366,7 @@ func TestAustriaTimes(t *testing.T) {
 func TestAustriaConfig(t *testing.T) {
 	d := sourcetest.Domain(t, 0)
 	urls := []string{"https://list.example/"}
-	for name, c := range map[string]SourceConfig{
+	for name, c := range map[string]sources.Config{
 		"no anchor":                  {URLs: urls},
 		"no URL":                     {Anchors: d.Signer.PEM()},
 		"a second URL that is none":  {Anchors: d.Signer.PEM(), URLs: append(slices.Clone(urls), "x")},

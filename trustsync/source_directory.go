@@ -11,6 +11,7 @@ import (
 	"gatescan/trustsync/internal/files"
 	"gatescan/trustsync/internal/pki"
 	"gatescan/trustsync/internal/source"
+	"gatescan/trustsync/internal/sources"
 )
 
 // maxFileSize bounds a file of certificates, in bytes.
@@ -24,7 +25,7 @@ type directory struct {
 	cscas pki.Authorities // nil if the DSCs need not chain to any
 }
 
-func newDirectory(c SourceConfig) (source.Source, error) {
+func newDirectory(c sources.Config) (source.Source, error) {
 	if c.Path == "" {
 		return nil, errors.New("a directory needs its path")
 	}

@@ -13,6 +13,7 @@ import (
 	"gatescan/trustsync/internal/list"
 	"gatescan/trustsync/internal/pki"
 	"gatescan/trustsync/internal/source"
+	"gatescan/trustsync/internal/sources"
 	"gatescan/verify"
 )
 
@@ -37,6 +38,11 @@ type euService struct {
 	cscas   pki.Authorities // nil if the DSCs need not chain to any
 }
 
+const (
+	kindEU    = "eu"
+	kindItaly = "italy"
+)
+
 // euForm is how the instances differ.
 type euForm struct {
 	kind                  string
@@ -46,10 +52,10 @@ type euForm struct {
 
 var (
 	euFormEU = euForm{
-		kind: "eu", update: "signercertificateUpdate", status: "signercertificateStatus", delta: "signercertificateStatus/delta",
+		kind: kindEU, update: "signercertificateUpdate", status: "signercertificateStatus", delta: "signercertificateStatus/delta",
 	}
 	euFormItaly = euForm{
-		kind: "italy", update: "signercertificate/update", status: "signercertificate/status", bareKeys: true,
+		kind: kindItaly, update: "signercertificate/update", status: "signercertificate/status", bareKeys: true,
 	}
 )
 
@@ -69,10 +75,10 @@ type euDoubt struct {
 	fetches int
 }
 
-func newEU(c SourceConfig) (source.Source, error)    { return newEUService(c, euFormEU) }
-func newItaly(c SourceConfig) (source.Source, error) { return newEUService(c, euFormItaly) }
+func newEU(c sources.Config) (source.Source, error)    { return newEUService(c, euFormEU) }
+func newItaly(c sources.Config) (source.Source, error) { return newEUService(c, euFormItaly) }
 
-func newEUService(c SourceConfig, form euForm) (source.Source, error) {
+func newEUService(c sources.Config, form euForm) (source.Source, error) {
 	switch {
 	case len(c.URLs) == 0:
 		return nil, fmt.Errorf("no URL: give the one that %s is appended to", form.update)

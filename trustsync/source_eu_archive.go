@@ -12,6 +12,7 @@ import (
 	"gatescan/trustsync/internal/fetch"
 	"gatescan/trustsync/internal/pki"
 	"gatescan/trustsync/internal/source"
+	"gatescan/trustsync/internal/sources"
 )
 
 const kindEUArchive = "eu_archive"
@@ -38,7 +39,7 @@ const (
 
 // newEUArchive makes the source of the EU's archive. A URL is that of dcc_trustlist.zip. An anchor is a certificate: the publisher's,
 // or that of an authority above it, which vouches for everybody to whom it gives certificates; SignerName says whom of them is meant.
-func newEUArchive(c SourceConfig) (source.Source, error) {
+func newEUArchive(c sources.Config) (source.Source, error) {
 	a, err := pki.ParseAnchors(c.Anchors)
 	switch {
 	case err != nil:

@@ -16,6 +16,7 @@ import (
 
 	"gatescan/cmd/gatelab/lists"
 	"gatescan/trustsync/internal/source"
+	"gatescan/trustsync/internal/sources"
 	"gatescan/trustsync/internal/sourcetest"
 )
 
@@ -33,7 +34,7 @@ func archiveSource(t testing.TB, anchor []byte, urls ...string) *euArchive {
 	if len(urls) == 0 {
 		urls = []string{"http://list.example/dcc_trustlist.zip"}
 	}
-	s, err := newEUArchive(SourceConfig{URLs: urls, Anchors: anchor})
+	s, err := newEUArchive(sources.Config{URLs: urls, Anchors: anchor})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -305,7 +306,7 @@ func TestEUArchiveEmptyAnswers(t *testing.T) {
 func TestEUArchiveConfig(t *testing.T) {
 	d := sourcetest.DomainOf(t, "XX", 0)
 	urls := []string{"http://list.example/dcc_trustlist.zip"}
-	for what, c := range map[string]SourceConfig{
+	for what, c := range map[string]sources.Config{
 		"no anchor":   {URLs: urls},
 		"bare key":    {URLs: urls, Anchors: d.Signer.PublicPEM()},
 		"no URL":      {Anchors: d.Signer.PEM()},
@@ -323,7 +324,7 @@ func TestEUArchiveConfig(t *testing.T) {
 	if traits.Kind != kindEUArchive || traits.Age != source.AgeSigned || !traits.Rollback {
 		t.Errorf("%+v", traits)
 	}
-	if named, err := NewSource(SourceConfig{Kind: "eu_archive", URLs: urls, Anchors: d.Signer.PEM()}); err != nil || named.Traits().Kind != kindEUArchive {
+	if named, err := NewSource(sources.Config{Kind: "eu_archive", URLs: urls, Anchors: d.Signer.PEM()}); err != nil || named.Traits().Kind != kindEUArchive {
 		t.Errorf("by its name: %v", err)
 	}
 }

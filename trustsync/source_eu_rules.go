@@ -14,6 +14,7 @@ import (
 	"gatescan/trustsync/internal/list"
 	"gatescan/trustsync/internal/pki"
 	"gatescan/trustsync/internal/source"
+	"gatescan/trustsync/internal/sources"
 	"gatescan/verify"
 )
 
@@ -52,9 +53,9 @@ type bodyHash [sha256.Size]byte
 func (h bodyHash) String() string { return hex.EncodeToString(h[:]) }
 
 // newEURules makes the source of a business rule service. A URL is the one that /rules is appended to.
-func newEURules(c SourceConfig) (source.Source, error) { return newRulesService(c, kindEURules) }
+func newEURules(c sources.Config) (source.Source, error) { return newRulesService(c, kindEURules) }
 
-func newRulesService(c SourceConfig, kind string) (source.Source, error) {
+func newRulesService(c sources.Config, kind string) (source.Source, error) {
 	s := &rulesService{kind: kind}
 	if len(c.Anchors) > 0 {
 		var err error
@@ -77,7 +78,7 @@ func newRulesService(c SourceConfig, kind string) (source.Source, error) {
 	}
 	for _, url := range c.URLs {
 		if strings.HasPrefix(url, "file:") {
-			return nil, fmt.Errorf("URL %s: a service is no file; rules on a stick are of kind %s", fetch.Quote(url), kindRulesDirectory)
+			return nil, fmt.Errorf("URL %s: a service is no file; rules on a stick are of kind rules_directory", fetch.Quote(url))
 		}
 		m := &rulesMirror{url: url}
 		for i := range m.clients {

@@ -21,6 +21,7 @@ import (
 	"gatescan/trustsync/internal/list"
 	"gatescan/trustsync/internal/pki"
 	"gatescan/trustsync/internal/source"
+	"gatescan/trustsync/internal/sources"
 	"gatescan/trustsync/internal/sourcetest"
 )
 
@@ -68,7 +69,7 @@ func ruleServiceOf(t testing.TB, d *lists.Domain) *lists.RuleService {
 	return s
 }
 
-func rulesSource(t testing.TB, c SourceConfig) source.Source {
+func rulesSource(t testing.TB, c sources.Config) source.Source {
 	t.Helper()
 	if c.Kind == "" {
 		c.Kind = kindEURules
@@ -92,7 +93,7 @@ func TestEURulesFetch(t *testing.T) {
 		})
 	}
 	server := &ruleServer{service: ruleServiceOf(t, d)}
-	src := rulesSource(t, SourceConfig{URLs: []string{server.start(t)}, Anchors: d.Signer.PublicPEM()})
+	src := rulesSource(t, sources.Config{URLs: []string{server.start(t)}, Anchors: d.Signer.PublicPEM()})
 	var reached [2]int
 	now := source.Moment{Time: sourcetest.Now, Synced: true, Progress: func(done, total int) { reached = [2]int{done, total} }}
 	h, report, err := src.Fetch(t.Context(), now)
@@ -154,7 +155,7 @@ func TestEURulesResume(t *testing.T) {
 		bodies++
 		return bodies > 5
 	}
-	src := rulesSource(t, SourceConfig{URLs: []string{server.start(t)}, Anchors: d.Signer.PublicPEM()})
+	src := rulesSource(t, sources.Config{URLs: []string{server.start(t)}, Anchors: d.Signer.PublicPEM()})
 	h, _, err := src.Fetch(t.Context(), source.Moment{Time: sourcetest.Now, Synced: true})
 	var status *fetch.StatusError
 	if h != nil || !errors.As(err, &status) {
@@ -184,7 +185,7 @@ func TestEURulesCountries(t *testing.T) {
 		{[]string{"XX", "FR"}, 5, "country FR"},
 	} {
 		server := &ruleServer{service: ruleServiceOf(t, d)}
-		src := rulesSource(t, SourceConfig{URLs: []string{server.start(t)}, Anchors: d.Signer.PublicPEM(), Countries: one.countries})
+		src := rulesSource(t, sources.Config{URLs: []string{server.start(t)}, Anchors: d.Signer.PublicPEM(), Countries: one.countries})
 		h, report, err := src.Fetch(t.Context(), source.Moment{Time: sourcetest.Now, Synced: true})
 		if err != nil || len(h.Rules) != one.rules || (len(report.Skipped) > 0) != (one.skipped != "") {
 			t.Errorf("%v: %v, %+v", one.countries, err, report)
@@ -200,7 +201,7 @@ func TestGermanyRulesTypes(t *testing.T) {
 	one := d.Rules[1]
 	d.SetRule(lists.Rule{Identifier: one.Identifier, Version: one.Version, Country: one.Country, JSON: bytes.Replace(one.JSON, []byte(`"Acceptance"`), []byte(`"ImpfstatusBZwei"`), 1)})
 	server := &ruleServer{service: ruleServiceOf(t, d)}
-	src := rulesSource(t, SourceConfig{Kind: kindGermanyRules, URLs: []string{server.start(t)}, Anchors: d.Signer.PublicPEM()})
+	src := rulesSource(t, sources.Config{Kind: kindGermanyRules, URLs: []string{server.start(t)}, Anchors: d.Signer.PublicPEM()})
 	h, report, err := src.Fetch(t.Context(), source.Moment{Time: sourcetest.Now, Synced: true})
 	if err != nil || len(h.Rules) != 6 || report.Loaded != 5 || len(report.Skipped) != 1 || !errors.Is(report.Skipped[0].Err, list.ErrRuleType) || report.Skipped[0].Name != "rule VR-XX-0001 1.0.0" {
 		t.Fatalf("%v, %+v", err, report)
@@ -322,7 +323,7 @@ func TestEURulesRefused(t *testing.T) {
 // newRulesServiceUnsigned is a source that may ask without TLS and without a pinned key, which no configuration gives.
 func newRulesServiceUnsigned(t *testing.T, d *lists.Domain, url string, pinned bool) source.Source {
 	t.Helper()
-	source := rulesSource(t, SourceConfig{URLs: []string{url}, Anchors: d.Signer.PublicPEM()})
+	source := rulesSource(t, sources.Config{URLs: []string{url}, Anchors: d.Signer.PublicPEM()})
 	if !pinned {
 		source.(*rulesService).anchors = pki.Anchors{}
 	}
@@ -341,7 +342,7 @@ func TestEURulesSignature(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := rulesSource(t, SourceConfig{URLs: []string{"https://x/"}, Anchors: append(other.Signer.PEM(), d.Signer.PEM()...)}).(*rulesService)
+	s := rulesSource(t, sources.Config{URLs: []string{"https://x/"}, Anchors: append(other.Signer.PEM(), d.Signer.PEM()...)}).(*rulesService)
 	verify := func(signature string, body []byte) error {
 		return s.verify(&fetch.Response{Header: http.Header{"X-Signature": {signature}}, Body: body})
 	}
@@ -388,7 +389,7 @@ func TestEURulesCancelled(t *testing.T) {
 		}
 		return false
 	}
-	src := rulesSource(t, SourceConfig{URLs: []string{server.start(t)}, Anchors: d.Signer.PublicPEM()})
+	src := rulesSource(t, sources.Config{URLs: []string{server.start(t)}, Anchors: d.Signer.PublicPEM()})
 	if h, _, err := src.Fetch(ctx, source.Moment{Time: sourcetest.Now, Synced: true}); h != nil || !errors.Is(err, context.Canceled) {
 		t.Errorf("%v, %v", h, err)
 	}

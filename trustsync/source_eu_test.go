@@ -18,6 +18,7 @@ import (
 	"gatescan/trustsync/internal/fetch"
 	"gatescan/trustsync/internal/pki"
 	"gatescan/trustsync/internal/source"
+	"gatescan/trustsync/internal/sources"
 	"gatescan/trustsync/internal/sourcetest"
 	"gatescan/verify"
 )
@@ -31,7 +32,7 @@ type euBench struct {
 	domain  *lists.Domain
 	service *lists.VerifierService
 	web     *httptest.Server
-	config  SourceConfig
+	config  sources.Config
 	source  *euService
 	now     source.Moment
 
@@ -59,7 +60,7 @@ func newEUBench(t *testing.T, form euForm, n int) *euBench {
 	root := sourcetest.WebRoot(t)
 	id := sourcetest.WebCert(t, &root, sourcetest.WebNow.AddDate(-1, 0, 0), sourcetest.WebNow.AddDate(1, 0, 0), "127.0.0.1")
 	b.web = sourcetest.WebServer(t, id, b)
-	b.config = SourceConfig{URLs: []string{b.web.URL + base}, Transport: fetch.Transport{CA: root.PEM(), Timeout: 10 * time.Second}}
+	b.config = sources.Config{URLs: []string{b.web.URL + base}, Transport: fetch.Transport{CA: root.PEM(), Timeout: 10 * time.Second}}
 	b.restart(form)
 	return b
 }
@@ -242,23 +243,23 @@ func TestEUSigner(t *testing.T) {
 
 func TestEUConfiguration(t *testing.T) {
 	for _, c := range []struct {
-		config SourceConfig
+		config sources.Config
 		text   string
 	}{
-		{SourceConfig{}, "no URL"},
-		{SourceConfig{URLs: []string{"http://list.example"}}, "https://"},
-		{SourceConfig{URLs: []string{"https://list.example"}, Anchors: []byte("x")}, "not signed"},
-		{SourceConfig{URLs: []string{"https://list.example"}, CSCAs: []byte("x")}, ""},
-		{SourceConfig{URLs: []string{"https://list.example"}, Transport: fetch.Transport{CA: []byte("x")}}, "CA"},
+		{sources.Config{}, "no URL"},
+		{sources.Config{URLs: []string{"http://list.example"}}, "https://"},
+		{sources.Config{URLs: []string{"https://list.example"}, Anchors: []byte("x")}, "not signed"},
+		{sources.Config{URLs: []string{"https://list.example"}, CSCAs: []byte("x")}, ""},
+		{sources.Config{URLs: []string{"https://list.example"}, Transport: fetch.Transport{CA: []byte("x")}}, "CA"},
 	} {
-		for _, make := range []func(SourceConfig) (source.Source, error){newEU, newItaly} {
+		for _, make := range []func(sources.Config) (source.Source, error){newEU, newItaly} {
 			if s, err := make(c.config); err == nil || s != nil || !strings.Contains(err.Error(), c.text) {
 				t.Errorf("%+v: %v, error %v", c.config, s, err)
 			}
 		}
 	}
-	for kind, make := range map[string]func(SourceConfig) (source.Source, error){"eu": newEU, "italy": newItaly} {
-		s, err := make(SourceConfig{URLs: []string{"https://list.example"}})
+	for kind, make := range map[string]func(sources.Config) (source.Source, error){"eu": newEU, "italy": newItaly} {
+		s, err := make(sources.Config{URLs: []string{"https://list.example"}})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -13,6 +13,7 @@ import (
 	"gatescan/trustsync/internal/list"
 	"gatescan/trustsync/internal/pki"
 	"gatescan/trustsync/internal/source"
+	"gatescan/trustsync/internal/sources"
 	"gatescan/verify"
 )
 
@@ -57,7 +58,7 @@ type gatewayMirror struct {
 
 // newGateway makes the source of a gateway. A URL is the one that /trustList is below. An anchor is the certificate of the gateway's
 // trust anchor, byte for byte.
-func newGateway(c SourceConfig) (source.Source, error) {
+func newGateway(c sources.Config) (source.Source, error) {
 	a, err := pki.ParseAnchors(c.Anchors)
 	switch {
 	case err != nil:

@@ -16,6 +16,7 @@ import (
 	"gatescan/trustsync/internal/fetch"
 	"gatescan/trustsync/internal/pki"
 	"gatescan/trustsync/internal/source"
+	"gatescan/trustsync/internal/sources"
 	"gatescan/trustsync/internal/sourcetest"
 	"gatescan/verify"
 )
@@ -47,7 +48,7 @@ func gatewayServer(t testing.TB, h http.Handler) (url string, transport fetch.Tr
 func gatewaySource(t testing.TB, anchor []byte, h http.Handler) *gateway {
 	t.Helper()
 	url, transport := gatewayServer(t, h)
-	s, err := newGateway(SourceConfig{URLs: []string{url}, Anchors: anchor, Transport: transport})
+	s, err := newGateway(sources.Config{URLs: []string{url}, Anchors: anchor, Transport: transport})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -313,7 +314,7 @@ func TestGatewayAsAWhole(t *testing.T) {
 func TestGatewayMirrors(t *testing.T) {
 	d := sourcetest.DomainOf(t, "XX", 1)
 	good, transport := gatewayServer(t, gatewayOf(t, d))
-	s, err := newGateway(SourceConfig{URLs: []string{"https://127.0.0.1:1", good}, Anchors: d.Anchor.PEM(), Transport: transport})
+	s, err := newGateway(sources.Config{URLs: []string{"https://127.0.0.1:1", good}, Anchors: d.Anchor.PEM(), Transport: transport})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -332,7 +333,7 @@ func TestGatewayConfig(t *testing.T) {
 	client := d.Signer.Certificate()
 	shown := fetch.Transport{Certificate: &client}
 	urls := []string{"https://gateway.example/"}
-	for what, c := range map[string]SourceConfig{
+	for what, c := range map[string]sources.Config{
 		"no anchor":             {URLs: urls, Transport: shown},
 		"bare key":              {URLs: urls, Anchors: d.Anchor.PublicPEM(), Transport: shown},
 		"leave them out":        {URLs: urls, Anchors: d.Anchor.PEM(), CSCAs: d.CSCA.PEM(), Transport: shown},
@@ -345,7 +346,7 @@ func TestGatewayConfig(t *testing.T) {
 			t.Errorf("%s: %v", what, err)
 		}
 	}
-	named, err := NewSource(SourceConfig{Kind: "gateway", URLs: urls, Anchors: d.Anchor.PEM(), Transport: shown})
+	named, err := NewSource(sources.Config{Kind: "gateway", URLs: urls, Anchors: d.Anchor.PEM(), Transport: shown})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -14,6 +14,7 @@ import (
 	"gatescan/trustsync/internal/list"
 	"gatescan/trustsync/internal/pki"
 	"gatescan/trustsync/internal/source"
+	"gatescan/trustsync/internal/sources"
 )
 
 const kindGermany = "germany"
@@ -21,7 +22,7 @@ const kindGermany = "germany"
 // newGermany makes the source of the German list (certification-apis, dsc-update). A URL is that of the document itself.
 //
 // Nothing that is signed has a time: an old list that somebody replays cannot be told from the newest one.
-func newGermany(c SourceConfig) (source.Source, error) {
+func newGermany(c sources.Config) (source.Source, error) {
 	a, err := pki.ParseAnchors(c.Anchors)
 	if err != nil {
 		return nil, err

@@ -10,6 +10,7 @@ import (
 	"gatescan/trustsync/internal/list"
 	"gatescan/trustsync/internal/pki"
 	"gatescan/trustsync/internal/source"
+	"gatescan/trustsync/internal/sources"
 	"gatescan/verify"
 )
 
@@ -20,7 +21,7 @@ const kindNetherlands = "netherlands"
 //
 // An authority that is an anchor vouches for everybody to whom it gives certificates: under the government's root those are many.
 // SignerName says whom of them is meant; it must be the common name, exactly.
-func newNetherlands(c SourceConfig) (source.Source, error) {
+func newNetherlands(c sources.Config) (source.Source, error) {
 	a, err := pki.ParseAnchors(c.Anchors)
 	if err != nil {
 		return nil, err

@@ -11,6 +11,7 @@ import (
 	"gatescan/trustsync/internal/files"
 	"gatescan/trustsync/internal/list"
 	"gatescan/trustsync/internal/source"
+	"gatescan/trustsync/internal/sources"
 )
 
 const kindRulesDirectory = "rules_directory"
@@ -18,7 +19,7 @@ const kindRulesDirectory = "rules_directory"
 // rulesDirectory is the source of a directory of rules and value sets, or of one file of them: see ReadRules.
 type rulesDirectory struct{ path string }
 
-func newRulesDirectory(c SourceConfig) (source.Source, error) {
+func newRulesDirectory(c sources.Config) (source.Source, error) {
 	if c.Path == "" {
 		return nil, errors.New("a directory of rules needs its path")
 	}

@@ -11,6 +11,7 @@ import (
 
 	"gatescan/trustsync/internal/list"
 	"gatescan/trustsync/internal/source"
+	"gatescan/trustsync/internal/sources"
 	"gatescan/trustsync/internal/sourcetest"
 	"gatescan/trustsync/store/storetest"
 )
@@ -66,7 +67,7 @@ func TestReadRules(t *testing.T) {
 		if err != nil || len(rules) != test.rules || len(sets) != test.sets || len(report.Skipped) != test.skipped || report.Duplicates != test.duplicates {
 			t.Errorf("%s: %d rules, %d sets, %+v, %v", name, len(rules), len(sets), report, err)
 		}
-		src := rulesSource(t, SourceConfig{Kind: kindRulesDirectory, Path: dir})
+		src := rulesSource(t, sources.Config{Kind: kindRulesDirectory, Path: dir})
 		h, _, err := src.Fetch(t.Context(), source.Moment{})
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
@@ -100,7 +101,7 @@ func TestReadRulesFile(t *testing.T) {
 			t.Errorf("%s is read", path)
 		}
 	}
-	if _, err := newRulesDirectory(SourceConfig{}); err == nil {
+	if _, err := newRulesDirectory(sources.Config{}); err == nil {
 		t.Error("a directory without path")
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"gatescan/trustsync/internal/fetch"
 	"gatescan/trustsync/internal/pki"
 	"gatescan/trustsync/internal/source"
+	"gatescan/trustsync/internal/sources"
 
 	"github.com/go-jose/go-jose/v4"
 )
@@ -17,7 +18,7 @@ const kindSweden = "sweden"
 
 // newSweden makes the source of the Swedish list (DSC Trust List 1.0.0). A URL is that of the document itself. An anchor is
 // the publisher's signing key or certificate, or the authority that gave it its certificate.
-func newSweden(c SourceConfig) (source.Source, error) {
+func newSweden(c sources.Config) (source.Source, error) {
 	a, err := pki.ParseAnchors(c.Anchors)
 	if err != nil {
 		return nil, err

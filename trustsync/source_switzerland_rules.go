@@ -12,6 +12,7 @@ import (
 	"gatescan/trustsync/internal/list"
 	"gatescan/trustsync/internal/pki"
 	"gatescan/trustsync/internal/source"
+	"gatescan/trustsync/internal/sources"
 
 	"github.com/go-jose/go-jose/v4"
 )
@@ -26,9 +27,9 @@ type switzerlandRules struct {
 }
 
 // newSwitzerlandRules makes the source of the Swiss rules. A URL is that of the document itself, which ends in verificationRules; its
-// service wants a token (SourceConfig.Header). An anchor is the signer's certificate or key, or that of an authority above
+// service wants a token (Config.Header). An anchor is the signer's certificate or key, or that of an authority above
 // it; under the government's root there are many signers, and SignerName says which one is meant.
-func newSwitzerlandRules(c SourceConfig) (source.Source, error) {
+func newSwitzerlandRules(c sources.Config) (source.Source, error) {
 	a, err := pki.ParseAnchors(c.Anchors)
 	if err != nil {
 		return nil, err

@@ -14,6 +14,7 @@ import (
 	"gatescan/trustsync/internal/list"
 	"gatescan/trustsync/internal/pki/pkitest"
 	"gatescan/trustsync/internal/source"
+	"gatescan/trustsync/internal/sources"
 	"gatescan/trustsync/internal/sourcetest"
 	"gatescan/trustsync/store/storetest"
 	"gatescan/verify"
@@ -28,7 +29,7 @@ func switzerlandBuilt(t testing.TB, d *lists.Domain) []byte {
 	return body
 }
 
-func switzerlandOf(t testing.TB, c SourceConfig) *switzerlandRules {
+func switzerlandOf(t testing.TB, c sources.Config) *switzerlandRules {
 	c.Kind = kindSwitzerlandRules
 	if c.URLs == nil {
 		c.URLs = []string{"https://x.example/verificationRules"}
@@ -39,7 +40,7 @@ func switzerlandOf(t testing.TB, c SourceConfig) *switzerlandRules {
 func TestSwitzerlandRules(t *testing.T) {
 	d := sourcetest.Domain(t, 0)
 	body := switzerlandBuilt(t, d)
-	src := switzerlandOf(t, SourceConfig{Anchors: d.CSCA.PEM(), SignerName: lists.SwissSigner})
+	src := switzerlandOf(t, sources.Config{Anchors: d.CSCA.PEM(), SignerName: lists.SwissSigner})
 	h, report, err := src.read(body, source.Moment{Time: sourcetest.Now, Synced: true})
 	if err != nil || len(h.Rules) != 6 || len(h.ValueSets) != 2 || report.Loaded != 6 || !h.Signed.IsZero() || !h.Expires.Equal(sourcetest.Now.Add(48*time.Hour)) {
 		t.Fatalf("%v, %+v", err, h)
@@ -92,37 +93,37 @@ func TestSwitzerlandRulesRefused(t *testing.T) {
 	hour := sourcetest.Signed.Add(time.Hour)
 	for name, test := range map[string]struct {
 		body    []byte
-		config  SourceConfig
+		config  sources.Config
 		now     time.Time
 		want    error
 		skipped int
 		expires time.Time
 	}{
-		"good":                       {good, SourceConfig{}, sourcetest.Signed, nil, 0, hour},
-		"its signer by name":         {good, SourceConfig{SignerName: lists.SwissSigner}, sourcetest.Signed, nil, 0, hour},
-		"validDuration has passed":   {good, SourceConfig{}, hour.Add(time.Second), source.ErrExpired, 0, time.Time{}},
-		"a long validDuration":       {in("3600000", "1e300"), SourceConfig{}, sourcetest.Signed, nil, 0, sourcetest.Expires},
-		"no validDuration":           {in(`"validDuration":3600000,`, ``), SourceConfig{}, sourcetest.Signed, nil, 0, sourcetest.Expires},
-		"no exp":                     {in(`"exp":`+unixText(sourcetest.Expires)+`,`, ``), SourceConfig{}, sourcetest.Signed, nil, 0, hour},
-		"no iat":                     {in(`"iat":`+unixText(sourcetest.Signed)+`,`, ``), SourceConfig{}, sourcetest.Signed.Add(time.Minute), nil, 0, hour.Add(time.Minute)},
-		"no iat, and past exp":       {in(`"iat":`+unixText(sourcetest.Signed)+`,`, ``), SourceConfig{}, sourcetest.Expires.Add(time.Second), source.ErrExpired, 0, time.Time{}},
-		"an iat that is none":        {in(`"iat":`, `"iat":-`), SourceConfig{}, sourcetest.Signed, source.ErrMalformed, 0, time.Time{}},
-		"iat twice":                  {in(`"iat"`, `"iat":1,"iat"`), SourceConfig{}, sourcetest.Signed, source.ErrMalformed, 0, time.Time{}},
-		"a negative validDuration":   {in("3600000", "-1"), SourceConfig{}, sourcetest.Signed, source.ErrMalformed, 0, time.Time{}},
-		"no time at all":             {in("3600000", "0"), SourceConfig{}, sourcetest.Signed, source.ErrMalformed, 0, time.Time{}},
-		"from the future":            {good, SourceConfig{}, sourcetest.Signed.Add(-time.Hour), source.ErrFuture, 0, time.Time{}},
-		"another authority":          {good, SourceConfig{Anchors: other.CSCA.PEM()}, sourcetest.Signed, source.ErrNotAuthentic, 0, time.Time{}},
-		"another name":               {good, SourceConfig{SignerName: "gatelab content"}, sourcetest.Signed, source.ErrNotAuthentic, 0, time.Time{}},
-		"another algorithm":          {es256, SourceConfig{}, sourcetest.Signed, source.ErrNotAuthentic, 0, time.Time{}},
-		"not a JWS":                  {[]byte("x"), SourceConfig{}, sourcetest.Signed, source.ErrMalformed, 0, time.Time{}},
-		"cut short":                  {good[:len(good)-10], SourceConfig{}, sourcetest.Signed, source.ErrNotAuthentic, 0, time.Time{}},
-		"too large":                  {bytes.Repeat([]byte("x"), source.MaxListSize+1), SourceConfig{}, sourcetest.Signed, source.ErrTooLarge, 0, time.Time{}},
-		"not a rule":                 {in(rule, `{}`), SourceConfig{}, sourcetest.Signed, source.ErrMalformed, 0, time.Time{}},
-		"a rule that is text":        {in(rule, `"x"`), SourceConfig{}, sourcetest.Signed, source.ErrMalformed, 0, time.Time{}},
-		"rules that are no array":    {in(`"rules":[`+rule+`]`, `"rules":{}`), SourceConfig{}, sourcetest.Signed, source.ErrMalformed, 0, time.Time{}},
-		"a set of numbers, skipped":  {in(`["b"]`, `{"pcr-test-validity":72}`), SourceConfig{}, sourcetest.Signed, nil, 1, hour},
-		"neither rules nor sets":     {payload(func(string) string { return `{"iat":` + unixText(sourcetest.Signed) + `}` }), SourceConfig{}, sourcetest.Signed, source.ErrMalformed, 0, time.Time{}},
-		"older than what it gave on": {good, SourceConfig{}, sourcetest.Signed, source.ErrRollback, 0, time.Time{}},
+		"good":                       {good, sources.Config{}, sourcetest.Signed, nil, 0, hour},
+		"its signer by name":         {good, sources.Config{SignerName: lists.SwissSigner}, sourcetest.Signed, nil, 0, hour},
+		"validDuration has passed":   {good, sources.Config{}, hour.Add(time.Second), source.ErrExpired, 0, time.Time{}},
+		"a long validDuration":       {in("3600000", "1e300"), sources.Config{}, sourcetest.Signed, nil, 0, sourcetest.Expires},
+		"no validDuration":           {in(`"validDuration":3600000,`, ``), sources.Config{}, sourcetest.Signed, nil, 0, sourcetest.Expires},
+		"no exp":                     {in(`"exp":`+unixText(sourcetest.Expires)+`,`, ``), sources.Config{}, sourcetest.Signed, nil, 0, hour},
+		"no iat":                     {in(`"iat":`+unixText(sourcetest.Signed)+`,`, ``), sources.Config{}, sourcetest.Signed.Add(time.Minute), nil, 0, hour.Add(time.Minute)},
+		"no iat, and past exp":       {in(`"iat":`+unixText(sourcetest.Signed)+`,`, ``), sources.Config{}, sourcetest.Expires.Add(time.Second), source.ErrExpired, 0, time.Time{}},
+		"an iat that is none":        {in(`"iat":`, `"iat":-`), sources.Config{}, sourcetest.Signed, source.ErrMalformed, 0, time.Time{}},
+		"iat twice":                  {in(`"iat"`, `"iat":1,"iat"`), sources.Config{}, sourcetest.Signed, source.ErrMalformed, 0, time.Time{}},
+		"a negative validDuration":   {in("3600000", "-1"), sources.Config{}, sourcetest.Signed, source.ErrMalformed, 0, time.Time{}},
+		"no time at all":             {in("3600000", "0"), sources.Config{}, sourcetest.Signed, source.ErrMalformed, 0, time.Time{}},
+		"from the future":            {good, sources.Config{}, sourcetest.Signed.Add(-time.Hour), source.ErrFuture, 0, time.Time{}},
+		"another authority":          {good, sources.Config{Anchors: other.CSCA.PEM()}, sourcetest.Signed, source.ErrNotAuthentic, 0, time.Time{}},
+		"another name":               {good, sources.Config{SignerName: "gatelab content"}, sourcetest.Signed, source.ErrNotAuthentic, 0, time.Time{}},
+		"another algorithm":          {es256, sources.Config{}, sourcetest.Signed, source.ErrNotAuthentic, 0, time.Time{}},
+		"not a JWS":                  {[]byte("x"), sources.Config{}, sourcetest.Signed, source.ErrMalformed, 0, time.Time{}},
+		"cut short":                  {good[:len(good)-10], sources.Config{}, sourcetest.Signed, source.ErrNotAuthentic, 0, time.Time{}},
+		"too large":                  {bytes.Repeat([]byte("x"), source.MaxListSize+1), sources.Config{}, sourcetest.Signed, source.ErrTooLarge, 0, time.Time{}},
+		"not a rule":                 {in(rule, `{}`), sources.Config{}, sourcetest.Signed, source.ErrMalformed, 0, time.Time{}},
+		"a rule that is text":        {in(rule, `"x"`), sources.Config{}, sourcetest.Signed, source.ErrMalformed, 0, time.Time{}},
+		"rules that are no array":    {in(`"rules":[`+rule+`]`, `"rules":{}`), sources.Config{}, sourcetest.Signed, source.ErrMalformed, 0, time.Time{}},
+		"a set of numbers, skipped":  {in(`["b"]`, `{"pcr-test-validity":72}`), sources.Config{}, sourcetest.Signed, nil, 1, hour},
+		"neither rules nor sets":     {payload(func(string) string { return `{"iat":` + unixText(sourcetest.Signed) + `}` }), sources.Config{}, sourcetest.Signed, source.ErrMalformed, 0, time.Time{}},
+		"older than what it gave on": {good, sources.Config{}, sourcetest.Signed, source.ErrRollback, 0, time.Time{}},
 	} {
 		if test.config.Anchors == nil {
 			test.config.Anchors = d.CSCA.PEM()
@@ -161,7 +162,7 @@ func TestSwitzerlandRulesFetch(t *testing.T) {
 		}
 	}))
 	defer server.Close()
-	c := SourceConfig{URLs: []string{server.URL}, Anchors: d.CSCA.PEM()}
+	c := sources.Config{URLs: []string{server.URL}, Anchors: d.CSCA.PEM()}
 	if _, _, err := switzerlandOf(t, c).Fetch(t.Context(), source.Moment{Time: sourcetest.Now}); err == nil || !strings.Contains(err.Error(), "status 401") || strings.Contains(err.Error(), "secret") {
 		t.Errorf("without token: %v", err)
 	}

@@ -13,6 +13,7 @@ import (
 	"gatescan/trustsync/internal/fetch"
 	"gatescan/trustsync/internal/pki"
 	"gatescan/trustsync/internal/source"
+	"gatescan/trustsync/internal/sources"
 )
 
 const kindWHO = "who"
@@ -22,7 +23,7 @@ const kindWHO = "who"
 // path: it tells what was asked for, and the document that comes must have the name that belongs to it.
 //
 // Every document has the time at which it was signed, and no end.
-func newWHO(c SourceConfig) (source.Source, error) {
+func newWHO(c sources.Config) (source.Source, error) {
 	a, err := pki.ParseAnchors(c.Anchors)
 	if err != nil {
 		return nil, err
@@ -175,7 +176,7 @@ func (c whoCursor) bytes() []byte {
 }
 
 // whoQuestion tells apart configurations that make something else of the same documents.
-func whoQuestion(c SourceConfig) string {
+func whoQuestion(c sources.Config) string {
 	b, err := json.Marshal([]any{c.URLs, c.Anchors, c.CSCAs, c.Domain, c.Usage, c.Participants})
 	if err != nil { // strings and bytes: there is none
 		return ""

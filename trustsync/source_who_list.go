@@ -12,6 +12,7 @@ import (
 	"gatescan/trustsync/internal/list"
 	"gatescan/trustsync/internal/pki"
 	"gatescan/trustsync/internal/source"
+	"gatescan/trustsync/internal/sources"
 )
 
 // whoFilter says which entries of the WHO network count.
@@ -24,7 +25,7 @@ type whoFilter struct {
 }
 
 // newWHOFilter reads the configuration of the filter.
-func newWHOFilter(c SourceConfig) (f whoFilter, err error) {
+func newWHOFilter(c sources.Config) (f whoFilter, err error) {
 	f.domain, f.usage, f.virtual = c.Domain, c.Usage, c.Lab
 	if f.domain == "" {
 		f.domain = "DCC"
@@ -182,7 +183,7 @@ func parseWHO(payload []byte) ([]source.Signer, source.Report, error) {
 	if err != nil {
 		return nil, source.Report{}, err
 	}
-	f, err := newWHOFilter(SourceConfig{})
+	f, err := newWHOFilter(sources.Config{})
 	if err != nil {
 		return nil, source.Report{}, err
 	}

@@ -14,6 +14,7 @@ import (
 	"gatescan/cmd/gatelab/lists"
 	"gatescan/trustsync/internal/pki"
 	"gatescan/trustsync/internal/source"
+	"gatescan/trustsync/internal/sources"
 	"gatescan/trustsync/internal/sourcetest"
 )
 
@@ -187,7 +188,7 @@ func TestWHOEntries(t *testing.T) {
 		csca lists.Credential
 		want int
 	}{{d.CSCA, 2}, {wrong.CSCA, 0}} {
-		f, err := newWHOFilter(SourceConfig{CSCAs: tt.csca.PEM()})
+		f, err := newWHOFilter(sources.Config{CSCAs: tt.csca.PEM()})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -207,7 +208,7 @@ func TestWHOEntries(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	f, err := newWHOFilter(SourceConfig{Usage: "SCA"})
+	f, err := newWHOFilter(sources.Config{Usage: "SCA"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -280,13 +281,13 @@ func BenchmarkParseWHO(b *testing.B) {
 func TestWHOVirtualParticipants(t *testing.T) {
 	raw := sourcetest.WHODocument(t, "dcc-all-dsc")
 	for _, test := range []struct {
-		config SourceConfig
+		config sources.Config
 		want   int
 	}{
-		{SourceConfig{}, 433},
-		{SourceConfig{Lab: true}, 438},
-		{SourceConfig{Participants: []string{"XXH"}}, 5},
-		{SourceConfig{Participants: []string{"FRA"}}, 113},
+		{sources.Config{}, 433},
+		{sources.Config{Lab: true}, 438},
+		{sources.Config{Participants: []string{"XXH"}}, 5},
+		{sources.Config{Participants: []string{"FRA"}}, 113},
 	} {
 		f, err := newWHOFilter(test.config)
 		if err != nil {

@@ -22,6 +22,7 @@ import (
 	"gatescan/trustsync/internal/fetch"
 	"gatescan/trustsync/internal/pki"
 	"gatescan/trustsync/internal/source"
+	"gatescan/trustsync/internal/sources"
 	"gatescan/trustsync/internal/sourcetest"
 )
 
@@ -73,9 +74,9 @@ func whoPath(id string) string {
 
 func (s *whoServer) url(id string) string { return s.URL + whoPath(id) }
 
-func whoSource(t testing.TB, d *lists.Domain, change func(*SourceConfig), urls ...string) source.Source {
+func whoSource(t testing.TB, d *lists.Domain, change func(*sources.Config), urls ...string) source.Source {
 	t.Helper()
-	c := SourceConfig{Name: "w", Kind: kindWHO, URLs: urls, Anchors: d.Signer.PublicPEM(), Transport: fetch.Transport{Timeout: 10 * time.Second}}
+	c := sources.Config{Name: "w", Kind: kindWHO, URLs: urls, Anchors: d.Signer.PublicPEM(), Transport: fetch.Transport{Timeout: 10 * time.Second}}
 	if change != nil {
 		change(&c)
 	}
@@ -132,10 +133,10 @@ func TestWHOFetch(t *testing.T) {
 	if _, _, err := s.Fetch(context.Background(), now); !errors.Is(err, source.ErrUnchanged) {
 		t.Errorf("again without an entity tag: %v", err)
 	}
-	for name, change := range map[string]func(*SourceConfig){
-		"participants": func(c *SourceConfig) { c.Participants = []string{"POL"} },
-		"domain":       func(c *SourceConfig) { c.Domain = "DDCC" },
-		"usage":        func(c *SourceConfig) { c.Usage = "SCA" },
+	for name, change := range map[string]func(*sources.Config){
+		"participants": func(c *sources.Config) { c.Participants = []string{"POL"} },
+		"domain":       func(c *sources.Config) { c.Domain = "DDCC" },
+		"usage":        func(c *sources.Config) { c.Usage = "SCA" },
 	} {
 		now.Last = h
 		h, report := whoFetch(t, whoSource(t, d, change, server.url(lists.WHOList)), now)
@@ -143,7 +144,7 @@ func TestWHOFetch(t *testing.T) {
 			t.Errorf("other %s: %d signers, %+v", name, len(h.Signers), report)
 		}
 	}
-	if h, _ := whoFetch(t, whoSource(t, d, func(c *SourceConfig) { c.Participants = []string{"POL", "FRA"} }, server.url(lists.WHOList)), whoNow); len(h.Signers) != 3 {
+	if h, _ := whoFetch(t, whoSource(t, d, func(c *sources.Config) { c.Participants = []string{"POL", "FRA"} }, server.url(lists.WHOList)), whoNow); len(h.Signers) != 3 {
 		t.Errorf("wanted participant: %d signers", len(h.Signers))
 	}
 
@@ -235,27 +236,27 @@ func TestNewWHO(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ok := SourceConfig{URLs: []string{good, "http://127.0.0.1/mirror/v2/trustlist/DCC/-/DSC/did.json"}, Anchors: d.Signer.PublicPEM()}
+	ok := sources.Config{URLs: []string{good, "http://127.0.0.1/mirror/v2/trustlist/DCC/-/DSC/did.json"}, Anchors: d.Signer.PublicPEM()}
 	if _, err := newWHO(ok); err != nil {
 		t.Fatal(err)
 	}
 	tests := []struct {
 		name   string
-		change func(*SourceConfig)
+		change func(*sources.Config)
 		want   string
 	}{
-		{"no anchor", func(c *SourceConfig) { c.Anchors = nil }, "anchor"},
-		{"P-384", func(c *SourceConfig) { c.Anchors = pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der}) }, "P-256"},
-		{"no URL", func(c *SourceConfig) { c.URLs = nil }, "URL"},
-		{"version 1", func(c *SourceConfig) { c.URLs = []string{"https://tng-cdn.who.int/trustlist/did.json"} }, whoListURL},
-		{"folder", func(c *SourceConfig) { c.URLs = []string{"https://tng-cdn.who.int/v2/trustlist/DCC/-/DSC"} }, whoListURL},
-		{"query", func(c *SourceConfig) { c.URLs = []string{good + "?secret"} }, "query"},
-		{"ftp", func(c *SourceConfig) { c.URLs = []string{"ftp://tng-cdn.who.int/v2/did.json"} }, "https://"},
-		{"alpha-2", func(c *SourceConfig) { c.Participants = []string{"FR"} }, "alpha-3"},
-		{"small letters", func(c *SourceConfig) { c.Participants = []string{"fra"} }, "alpha-3"},
-		{"domain", func(c *SourceConfig) { c.Domain = "-" }, "domain"},
-		{"usage", func(c *SourceConfig) { c.Usage = "#DSC" }, "usage"},
-		{"CSCA", func(c *SourceConfig) { c.CSCAs = d.Signer.PEM() }, "CSCA"},
+		{"no anchor", func(c *sources.Config) { c.Anchors = nil }, "anchor"},
+		{"P-384", func(c *sources.Config) { c.Anchors = pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der}) }, "P-256"},
+		{"no URL", func(c *sources.Config) { c.URLs = nil }, "URL"},
+		{"version 1", func(c *sources.Config) { c.URLs = []string{"https://tng-cdn.who.int/trustlist/did.json"} }, whoListURL},
+		{"folder", func(c *sources.Config) { c.URLs = []string{"https://tng-cdn.who.int/v2/trustlist/DCC/-/DSC"} }, whoListURL},
+		{"query", func(c *sources.Config) { c.URLs = []string{good + "?secret"} }, "query"},
+		{"ftp", func(c *sources.Config) { c.URLs = []string{"ftp://tng-cdn.who.int/v2/did.json"} }, "https://"},
+		{"alpha-2", func(c *sources.Config) { c.Participants = []string{"FR"} }, "alpha-3"},
+		{"small letters", func(c *sources.Config) { c.Participants = []string{"fra"} }, "alpha-3"},
+		{"domain", func(c *sources.Config) { c.Domain = "-" }, "domain"},
+		{"usage", func(c *sources.Config) { c.Usage = "#DSC" }, "usage"},
+		{"CSCA", func(c *sources.Config) { c.CSCAs = d.Signer.PEM() }, "CSCA"},
 	}
 	for _, tt := range tests {
 		c := ok

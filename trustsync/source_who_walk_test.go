@@ -15,6 +15,7 @@ import (
 
 	"gatescan/cmd/gatelab/lists"
 	"gatescan/trustsync/internal/source"
+	"gatescan/trustsync/internal/sources"
 )
 
 const (
@@ -185,7 +186,7 @@ func TestWHOWalkOtherHost(t *testing.T) {
 	server := newWHOServer(t)
 	doc, err := lists.WHORef(d, whoSigned, id)
 	server.put(t, lists.WHORefRoot, doc, err)
-	trusting := func(c *SourceConfig) {
+	trusting := func(c *sources.Config) {
 		c.Transport.CA = whoCertificatePEM(tls)
 	}
 

@@ -1,4 +1,6 @@
-package trustsync
+// Package sources holds what an operator says about a source; each folder below it is the sources of one publisher. A folder must never know
+// the Syncer, the store, or another folder: what two of them need is in fetch, list, pki or source.
+package sources
 
 import (
 	"crypto/sha256"
@@ -9,8 +11,8 @@ import (
 	"gatescan/trustsync/internal/fetch"
 )
 
-// SourceConfig is what an operator says about one source.
-type SourceConfig struct {
+// Config is what an operator says about one source.
+type Config struct {
 	Name string // unique among the sources
 	Kind string // a word of Kinds
 
@@ -33,9 +35,9 @@ type SourceConfig struct {
 	Countries     []string // ISO 3166-1 alpha-2, whose acceptance rules are wanted of kinds eu_rules and germany_rules; empty for all
 }
 
-// identity hashes what decides what is authentic, or wanted. It leaves out what may change while that stays: mirrors,
+// Identity hashes what decides what is authentic, or wanted. It leaves out what may change while that stays: mirrors,
 // times, how they are reached. Where nothing is signed, the place itself is what is trusted.
-func (c *SourceConfig) identity() (id [sha256.Size]byte) {
+func (c *Config) Identity() (id [sha256.Size]byte) {
 	h := sha256.New()
 	part := func(b []byte) {
 		var length [8]byte
