@@ -17,6 +17,9 @@ import (
 	"gatescan/trustsync/internal/fetch"
 	"gatescan/trustsync/internal/source"
 	"gatescan/trustsync/internal/sources"
+	"gatescan/trustsync/internal/sources/germany"
+	"gatescan/trustsync/internal/sources/netherlands"
+	"gatescan/trustsync/internal/sources/sweden"
 	"gatescan/trustsync/internal/sourcetest"
 	"gatescan/verify"
 )
@@ -30,13 +33,13 @@ var documentKinds = map[string]struct {
 	dated   bool                        // has a signed time
 	expires bool
 }{
-	kindGermany: {
+	germany.Kind: {
 		build:   lists.Germany,
 		sign:    func(d *lists.Domain, payload string) ([]byte, error) { return lists.SignGermany(d, []byte(payload)) },
 		payload: func(entries string) string { return `{"certificates":[` + entries + `]}` },
 		unknown: `{}`,
 	},
-	kindSweden: {
+	sweden.Kind: {
 		build: func(d *lists.Domain) ([]byte, error) { return lists.Sweden(d, sourcetest.Signed, sourcetest.Expires) },
 		sign: func(d *lists.Domain, payload string) ([]byte, error) {
 			return lists.SignSweden(d.Signer, nil, []byte(payload))
@@ -46,7 +49,7 @@ var documentKinds = map[string]struct {
 		},
 		unknown: `{}`, dated: true, expires: true,
 	},
-	kindNetherlands: {
+	netherlands.Kind: {
 		build: func(d *lists.Domain) ([]byte, error) { return lists.Netherlands(d, sourcetest.Signed) },
 		sign: func(d *lists.Domain, payload string) ([]byte, error) {
 			return lists.SignNetherlands(d.Signer, []byte(payload), lists.CMS{Time: sourcetest.Signed})
@@ -75,7 +78,7 @@ func TestDocumentGood(t *testing.T) {
 				t.Fatal(err)
 			}
 			for name, anchor := range map[string][]byte{"certificate": d.Signer.PEM(), "key": d.Signer.PublicPEM(), "second of two": append(sourcetest.Domain(t, 0).Signer.PEM(), d.Signer.PEM()...)} {
-				if kind == kindNetherlands && name == "key" {
+				if kind == netherlands.Kind && name == "key" {
 					continue // refused as a configuration: TestDocumentConfig
 				}
 				h, report, err := documentOf(t, kind, anchor).Read(body, source.Moment{Time: sourcetest.Now, Synced: true})
@@ -247,7 +250,7 @@ func TestDocumentSignedNonsense(t *testing.T) {
 		} {
 			body, err := k.sign(d, test.payload)
 			if err != nil {
-				if test.want != nil && kind == kindSweden {
+				if test.want != nil && kind == sweden.Kind {
 					continue
 				}
 				t.Fatal(err)
@@ -284,10 +287,10 @@ func TestDocumentConfig(t *testing.T) {
 			}
 		}
 	}
-	if _, err := newNetherlands(sources.Config{URLs: urls, Anchors: d.Signer.PublicPEM()}); err == nil {
+	if _, err := netherlands.New(sources.Config{URLs: urls, Anchors: d.Signer.PublicPEM()}); err == nil {
 		t.Error("a bare key is an anchor of a CMS")
 	}
-	if _, err := newSweden(sources.Config{URLs: urls, Anchors: d.CSCA.PEM()}); err != nil {
+	if _, err := sweden.New(sources.Config{URLs: urls, Anchors: d.CSCA.PEM()}); err != nil {
 		t.Errorf("an authority as the anchor: %v", err)
 	}
 }
@@ -361,7 +364,7 @@ func TestDocumentEmptyAnswers(t *testing.T) {
 	d := sourcetest.Domain(t, 0)
 	for _, status := range []int{http.StatusNoContent, http.StatusNotModified, http.StatusNotFound} {
 		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(status) }))
-		src, err := newGermany(sources.Config{URLs: []string{server.URL}, Anchors: d.Signer.PEM()})
+		src, err := germany.New(sources.Config{URLs: []string{server.URL}, Anchors: d.Signer.PEM()})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -4,6 +4,10 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"gatescan/trustsync/internal/sources/germany"
+	"gatescan/trustsync/internal/sources/netherlands"
+	"gatescan/trustsync/internal/sources/sweden"
 )
 
 // kind is a kind of source.
@@ -20,9 +24,9 @@ type kind struct {
 // kinds is the table of kinds. A new country is a folder under internal/sources and a line here. Files are tried in this order.
 var kinds = []kind{
 	{kindWHO, newWHO, looksLikeWHO, parseWHO},
-	{kindGermany, newGermany, looksLikeGermany, readGermany},
-	{kindSweden, newSweden, looksLikeSweden, readSweden},
-	{kindNetherlands, newNetherlands, looksLikeNetherlands, readNetherlands},
+	{germany.Kind, germany.New, germany.LooksLike, germany.Read},
+	{sweden.Kind, sweden.New, sweden.LooksLike, sweden.Read},
+	{netherlands.Kind, netherlands.New, netherlands.LooksLike, netherlands.Read},
 	{kindAustria, newAustria, looksLikeAustria, parseAustria},
 	{kindEUArchive, newEUArchive, looksLikeEUArchive, parseEUArchive},
 	{kindEU, newEU, nil, nil},

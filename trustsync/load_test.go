@@ -9,6 +9,9 @@ import (
 	"time"
 
 	"gatescan/cmd/gatelab/lists"
+	"gatescan/trustsync/internal/sources/germany"
+	"gatescan/trustsync/internal/sources/netherlands"
+	"gatescan/trustsync/internal/sources/sweden"
 	"gatescan/trustsync/store"
 	"gatescan/verify"
 )
@@ -36,12 +39,12 @@ func TestLoadLists(t *testing.T) {
 	austria, _, err := lists.Austria(d, now, now.Add(48*time.Hour))
 	archive, _, archiveErr := lists.EUArchive(d, now)
 	for form, data := range map[string][]byte{
-		kindWHO:         made(lists.WHO(d, now)),
-		kindGermany:     made(lists.Germany(d)),
-		kindSweden:      made(lists.Sweden(d, now, now.Add(24*time.Hour))),
-		kindNetherlands: made(lists.Netherlands(d, now)),
-		kindAustria:     made(austria, err),
-		kindEUArchive:   made(archive, archiveErr),
+		kindWHO:          made(lists.WHO(d, now)),
+		germany.Kind:     made(lists.Germany(d)),
+		sweden.Kind:      made(lists.Sweden(d, now, now.Add(24*time.Hour))),
+		netherlands.Kind: made(lists.Netherlands(d, now)),
+		kindAustria:      made(austria, err),
+		kindEUArchive:    made(archive, archiveErr),
 	} {
 		path := filepath.Join(t.TempDir(), "list")
 		if err := os.WriteFile(path, data, 0o600); err != nil {
@@ -99,9 +102,9 @@ func TestLoadStore(t *testing.T) {
 	signed := time.Date(2026, time.January, 1, 0, 0, 0, 0, time.UTC)
 	signers := someSigners(t, 3)
 	g := &Generation{Sources: map[string]Stored{
-		"list":  {Kind: kindGermany, Confirmed: signed, Holding: Holding{Signers: signers[:2], Withdrawn: []verify.KID{signers[2].KID}}},
+		"list":  {Kind: germany.Kind, Confirmed: signed, Holding: Holding{Signers: signers[:2], Withdrawn: []verify.KID{signers[2].KID}}},
 		"stick": {Kind: kindDirectory, Confirmed: signed, Holding: Holding{Signers: signers[2:]}},
-		"gone":  {Kind: kindGermany, Floor: signed},
+		"gone":  {Kind: germany.Kind, Floor: signed},
 	}}
 	if err := store.Save(g); err != nil {
 		t.Fatal(err)

@@ -22,6 +22,7 @@ import (
 
 	"gatescan/cmd/gatelab/lists"
 	"gatescan/trustsync/internal/pki"
+	"gatescan/trustsync/internal/sources/germany"
 	"gatescan/trustsync/internal/sourcetest"
 	"gatescan/trustsync/store"
 	"gatescan/verify"
@@ -80,7 +81,7 @@ func BenchmarkVerifyWhileSyncing(b *testing.B) {
 	for _, processors := range []int{runtime.NumCPU() + SpareProcessors, runtime.NumCPU()} {
 		b.Run(fmt.Sprintf("processors=%d,GOMAXPROCS=%d", runtime.NumCPU(), processors), func(b *testing.B) {
 			defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(processors))
-			source, err := NewSource(SourceConfig{Name: "huge", Kind: kindGermany, URLs: []string{server.URL}, Anchors: d.Signer.PublicPEM()})
+			source, err := NewSource(SourceConfig{Name: "huge", Kind: germany.Kind, URLs: []string{server.URL}, Anchors: d.Signer.PublicPEM()})
 			if err != nil {
 				b.Fatal(err)
 			}

@@ -1,4 +1,4 @@
-package trustsync
+package germany
 
 import (
 	"bytes"
@@ -17,12 +17,12 @@ import (
 	"gatescan/trustsync/internal/sources"
 )
 
-const kindGermany = "germany"
+const Kind = "germany"
 
-// newGermany makes the source of the German list (certification-apis, dsc-update). A URL is that of the document itself.
+// New makes the source of the German list (certification-apis, dsc-update). A URL is that of the document itself.
 //
 // Nothing that is signed has a time: an old list that somebody replays cannot be told from the newest one.
-func newGermany(c sources.Config) (source.Source, error) {
+func New(c sources.Config) (source.Source, error) {
 	a, err := pki.ParseAnchors(c.Anchors)
 	if err != nil {
 		return nil, err
@@ -37,7 +37,7 @@ func newGermany(c sources.Config) (source.Source, error) {
 	return &fetch.Document{
 		Client: asker,
 		About: source.Traits{
-			Kind: kindGermany, Signs: "the list, with a pinned key", Age: source.AgeObserved, Rollback: false,
+			Kind: Kind, Signs: "the list, with a pinned key", Age: source.AgeObserved, Rollback: false,
 			Absence: "no longer listed",
 		},
 		Open: func(body []byte, _ source.Moment) (payload []byte, signed, expires time.Time, err error) {
@@ -143,8 +143,8 @@ func germanyEntry(e *list.Entries, w list.JSON) error {
 	return nil
 }
 
-// looksLikeGermany says whether data begins like this document, with its signature or without.
-func looksLikeGermany(data []byte) bool {
+// LooksLike says whether data begins like this document, with its signature or without.
+func LooksLike(data []byte) bool {
 	head := data[:min(len(data), 512)]
 	signature, payload, err := splitGermany(head)
 	if err != nil || len(signature) != 0 && len(signature) != 64 {
@@ -154,8 +154,8 @@ func looksLikeGermany(data []byte) bool {
 	return ok && bytes.HasPrefix(bytes.TrimLeft(rest, pki.JSONSpace), []byte(":"))
 }
 
-// readGermany reads a document whose signature is not checked.
-func readGermany(data []byte) ([]source.Signer, source.Report, error) {
+// Read reads a document whose signature is not checked.
+func Read(data []byte) ([]source.Signer, source.Report, error) {
 	_, payload, err := splitGermany(data)
 	if err != nil {
 		return nil, source.Report{}, err

@@ -1,4 +1,4 @@
-package trustsync
+package sweden
 
 import (
 	"bytes"
@@ -396,7 +396,7 @@ func FuzzSweden(f *testing.F) {
 	}
 	other := pkitest.Anchors(f, sourcetest.Domain(f, 0).Signer.PEM(), d.CSCA.PEM())
 	f.Fuzz(func(t *testing.T, body, payload []byte) {
-		looksLikeSweden(body)
+		LooksLike(body)
 		if _, _, _, err := openSweden(body, other, sourcetest.Now); err == nil {
 			t.Fatal("authentic")
 		}

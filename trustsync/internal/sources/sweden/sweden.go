@@ -1,4 +1,4 @@
-package trustsync
+package sweden
 
 import (
 	"bytes"
@@ -14,11 +14,11 @@ import (
 	"github.com/go-jose/go-jose/v4"
 )
 
-const kindSweden = "sweden"
+const Kind = "sweden"
 
-// newSweden makes the source of the Swedish list (DSC Trust List 1.0.0). A URL is that of the document itself. An anchor is
+// New makes the source of the Swedish list (DSC Trust List 1.0.0). A URL is that of the document itself. An anchor is
 // the publisher's signing key or certificate, or the authority that gave it its certificate.
-func newSweden(c sources.Config) (source.Source, error) {
+func New(c sources.Config) (source.Source, error) {
 	a, err := pki.ParseAnchors(c.Anchors)
 	if err != nil {
 		return nil, err
@@ -36,7 +36,7 @@ func newSweden(c sources.Config) (source.Source, error) {
 	return &fetch.Document{
 		Client: asker,
 		About: source.Traits{
-			Kind: kindSweden, Signs: "the list, with a pinned key or one that a pinned authority certifies", Age: source.AgeSigned, Rollback: true,
+			Kind: Kind, Signs: "the list, with a pinned key or one that a pinned authority certifies", Age: source.AgeSigned, Rollback: true,
 			Absence: "no longer listed",
 		},
 		Open: func(body []byte, now source.Moment) (payload []byte, signed, expires time.Time, err error) {
@@ -74,8 +74,8 @@ func openSweden(body []byte, a pki.Anchors, at time.Time) (payload []byte, issue
 	return j.Payload, issued, expires, nil
 }
 
-// looksLikeSweden says whether data is a compact JWS with this list in it.
-func looksLikeSweden(data []byte) bool {
+// LooksLike says whether data is a compact JWS with this list in it.
+func LooksLike(data []byte) bool {
 	if !bytes.HasPrefix(bytes.TrimLeft(data[:min(len(data), 16)], pki.JSONSpace), []byte("eyJ")) {
 		return false
 	}
@@ -83,8 +83,8 @@ func looksLikeSweden(data []byte) bool {
 	return err == nil && bytes.Contains(j.Payload, []byte(`"dsc_trust_list"`))
 }
 
-// readSweden reads a document whose signature is not checked.
-func readSweden(data []byte) ([]source.Signer, source.Report, error) {
+// Read reads a document whose signature is not checked.
+func Read(data []byte) ([]source.Signer, source.Report, error) {
 	j, err := pki.SplitJWS(data)
 	if err != nil {
 		return nil, source.Report{}, err

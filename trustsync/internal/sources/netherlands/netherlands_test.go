@@ -1,4 +1,4 @@
-package trustsync
+package netherlands
 
 import (
 	"encoding/base64"
@@ -159,7 +159,7 @@ func FuzzNetherlands(f *testing.F) {
 	f.Add([]byte(`{"eu_keys":{"AAAAAAAAAAA=":[{}]}}`))
 	other := pkitest.Anchors(f, sourcetest.Domain(f, 0).Signer.PEM())
 	f.Fuzz(func(t *testing.T, body []byte) {
-		looksLikeNetherlands(body)
+		LooksLike(body)
 		list.LooksLikeKeyList(body)
 		if _, _, err := openNetherlands(body, other, "", sourcetest.Now); err == nil {
 			t.Fatal("authentic")

@@ -1,4 +1,4 @@
-package trustsync
+package netherlands
 
 import (
 	"encoding/base64"
@@ -14,14 +14,14 @@ import (
 	"gatescan/verify"
 )
 
-const kindNetherlands = "netherlands"
+const Kind = "netherlands"
 
-// newNetherlands makes the source of the Dutch list. A URL is that of the document itself. An anchor is a certificate: the
+// New makes the source of the Dutch list. A URL is that of the document itself. An anchor is a certificate: the
 // publisher's, or that of an authority above it.
 //
 // An authority that is an anchor vouches for everybody to whom it gives certificates: under the government's root those are many.
 // SignerName says whom of them is meant; it must be the common name, exactly.
-func newNetherlands(c sources.Config) (source.Source, error) {
+func New(c sources.Config) (source.Source, error) {
 	a, err := pki.ParseAnchors(c.Anchors)
 	if err != nil {
 		return nil, err
@@ -36,7 +36,7 @@ func newNetherlands(c sources.Config) (source.Source, error) {
 	return &fetch.Document{
 		Client: asker,
 		About: source.Traits{
-			Kind: kindNetherlands, Signs: "the list, with a certificate that is pinned or that a pinned authority gave",
+			Kind: Kind, Signs: "the list, with a certificate that is pinned or that a pinned authority gave",
 			Age: source.AgeSigned, Rollback: true, Absence: "no longer listed",
 		},
 		Open: func(body []byte, now source.Moment) (payload []byte, signed, expires time.Time, err error) {
@@ -183,8 +183,8 @@ func usageOfLetters(letters []string) (usage verify.Usage, err error) {
 	return usage, nil
 }
 
-// looksLikeNetherlands says whether data is this document, or the list in it.
-func looksLikeNetherlands(data []byte) bool {
+// LooksLike says whether data is this document, or the list in it.
+func LooksLike(data []byte) bool {
 	payload, _, err := splitNetherlands(data)
 	if err != nil {
 		return false
@@ -197,8 +197,8 @@ func looksLikeNetherlands(data []byte) bool {
 	return err == nil && found
 }
 
-// readNetherlands reads a document whose signature is not checked.
-func readNetherlands(data []byte) ([]source.Signer, source.Report, error) {
+// Read reads a document whose signature is not checked.
+func Read(data []byte) ([]source.Signer, source.Report, error) {
 	payload, _, err := splitNetherlands(data)
 	if err != nil {
 		return nil, source.Report{}, err

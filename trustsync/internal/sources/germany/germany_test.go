@@ -1,4 +1,4 @@
-package trustsync
+package germany
 
 import (
 	"bytes"
@@ -143,7 +143,7 @@ func FuzzGermany(f *testing.F) {
 	f.Add([]byte(`{"certificates":[]}`))
 	key := germanyTestKey(f)
 	f.Fuzz(func(t *testing.T, body []byte) {
-		looksLikeGermany(body)
+		LooksLike(body)
 		if _, err := openGermany(body, key); err == nil {
 			t.Fatal("authentic")
 		}

@@ -1,4 +1,4 @@
-package trustsync
+package sweden
 
 import (
 	"encoding/json"
