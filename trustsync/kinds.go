@@ -8,6 +8,7 @@ import (
 	"gatescan/trustsync/internal/sources/germany"
 	"gatescan/trustsync/internal/sources/netherlands"
 	"gatescan/trustsync/internal/sources/sweden"
+	"gatescan/trustsync/internal/sources/who"
 )
 
 // kind is a kind of source.
@@ -23,7 +24,7 @@ type kind struct {
 
 // kinds is the table of kinds. A new country is a folder under internal/sources and a line here. Files are tried in this order.
 var kinds = []kind{
-	{kindWHO, newWHO, looksLikeWHO, parseWHO},
+	{who.Kind, who.New, who.LooksLike, who.Read},
 	{germany.Kind, germany.New, germany.LooksLike, germany.Read},
 	{sweden.Kind, sweden.New, sweden.LooksLike, sweden.Read},
 	{netherlands.Kind, netherlands.New, netherlands.LooksLike, netherlands.Read},

@@ -12,6 +12,7 @@ import (
 	"gatescan/trustsync/internal/sources/germany"
 	"gatescan/trustsync/internal/sources/netherlands"
 	"gatescan/trustsync/internal/sources/sweden"
+	"gatescan/trustsync/internal/sources/who"
 	"gatescan/trustsync/store"
 	"gatescan/verify"
 )
@@ -39,7 +40,7 @@ func TestLoadLists(t *testing.T) {
 	austria, _, err := lists.Austria(d, now, now.Add(48*time.Hour))
 	archive, _, archiveErr := lists.EUArchive(d, now)
 	for form, data := range map[string][]byte{
-		kindWHO:          made(lists.WHO(d, now)),
+		who.Kind:         made(lists.WHO(d, now)),
 		germany.Kind:     made(lists.Germany(d)),
 		sweden.Kind:      made(lists.Sweden(d, now, now.Add(24*time.Hour))),
 		netherlands.Kind: made(lists.Netherlands(d, now)),
@@ -84,7 +85,7 @@ func TestLoadPublished(t *testing.T) {
 		t.Fatal(err)
 	}
 	l, err := Load(path, time.Time{})
-	if err != nil || l.Form != kindWHO || l.Trust.Len() != 438 || len(l.Report.Skipped) != 0 {
+	if err != nil || l.Form != who.Kind || l.Trust.Len() != 438 || len(l.Report.Skipped) != 0 {
 		t.Errorf("%v: %q, %d DSCs, skipped %v", err, l.Form, l.Trust.Len(), l.Report.Skipped)
 	}
 }

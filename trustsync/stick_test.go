@@ -10,6 +10,7 @@ import (
 
 	"gatescan/cmd/gatelab/lists"
 	"gatescan/trustsync/internal/source"
+	"gatescan/trustsync/internal/sources/who"
 	"gatescan/trustsync/internal/sourcetest"
 )
 
@@ -33,7 +34,7 @@ func TestStick(t *testing.T) {
 		sourcetest.WriteFile(t, dir, "did.json", list)
 	}
 	src, err := NewSource(SourceConfig{
-		Name: "stick", Kind: kindWHO, URLs: []string{"file://" + dir + "/did.json"}, Anchors: domain.Signer.PublicPEM(),
+		Name: "stick", Kind: who.Kind, URLs: []string{"file://" + dir + "/did.json"}, Anchors: domain.Signer.PublicPEM(),
 	})
 	if err != nil {
 		t.Fatal(err)

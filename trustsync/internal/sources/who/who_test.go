@@ -1,4 +1,4 @@
-package trustsync
+package who
 
 import (
 	"bytes"
@@ -76,11 +76,11 @@ func (s *whoServer) url(id string) string { return s.URL + whoPath(id) }
 
 func whoSource(t testing.TB, d *lists.Domain, change func(*sources.Config), urls ...string) source.Source {
 	t.Helper()
-	c := sources.Config{Name: "w", Kind: kindWHO, URLs: urls, Anchors: d.Signer.PublicPEM(), Transport: fetch.Transport{Timeout: 10 * time.Second}}
+	c := sources.Config{Name: "w", Kind: Kind, URLs: urls, Anchors: d.Signer.PublicPEM(), Transport: fetch.Transport{Timeout: 10 * time.Second}}
 	if change != nil {
 		change(&c)
 	}
-	s, err := newWHO(c)
+	s, err := New(c)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -156,7 +156,7 @@ func TestWHOFetch(t *testing.T) {
 	if h, _ := whoFetch(t, s, now); !h.Signed.Equal(again) {
 		t.Errorf("signed %v, want %v", h.Signed, again)
 	}
-	if traits := s.Traits(); traits.Kind != kindWHO || traits.Age != source.AgeSigned || !traits.Rollback {
+	if traits := s.Traits(); traits.Kind != Kind || traits.Age != source.AgeSigned || !traits.Rollback {
 		t.Errorf("traits %+v", traits)
 	}
 }
@@ -237,7 +237,7 @@ func TestNewWHO(t *testing.T) {
 		t.Fatal(err)
 	}
 	ok := sources.Config{URLs: []string{good, "http://127.0.0.1/mirror/v2/trustlist/DCC/-/DSC/did.json"}, Anchors: d.Signer.PublicPEM()}
-	if _, err := newWHO(ok); err != nil {
+	if _, err := New(ok); err != nil {
 		t.Fatal(err)
 	}
 	tests := []struct {
@@ -261,7 +261,7 @@ func TestNewWHO(t *testing.T) {
 	for _, tt := range tests {
 		c := ok
 		tt.change(&c)
-		if s, err := newWHO(c); s != nil || err == nil || !strings.Contains(err.Error(), tt.want) {
+		if s, err := New(c); s != nil || err == nil || !strings.Contains(err.Error(), tt.want) {
 			t.Errorf("%s: %v, want %q", tt.name, err, tt.want)
 		}
 	}

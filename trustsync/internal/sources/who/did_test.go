@@ -1,4 +1,4 @@
-package trustsync
+package who
 
 import (
 	"bytes"
@@ -127,7 +127,7 @@ func TestOpenDIDVersion1(t *testing.T) {
 	if !errors.Is(err, errDIDVersion1) || !errors.Is(err, source.ErrMalformed) || !strings.Contains(err.Error(), whoListURL) {
 		t.Errorf("got %v", err)
 	}
-	if !looksLikeWHO(raw) {
+	if !LooksLike(raw) {
 		t.Error("does not look like a did.json: it would be taken for something else")
 	}
 }
@@ -305,7 +305,7 @@ func FuzzReadDID(f *testing.F) {
 				t.Fatalf("line %q", line)
 			}
 		}
-		if signers, report, err := parseWHO(data); err == nil && len(signers) != report.Loaded {
+		if signers, report, err := Read(data); err == nil && len(signers) != report.Loaded {
 			t.Fatalf("%d signers, %d reported", len(signers), report.Loaded)
 		}
 	})

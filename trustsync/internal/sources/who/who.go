@@ -1,4 +1,4 @@
-package trustsync
+package who
 
 import (
 	"context"
@@ -16,14 +16,14 @@ import (
 	"gatescan/trustsync/internal/sources"
 )
 
-const kindWHO = "who"
+const Kind = "who"
 
-// newWHO makes the source of the WHO's Global Digital Health Certification Network, version 2. A URL is that of a did.json: a
+// New makes the source of the WHO's Global Digital Health Certification Network, version 2. A URL is that of a did.json: a
 // list with keys, or one with references to other lists, which are followed (source_who_walk.go). A mirror must keep the
 // path: it tells what was asked for, and the document that comes must have the name that belongs to it.
 //
 // Every document has the time at which it was signed, and no end.
-func newWHO(c sources.Config) (source.Source, error) {
+func New(c sources.Config) (source.Source, error) {
 	a, err := pki.ParseAnchors(c.Anchors)
 	if err != nil {
 		return nil, err
@@ -76,7 +76,7 @@ type who struct {
 // Traits implements Source.
 func (s *who) Traits() source.Traits {
 	return source.Traits{
-		Kind: kindWHO, Signs: "each document, with a pinned key", Age: source.AgeSigned, Rollback: true, Absence: "no longer listed",
+		Kind: Kind, Signs: "each document, with a pinned key", Age: source.AgeSigned, Rollback: true, Absence: "no longer listed",
 	}
 }
 

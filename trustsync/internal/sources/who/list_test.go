@@ -1,4 +1,4 @@
-package trustsync
+package who
 
 import (
 	"bytes"
@@ -33,7 +33,7 @@ func TestParseWHOReal(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			raw := sourcetest.WHODocument(t, tt.name)
-			if !looksLikeWHO(raw) {
+			if !LooksLike(raw) {
 				t.Error("does not look like a did.json")
 			}
 			payload, signed, err := openWHO(raw, whoAnchors(t, whoObservedPEM(t)))
@@ -43,7 +43,7 @@ func TestParseWHOReal(t *testing.T) {
 			if signed.Format(time.DateOnly) != "2026-08-22" {
 				t.Errorf("signed at %v", signed)
 			}
-			signers, report, err := parseWHO(payload)
+			signers, report, err := Read(payload)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -228,7 +228,7 @@ func TestLooksLikeWHO(t *testing.T) {
 		string(built): true, "\n " + string(built): true, "": false, "{": false, "{}": false, "[]": false,
 		strings.Repeat(" ", 9000) + "{": false, `{"certificates":[]}`: false,
 	} {
-		if looksLikeWHO([]byte(data)) != want {
+		if LooksLike([]byte(data)) != want {
 			t.Errorf("%.40q: %v", data, !want)
 		}
 	}
@@ -269,7 +269,7 @@ func BenchmarkParseWHO(b *testing.B) {
 			b.SetBytes(int64(len(raw)))
 			b.ReportAllocs()
 			for b.Loop() {
-				if signers, report, err := parseWHO(raw); err != nil || len(signers) != n {
+				if signers, report, err := Read(raw); err != nil || len(signers) != n {
 					b.Fatal(len(signers), report.Skipped[0], err)
 				}
 			}

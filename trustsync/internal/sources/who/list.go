@@ -1,4 +1,4 @@
-package trustsync
+package who
 
 import (
 	"bytes"
@@ -176,9 +176,9 @@ func openWHO(raw []byte, a pki.Anchors) (payload []byte, signed time.Time, err e
 	return raw, d.created(), nil
 }
 
-// parseWHO reads the DSCs of all participants of the DCC, also those that exist for tests, from one document whose signature was checked. References in it are
+// Read reads the DSCs of all participants of the DCC, also those that exist for tests, from one document whose signature was checked. References in it are
 // not followed.
-func parseWHO(payload []byte) ([]source.Signer, source.Report, error) {
+func Read(payload []byte) ([]source.Signer, source.Report, error) {
 	d, err := readDID(payload)
 	if err != nil {
 		return nil, source.Report{}, err
@@ -196,8 +196,8 @@ func parseWHO(payload []byte) ([]source.Signer, source.Report, error) {
 	return signers, report, nil
 }
 
-// looksLikeWHO says whether data is a did.json, of any version.
-func looksLikeWHO(data []byte) bool {
+// LooksLike says whether data is a did.json, of any version.
+func LooksLike(data []byte) bool {
 	const head = 4 << 10
 	data = bytes.TrimLeft(data, pki.JSONSpace)
 	return bytes.HasPrefix(data, []byte("{")) && bytes.Contains(data[:min(len(data), head)], []byte(didContexts[0]))

@@ -1,4 +1,4 @@
-package trustsync
+package who
 
 import (
 	"crypto/ecdsa"
