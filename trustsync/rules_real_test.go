@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"errors"
 	"log/slog"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -36,10 +38,10 @@ func realDomain(t testing.TB) *lists.Domain {
 // All rules of the EU go the whole way: fetched, stored, read again, compiled, in force.
 func TestRealRules(t *testing.T) {
 	d := realDomain(t)
-	server := &ruleServer{service: ruleServiceOf(t, d)}
+	server := &sourcetest.RuleServer{Service: sourcetest.RuleService(t, d)}
 	signer := newPassSigner(t, "FR")
 	c := Config{Sources: []Named{
-		namedSource(t, SourceConfig{Name: "eu-rules", Kind: kindEURules, URLs: []string{server.start(t)}, Anchors: d.Signer.PublicPEM()}),
+		namedSource(t, SourceConfig{Name: "eu-rules", Kind: kindEURules, URLs: []string{server.Start(t)}, Anchors: d.Signer.PublicPEM()}),
 		namedSource(t, SourceConfig{Name: "keys", Kind: kindDirectory, Path: signer.directory}),
 	}}
 	dir := t.TempDir()
@@ -48,8 +50,8 @@ func TestRealRules(t *testing.T) {
 	y.Once(t.Context())
 	fetched := time.Since(begun)
 	state := y.State()
-	if s := state.Sources[0]; s.Error != "" || s.Rules != 271 || s.ValueSets != 9 || s.Skipped != 0 || s.Added != 280 || len(server.asked) != 282 {
-		t.Fatalf("%+v, asked %d times", s, len(server.asked))
+	if s := state.Sources[0]; s.Error != "" || s.Rules != 271 || s.ValueSets != 9 || s.Skipped != 0 || s.Added != 280 || len(server.Asked) != 282 {
+		t.Fatalf("%+v, asked %d times", s, len(server.Asked))
 	}
 	if state.Rules != 271 || len(state.RuleFaults) != 0 {
 		t.Errorf("%d rules, %q", state.Rules, state.RuleFaults)
@@ -78,10 +80,10 @@ func TestRealRules(t *testing.T) {
 		}
 	}
 	moment := Moment{Time: time.Now(), Synced: true, Last: &held}
-	server.forget()
+	server.Forget()
 	begun = time.Now()
-	if _, _, err := c.Sources[0].Fetch(t.Context(), moment); !errors.Is(err, source.ErrUnchanged) || len(server.asked) != 2 {
-		t.Errorf("again: %v, asked %d times", err, len(server.asked))
+	if _, _, err := c.Sources[0].Fetch(t.Context(), moment); !errors.Is(err, source.ErrUnchanged) || len(server.Asked) != 2 {
+		t.Errorf("again: %v, asked %d times", err, len(server.Asked))
 	}
 	unchanged := time.Since(begun)
 	begun = time.Now()
@@ -109,12 +111,16 @@ func TestRealRulesForms(t *testing.T) {
 		}
 		given = append(given, ruledSource{name, h, time.Time{}})
 	}
-	h, _, err := austriaRulesOf(t, d, austriaPublished(t, d, sourcetest.Signed, sourcetest.Signed).start(t)).Fetch(t.Context(), Moment{Time: sourcetest.Now, Synced: true})
+	h, _, err := namedSource(t, SourceConfig{
+		Kind: "austria_rules", URLs: []string{sourcetest.PublishAustria(t, d, sourcetest.Signed, sourcetest.Signed).Start(t)}, Anchors: d.Signer.PEM(),
+	}).Fetch(t.Context(), Moment{Time: sourcetest.Now, Synced: true})
 	take("austria", h, err)
-	h, _, err = switzerlandOf(t, SourceConfig{Anchors: d.CSCA.PEM()}).read(switzerlandBuilt(t, d), Moment{Time: sourcetest.Now, Synced: true})
+	swiss := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.Write(sourcetest.SwitzerlandRules(t, d)) }))
+	defer swiss.Close()
+	h, _, err = namedSource(t, SourceConfig{Kind: "switzerland_rules", URLs: []string{swiss.URL}, Anchors: d.CSCA.PEM()}).Fetch(t.Context(), Moment{Time: sourcetest.Now, Synced: true})
 	take("switzerland", h, err)
-	server := &ruleServer{service: ruleServiceOf(t, d)}
-	h, _, err = rulesSource(t, SourceConfig{URLs: []string{server.start(t)}, Anchors: d.Signer.PublicPEM()}).Fetch(t.Context(), Moment{Time: sourcetest.Now, Synced: true})
+	server := &sourcetest.RuleServer{Service: sourcetest.RuleService(t, d)}
+	h, _, err = namedSource(t, SourceConfig{Kind: "eu_rules", URLs: []string{server.Start(t)}, Anchors: d.Signer.PublicPEM()}).Fetch(t.Context(), Moment{Time: sourcetest.Now, Synced: true})
 	take("eu", h, err)
 	b := compileRules(given)
 	if b.rules.Len() != 271 || b.sets != 9 || len(b.faults) > 0 || len(b.vouch) != 1 {

@@ -324,7 +324,4 @@ func TestEUArchiveConfig(t *testing.T) {
 	if traits.Kind != kindEUArchive || traits.Age != source.AgeSigned || !traits.Rollback {
 		t.Errorf("%+v", traits)
 	}
-	if named, err := NewSource(sources.Config{Kind: "eu_archive", URLs: urls, Anchors: d.Signer.PEM()}); err != nil || named.Traits().Kind != kindEUArchive {
-		t.Errorf("by its name: %v", err)
-	}
 }

@@ -8,13 +8,9 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"net/http/httptest"
 	"slices"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"testing"
-	"time"
 
 	"gatescan/cmd/gatelab/lists"
 	"gatescan/trustsync/internal/fetch"
@@ -23,62 +19,20 @@ import (
 	"gatescan/trustsync/internal/source"
 	"gatescan/trustsync/internal/sources"
 	"gatescan/trustsync/internal/sourcetest"
+	"gatescan/trustsync/store/storetest"
 )
 
-// ruleServer counts what a service is asked for.
-type ruleServer struct {
-	mu      sync.Mutex
-	service http.Handler
-	asked   []string
-	fail    func(path string) bool // answers 500
-
-	now, most atomic.Int32 // requests at a time
-}
-
-func (s *ruleServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	s.most.Store(max(s.most.Load(), s.now.Add(1)))
-	defer s.now.Add(-1)
-	s.mu.Lock()
-	s.asked = append(s.asked, r.URL.Path)
-	service, fail := s.service, s.fail != nil && s.fail(r.URL.Path)
-	s.mu.Unlock()
-	if fail {
-		http.Error(w, "not now", http.StatusInternalServerError)
-		return
-	}
-	if strings.Count(r.URL.Path, "/") > 1 {
-		time.Sleep(2 * time.Millisecond) // so that others have time to ask as well
-	}
-	service.ServeHTTP(w, r)
-}
-
-func (s *ruleServer) forget() { s.mu.Lock(); s.asked = nil; s.mu.Unlock() }
-
-func (s *ruleServer) start(t testing.TB) string {
-	server := httptest.NewServer(s)
-	t.Cleanup(server.Close)
-	return server.URL
-}
-
-func ruleServiceOf(t testing.TB, d *lists.Domain) *lists.RuleService {
+func rulesSource(t testing.TB, c sources.Config) source.Source {
 	t.Helper()
-	s, err := lists.NewRuleService(d)
+	open := newEURules
+	if c.Kind == kindGermanyRules {
+		open = newGermanyRules
+	}
+	s, err := open(c)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return s
-}
-
-func rulesSource(t testing.TB, c sources.Config) source.Source {
-	t.Helper()
-	if c.Kind == "" {
-		c.Kind = kindEURules
-	}
-	n, err := NewSource(c)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return n.Source
 }
 
 // A service is asked for its lists, then for what is new, a few at a time; what comes is kept byte for byte.
@@ -92,15 +46,15 @@ func TestEURulesFetch(t *testing.T) {
 			JSON: bytes.Replace(one.JSON, []byte(one.Identifier), []byte(id), 1),
 		})
 	}
-	server := &ruleServer{service: ruleServiceOf(t, d)}
-	src := rulesSource(t, sources.Config{URLs: []string{server.start(t)}, Anchors: d.Signer.PublicPEM()})
+	server := &sourcetest.RuleServer{Service: sourcetest.RuleService(t, d)}
+	src := rulesSource(t, sources.Config{URLs: []string{server.Start(t)}, Anchors: d.Signer.PublicPEM()})
 	var reached [2]int
 	now := source.Moment{Time: sourcetest.Now, Synced: true, Progress: func(done, total int) { reached = [2]int{done, total} }}
 	h, report, err := src.Fetch(t.Context(), now)
-	if err != nil || len(h.Rules) != 46 || len(h.ValueSets) != 2 || report.Loaded != 46 || len(report.Skipped) != 0 || len(server.asked) != 50 {
-		t.Fatalf("%v, %+v, asked %d times", err, report, len(server.asked))
+	if err != nil || len(h.Rules) != 46 || len(h.ValueSets) != 2 || report.Loaded != 46 || len(report.Skipped) != 0 || len(server.Asked) != 50 {
+		t.Fatalf("%v, %+v, asked %d times", err, report, len(server.Asked))
 	}
-	if most := server.most.Load(); most < 2 || most > ruleAskers {
+	if most := server.Most.Load(); most < 2 || most > ruleAskers {
 		t.Errorf("%d requests at a time", most)
 	}
 	if reached != [2]int{48, 48} {
@@ -117,27 +71,23 @@ func TestEURulesFetch(t *testing.T) {
 		t.Error("a value set is not there as it was")
 	}
 
-	server.forget()
+	server.Forget()
 	now.Last = h
-	if _, _, err := src.Fetch(t.Context(), now); !errors.Is(err, source.ErrUnchanged) || !slices.Equal(server.asked, []string{"/rules", "/valuesets"}) {
-		t.Errorf("again: %v, asked for %v", err, server.asked)
+	if _, _, err := src.Fetch(t.Context(), now); !errors.Is(err, source.ErrUnchanged) || !slices.Equal(server.Asked, []string{"/rules", "/valuesets"}) {
+		t.Errorf("again: %v, asked for %v", err, server.Asked)
 	}
-	server.forget()
+	server.Forget()
 	d.SetRule(lists.Rule{Identifier: "VR-XX-0001", Version: "1.0.1", Country: "XX", JSON: bytes.Replace(d.Rules[1].JSON, []byte(`"Version":"1.0.0"`), []byte(`"Version":"1.0.1"`), 1)})
 	d.Rules = d.Rules[:45]
-	server.service = ruleServiceOf(t, d)
+	server.Service = sourcetest.RuleService(t, d)
 	changed, _, err := src.Fetch(t.Context(), now)
-	if err != nil || len(changed.Rules) != 45 || len(server.asked) != 3 || len(h.Rules) != 46 {
-		t.Errorf("one changed, one gone: %v, asked for %v", err, server.asked)
-	}
-	changes := changesOfRules(h, changed)
-	if !slices.Equal(changes.changed, []string{"rule VR-XX-0001 1.0.1"}) || len(changes.came) != 0 || !slices.Equal(changes.went, []string{"rule VR-XX-1039 1.0.0"}) {
-		t.Errorf("%+v", changes)
+	if err != nil || len(changed.Rules) != 45 || len(server.Asked) != 3 || len(h.Rules) != 46 {
+		t.Errorf("one changed, one gone: %v, asked for %v", err, server.Asked)
 	}
 
 	// An older list that is replayed cannot be told from a new one.
 	d.Rules = d.Rules[:4]
-	server.service, now.Last = ruleServiceOf(t, d), changed
+	server.Service, now.Last = sourcetest.RuleService(t, d), changed
 	if old, _, err := src.Fetch(t.Context(), now); err != nil || len(old.Rules) != 4 {
 		t.Errorf("replay: %v", err)
 	}
@@ -146,26 +96,26 @@ func TestEURulesFetch(t *testing.T) {
 // What came before a failure is not asked for again, and nothing is in force before all is there.
 func TestEURulesResume(t *testing.T) {
 	d := sourcetest.Domain(t, 0)
-	server := &ruleServer{service: ruleServiceOf(t, d)}
+	server := &sourcetest.RuleServer{Service: sourcetest.RuleService(t, d)}
 	bodies := 0
-	server.fail = func(path string) bool {
+	server.Fail = func(path string) bool {
 		if strings.Count(path, "/") < 2 {
 			return false
 		}
 		bodies++
 		return bodies > 5
 	}
-	src := rulesSource(t, sources.Config{URLs: []string{server.start(t)}, Anchors: d.Signer.PublicPEM()})
+	src := rulesSource(t, sources.Config{URLs: []string{server.Start(t)}, Anchors: d.Signer.PublicPEM()})
 	h, _, err := src.Fetch(t.Context(), source.Moment{Time: sourcetest.Now, Synced: true})
 	var status *fetch.StatusError
 	if h != nil || !errors.As(err, &status) {
 		t.Fatalf("%v, %v", h, err)
 	}
-	server.forget()
-	server.fail = nil
+	server.Forget()
+	server.Fail = nil
 	h, _, err = src.Fetch(t.Context(), source.Moment{Time: sourcetest.Now, Synced: true})
-	if err != nil || len(h.Rules) != 6 || len(server.asked) >= 2+8 || len(server.asked) < 2+3 { // what was under way when one failed may be lost
-		t.Errorf("%v, asked for %v", err, server.asked)
+	if err != nil || len(h.Rules) != 6 || len(server.Asked) >= 2+8 || len(server.Asked) < 2+3 { // what was under way when one failed may be lost
+		t.Errorf("%v, asked for %v", err, server.Asked)
 	}
 }
 
@@ -184,8 +134,8 @@ func TestEURulesCountries(t *testing.T) {
 		{[]string{"FR"}, 1, "country FR"},
 		{[]string{"XX", "FR"}, 5, "country FR"},
 	} {
-		server := &ruleServer{service: ruleServiceOf(t, d)}
-		src := rulesSource(t, sources.Config{URLs: []string{server.start(t)}, Anchors: d.Signer.PublicPEM(), Countries: one.countries})
+		server := &sourcetest.RuleServer{Service: sourcetest.RuleService(t, d)}
+		src := rulesSource(t, sources.Config{URLs: []string{server.Start(t)}, Anchors: d.Signer.PublicPEM(), Countries: one.countries})
 		h, report, err := src.Fetch(t.Context(), source.Moment{Time: sourcetest.Now, Synced: true})
 		if err != nil || len(h.Rules) != one.rules || (len(report.Skipped) > 0) != (one.skipped != "") {
 			t.Errorf("%v: %v, %+v", one.countries, err, report)
@@ -200,15 +150,13 @@ func TestGermanyRulesTypes(t *testing.T) {
 	d := sourcetest.Domain(t, 0)
 	one := d.Rules[1]
 	d.SetRule(lists.Rule{Identifier: one.Identifier, Version: one.Version, Country: one.Country, JSON: bytes.Replace(one.JSON, []byte(`"Acceptance"`), []byte(`"ImpfstatusBZwei"`), 1)})
-	server := &ruleServer{service: ruleServiceOf(t, d)}
-	src := rulesSource(t, sources.Config{Kind: kindGermanyRules, URLs: []string{server.start(t)}, Anchors: d.Signer.PublicPEM()})
+	server := &sourcetest.RuleServer{Service: sourcetest.RuleService(t, d)}
+	src := rulesSource(t, sources.Config{Kind: kindGermanyRules, URLs: []string{server.Start(t)}, Anchors: d.Signer.PublicPEM()})
 	h, report, err := src.Fetch(t.Context(), source.Moment{Time: sourcetest.Now, Synced: true})
 	if err != nil || len(h.Rules) != 6 || report.Loaded != 5 || len(report.Skipped) != 1 || !errors.Is(report.Skipped[0].Err, list.ErrRuleType) || report.Skipped[0].Name != "rule VR-XX-0001 1.0.0" {
 		t.Fatalf("%v, %+v", err, report)
 	}
-	if b := compileRules([]ruledSource{{"de", h, time.Time{}}}); b.rules.Len() != 5 || len(b.faults) > 0 {
-		t.Errorf("%v, %v", b.rules, b.faults)
-	}
+	storetest.CheckRules(t, h.Rules, h.ValueSets)
 	if traits := src.Traits(); traits.Kind != kindGermanyRules || !traits.Rules || traits.Age != source.AgeObserved || traits.Rollback {
 		t.Errorf("%+v", traits)
 	}
@@ -302,10 +250,10 @@ func TestEURulesRefused(t *testing.T) {
 		"a listed body is missing": {list("/rules", `"hash":"`, `"hash":"`+strings.Repeat("0", 64)+`","hush":"`), nil, "status 404", false},
 	} {
 		d := sourcetest.Domain(t, 0)
-		service := ruleServiceOf(t, d)
+		service := sourcetest.RuleService(t, d)
 		test.change(service, d)
 		for _, pinned := range []bool{true, false} {
-			src := newRulesServiceUnsigned(t, d, (&ruleServer{service: service}).start(t), pinned)
+			src := newRulesServiceUnsigned(t, d, (&sourcetest.RuleServer{Service: service}).Start(t), pinned)
 			h, _, err := src.Fetch(t.Context(), source.Moment{Time: sourcetest.Now, Synced: true})
 			if !pinned && test.unpinned {
 				if err != nil || len(h.Rules) != 6 {
@@ -381,19 +329,33 @@ func TestEURulesSignature(t *testing.T) {
 // The request ends with the context, and none is left behind.
 func TestEURulesCancelled(t *testing.T) {
 	d := sourcetest.Domain(t, 0)
-	server := &ruleServer{service: ruleServiceOf(t, d)}
+	server := &sourcetest.RuleServer{Service: sourcetest.RuleService(t, d)}
 	ctx, cancel := context.WithCancel(t.Context())
-	server.fail = func(path string) bool {
+	server.Fail = func(path string) bool {
 		if strings.Count(path, "/") > 1 {
 			cancel()
 		}
 		return false
 	}
-	src := rulesSource(t, sources.Config{URLs: []string{server.start(t)}, Anchors: d.Signer.PublicPEM()})
+	src := rulesSource(t, sources.Config{URLs: []string{server.Start(t)}, Anchors: d.Signer.PublicPEM()})
 	if h, _, err := src.Fetch(ctx, source.Moment{Time: sourcetest.Now, Synced: true}); h != nil || !errors.Is(err, context.Canceled) {
 		t.Errorf("%v, %v", h, err)
 	}
-	if n := server.now.Load(); n > ruleAskers {
+	if n := server.Now.Load(); n > ruleAskers {
 		t.Errorf("%d requests under way", n)
 	}
+}
+
+// No list of rules or value sets makes its reader fail otherwise than by saying what is wrong with it.
+func FuzzRulesList(f *testing.F) {
+	f.Add([]byte(`[{"identifier":"GR-XX-0001","version":"1.0.0","country":"XX","hash":"` + strings.Repeat("0", 64) + `"}]`))
+	f.Add([]byte(`[{"id":"x","hash":"` + strings.Repeat("0", 64) + `"}]`))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		for _, parse := range []func(list.JSON) (listedBody, error){parseRuleEntry, parseSetEntry} {
+			list, err := parseRulesList(data, 100, parse)
+			if err != nil && !errors.Is(err, source.ErrMalformed) && !errors.Is(err, source.ErrTooLarge) || len(list) > 100 {
+				t.Fatal(len(list), err)
+			}
+		}
+	})
 }

@@ -346,7 +346,7 @@ func TestGatewayConfig(t *testing.T) {
 			t.Errorf("%s: %v", what, err)
 		}
 	}
-	named, err := NewSource(sources.Config{Kind: "gateway", URLs: urls, Anchors: d.Anchor.PEM(), Transport: shown})
+	named, err := newGateway(sources.Config{URLs: urls, Anchors: d.Anchor.PEM(), Transport: shown})
 	if err != nil {
 		t.Fatal(err)
 	}

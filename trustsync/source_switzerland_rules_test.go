@@ -17,45 +17,27 @@ import (
 	"gatescan/trustsync/internal/sources"
 	"gatescan/trustsync/internal/sourcetest"
 	"gatescan/trustsync/store/storetest"
-	"gatescan/verify"
 )
 
-func switzerlandBuilt(t testing.TB, d *lists.Domain) []byte {
-	t.Helper()
-	body, err := lists.SwitzerlandRules(d)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return body
-}
-
 func switzerlandOf(t testing.TB, c sources.Config) *switzerlandRules {
-	c.Kind = kindSwitzerlandRules
+	t.Helper()
 	if c.URLs == nil {
 		c.URLs = []string{"https://x.example/verificationRules"}
 	}
-	return rulesSource(t, c).(*switzerlandRules)
+	s, err := newSwitzerlandRules(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s.(*switzerlandRules)
 }
 
 func TestSwitzerlandRules(t *testing.T) {
 	d := sourcetest.Domain(t, 0)
-	body := switzerlandBuilt(t, d)
+	body := sourcetest.SwitzerlandRules(t, d)
 	src := switzerlandOf(t, sources.Config{Anchors: d.CSCA.PEM(), SignerName: lists.SwissSigner})
 	h, report, err := src.read(body, source.Moment{Time: sourcetest.Now, Synced: true})
 	if err != nil || len(h.Rules) != 6 || len(h.ValueSets) != 2 || report.Loaded != 6 || !h.Signed.IsZero() || !h.Expires.Equal(sourcetest.Now.Add(48*time.Hour)) {
 		t.Fatalf("%v, %+v", err, h)
-	}
-	// Small letters are no other rule than large ones.
-	capital := &source.Holding{ValueSets: nil}
-	for _, rule := range d.Rules {
-		capital.Rules = append(capital.Rules, rule.JSON)
-	}
-	for _, set := range d.ValueSets {
-		capital.ValueSets = append(capital.ValueSets, source.ValueSet{ID: set.ID, JSON: set.JSON})
-	}
-	b := compileRules([]ruledSource{{"ch", h, time.Time{}}, {"eu", capital, time.Time{}}})
-	if b.rules.Len() != 6 || len(b.faults) > 0 || b.sets != 2 || b.rules.Count(verify.Acceptance, "XX") != 4 {
-		t.Errorf("%v, %v", b.rules, b.faults)
 	}
 	for i := 0; i < len(body); i += 17 {
 		flipped := bytes.Clone(body)
@@ -147,7 +129,7 @@ func TestSwitzerlandRulesRefused(t *testing.T) {
 // The token is shown, the form is asked for, and a tag that is known spares the document.
 func TestSwitzerlandRulesFetch(t *testing.T) {
 	d := sourcetest.Domain(t, 0)
-	body := switzerlandBuilt(t, d)
+	body := sourcetest.SwitzerlandRules(t, d)
 	var asked []http.Header
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		asked = append(asked, r.Header)
@@ -197,7 +179,7 @@ func unixText(at time.Time) string { return strconv.FormatInt(at.Unix(), 10) }
 
 func FuzzSwitzerlandRules(f *testing.F) {
 	d := sourcetest.Domain(f, 0)
-	f.Add(switzerlandBuilt(f, d), []byte(`{"rules":[],"valueSets":{},"iat":1,"exp":2,"validDuration":3}`))
+	f.Add(sourcetest.SwitzerlandRules(f, d), []byte(`{"rules":[],"valueSets":{},"iat":1,"exp":2,"validDuration":3}`))
 	f.Add([]byte("a.b.c"), []byte(`{"iat":1e400}`))
 	other := pkitest.Anchors(f, sourcetest.Domain(f, 0).CSCA.PEM())
 	f.Fuzz(func(t *testing.T, body, payload []byte) {

@@ -86,7 +86,7 @@ func one(s Source, interval time.Duration) Config {
 	return Config{Sources: []Named{{Name: "one", Source: s, Interval: interval}}}
 }
 
-// start runs a Syncer until the test ends.
+// Start runs a Syncer until the test ends.
 func start(t *testing.T, c Config) (*Syncer, *bytes.Buffer) {
 	t.Helper()
 	log := &bytes.Buffer{}
