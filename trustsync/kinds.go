@@ -5,9 +5,12 @@ import (
 	"slices"
 	"strings"
 
+	"gatescan/trustsync/internal/sources/austria"
+	"gatescan/trustsync/internal/sources/gateway"
 	"gatescan/trustsync/internal/sources/germany"
 	"gatescan/trustsync/internal/sources/netherlands"
 	"gatescan/trustsync/internal/sources/sweden"
+	"gatescan/trustsync/internal/sources/switzerland"
 	"gatescan/trustsync/internal/sources/who"
 )
 
@@ -28,17 +31,17 @@ var kinds = []kind{
 	{germany.Kind, germany.New, germany.LooksLike, germany.Read},
 	{sweden.Kind, sweden.New, sweden.LooksLike, sweden.Read},
 	{netherlands.Kind, netherlands.New, netherlands.LooksLike, netherlands.Read},
-	{kindAustria, newAustria, looksLikeAustria, parseAustria},
+	{austria.Kind, austria.New, austria.LooksLike, austria.Read},
 	{kindEUArchive, newEUArchive, looksLikeEUArchive, parseEUArchive},
 	{kindEU, newEU, nil, nil},
 	{kindItaly, newItaly, nil, nil},
-	{kindGateway, newGateway, nil, nil},
+	{gateway.Kind, gateway.New, nil, nil},
 	{kindDirectory, newDirectory, nil, nil},
 
 	{kindEURules, newEURules, nil, nil},
 	{kindGermanyRules, newGermanyRules, nil, nil},
-	{kindAustriaRules, newAustriaRules, nil, nil},
-	{kindSwitzerlandRules, newSwitzerlandRules, nil, nil},
+	{austria.KindRules, austria.NewRules, nil, nil},
+	{switzerland.KindRules, switzerland.NewRules, nil, nil},
 	{kindRulesDirectory, newRulesDirectory, nil, nil},
 }
 

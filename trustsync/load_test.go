@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"gatescan/cmd/gatelab/lists"
+	"gatescan/trustsync/internal/sources/austria"
 	"gatescan/trustsync/internal/sources/germany"
 	"gatescan/trustsync/internal/sources/netherlands"
 	"gatescan/trustsync/internal/sources/sweden"
@@ -37,14 +38,14 @@ func TestLoadLists(t *testing.T) {
 		}
 		return data
 	}
-	austria, _, err := lists.Austria(d, now, now.Add(48*time.Hour))
+	austrian, _, err := lists.Austria(d, now, now.Add(48*time.Hour))
 	archive, _, archiveErr := lists.EUArchive(d, now)
 	for form, data := range map[string][]byte{
 		who.Kind:         made(lists.WHO(d, now)),
 		germany.Kind:     made(lists.Germany(d)),
 		sweden.Kind:      made(lists.Sweden(d, now, now.Add(24*time.Hour))),
 		netherlands.Kind: made(lists.Netherlands(d, now)),
-		kindAustria:      made(austria, err),
+		austria.Kind:     made(austrian, err),
 		kindEUArchive:    made(archive, archiveErr),
 	} {
 		path := filepath.Join(t.TempDir(), "list")

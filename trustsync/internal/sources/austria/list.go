@@ -1,4 +1,4 @@
-package trustsync
+package austria
 
 import (
 	"bytes"
@@ -126,8 +126,8 @@ func coseAlgorithm(key crypto.PublicKey) (cose.Algorithm, error) {
 	return 0, errors.New("neither P-256 nor RSA")
 }
 
-// parseAustria reads {"c":[{"i": kid, "c": DER}]} in CBOR.
-func parseAustria(listed []byte) ([]source.Signer, source.Report, error) {
+// Read reads {"c":[{"i": kid, "c": DER}]} in CBOR.
+func Read(listed []byte) ([]source.Signer, source.Report, error) {
 	if len(listed) > source.MaxListSize {
 		return nil, source.Report{}, fmt.Errorf("%w: %d bytes", source.ErrTooLarge, len(listed))
 	}
@@ -170,8 +170,8 @@ func parseAustria(listed []byte) ([]source.Signer, source.Report, error) {
 	return signers, report, nil
 }
 
-// looksLikeAustria says whether data begins like this list: a map with an array under "c".
-func looksLikeAustria(data []byte) bool {
+// LooksLike says whether data begins like this list: a map with an array under "c".
+func LooksLike(data []byte) bool {
 	if len(data) < 4 || data[0] != 0xa1 && data[0] != 0xbf || data[1] != 0x61 || data[2] != 'c' {
 		return false
 	}

@@ -1,4 +1,4 @@
-package trustsync
+package austria
 
 import (
 	"bytes"
@@ -21,7 +21,7 @@ import (
 
 func austriaRulesOf(t testing.TB, d *lists.Domain, url string) source.Source {
 	t.Helper()
-	s, err := newAustriaRules(sources.Config{URLs: []string{url}, Anchors: d.Signer.PEM()})
+	s, err := NewRules(sources.Config{URLs: []string{url}, Anchors: d.Signer.PEM()})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,4 +1,4 @@
-package trustsync
+package gateway
 
 import (
 	"context"
@@ -17,7 +17,7 @@ import (
 	"gatescan/verify"
 )
 
-const kindGateway = "gateway"
+const Kind = "gateway"
 
 const (
 	gatewayPage     = 100     // entries asked for at once, the gateway's own default
@@ -56,9 +56,9 @@ type gatewayMirror struct {
 	client *fetch.Client // one each: pages of two mirrors do not fit together
 }
 
-// newGateway makes the source of a gateway. A URL is the one that /trustList is below. An anchor is the certificate of the gateway's
+// New makes the source of a gateway. A URL is the one that /trustList is below. An anchor is the certificate of the gateway's
 // trust anchor, byte for byte.
-func newGateway(c sources.Config) (source.Source, error) {
+func New(c sources.Config) (source.Source, error) {
 	a, err := pki.ParseAnchors(c.Anchors)
 	switch {
 	case err != nil:
@@ -89,7 +89,7 @@ func newGateway(c sources.Config) (source.Source, error) {
 // Traits implements Source.
 func (s *gateway) Traits() source.Traits {
 	return source.Traits{
-		Kind:  kindGateway,
+		Kind:  Kind,
 		Signs: "each DSC, by its uploader and its CSCA, and these by the pinned trust anchor; for the list as a whole TLS vouches",
 		Age:   source.AgeObserved, Rollback: false,
 		Absence: "no longer listed; what the gateway names as deleted is withdrawn, until it lists it again",

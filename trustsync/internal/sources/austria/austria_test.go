@@ -1,4 +1,4 @@
-package trustsync
+package austria
 
 import (
 	"bytes"
@@ -58,7 +58,7 @@ func TestAustriaGood(t *testing.T) {
 			t.Errorf("%s: %v to %v, %v", name, from, until, err)
 		}
 	}
-	signers, report, err := parseAustria(list)
+	signers, report, err := Read(list)
 	if err != nil || !slices.Equal(sourcetest.KIDs(signers), sourcetest.DomainKIDs(d)) || report.Loaded != 3 || len(report.Skipped) != 0 {
 		t.Errorf("%v, %+v", err, report)
 	}
@@ -82,8 +82,8 @@ func TestAustriaDefiniteLengths(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	signers, _, err := parseAustria(list)
-	if err != nil || !slices.Equal(sourcetest.KIDs(signers), sourcetest.DomainKIDs(d)) || !looksLikeAustria(list) {
+	signers, _, err := Read(list)
+	if err != nil || !slices.Equal(sourcetest.KIDs(signers), sourcetest.DomainKIDs(d)) || !LooksLike(list) {
 		t.Errorf("%d signers, %v", len(signers), err)
 	}
 }
@@ -116,7 +116,7 @@ func TestAustriaBitFlips(t *testing.T) {
 		if _, _, err := openAustria(list[:i], signature, a); !errors.Is(err, source.ErrNotAuthentic) {
 			t.Errorf("list cut to %d: %v", i, err)
 		}
-		if _, _, err := parseAustria(list[:i]); !errors.Is(err, source.ErrMalformed) {
+		if _, _, err := Read(list[:i]); !errors.Is(err, source.ErrMalformed) {
 			t.Errorf("list cut to %d is read: %v", i, err)
 		}
 	}
@@ -203,7 +203,7 @@ func TestAustriaEntries(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		signers, report, err := parseAustria(list)
+		signers, report, err := Read(list)
 		if !errors.Is(err, test.want) || (err == nil) != (test.want == nil) || len(signers) != test.loaded || len(report.Skipped) != test.skipped || report.Duplicates != test.duplicates {
 			t.Errorf("%s: %d signers, %+v, %v", test.name, len(signers), report, err)
 		}
@@ -226,7 +226,7 @@ func TestAustriaEntries(t *testing.T) {
 		"never ends":                {"\xbf\x61c\x9f", source.ErrMalformed},
 		"a break where none can be": {header + "\xff", source.ErrMalformed},
 	} {
-		_, report, err := parseAustria([]byte(test.list))
+		_, report, err := Read([]byte(test.list))
 		if name == "a count of 2^63" {
 			if err == nil {
 				t.Errorf("%s: %+v", name, report)
@@ -272,7 +272,7 @@ func (s *austriaServer) start(t *testing.T) string {
 
 func austriaSource(t *testing.T, d *lists.Domain, urls ...string) source.Source {
 	t.Helper()
-	source, err := newAustria(sources.Config{URLs: urls, Anchors: d.Signer.PEM()})
+	source, err := New(sources.Config{URLs: urls, Anchors: d.Signer.PEM()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -372,12 +372,12 @@ func TestAustriaConfig(t *testing.T) {
 		"a second URL that is none":  {Anchors: d.Signer.PEM(), URLs: append(slices.Clone(urls), "x")},
 		"an anchor on another curve": {URLs: urls, Anchors: sourcetest.P384PEM(t)},
 	} {
-		if _, err := newAustria(c); err == nil {
+		if _, err := New(c); err == nil {
 			t.Errorf("%s is a source", name)
 		}
 	}
 	traits := austriaSource(t, d, urls...).Traits()
-	if traits.Kind != kindAustria || traits.Age != source.AgeSigned || !traits.Rollback {
+	if traits.Kind != Kind || traits.Age != source.AgeSigned || !traits.Rollback {
 		t.Errorf("%+v", traits)
 	}
 }
@@ -388,11 +388,11 @@ func FuzzAustria(f *testing.F) {
 	f.Add([]byte("\xa1\x61c\x80"), []byte{})
 	other := pkitest.Anchors(f, sourcetest.Domain(f, 0).Signer.PublicPEM())
 	f.Fuzz(func(t *testing.T, list, signature []byte) {
-		looksLikeAustria(list)
+		LooksLike(list)
 		if _, _, err := openAustria(list, signature, other); err == nil {
 			t.Fatal("authentic")
 		}
-		signers, report, err := parseAustria(list)
+		signers, report, err := Read(list)
 		if err == nil && (report.Loaded != len(signers) || len(signers) > source.MaxCertificates) {
 			t.Fatalf("%d signers, %+v", len(signers), report)
 		}

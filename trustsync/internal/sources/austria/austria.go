@@ -1,4 +1,4 @@
-package trustsync
+package austria
 
 import (
 	"context"
@@ -13,7 +13,7 @@ import (
 	"gatescan/trustsync/internal/sources"
 )
 
-const kindAustria = "austria"
+const Kind = "austria"
 
 const (
 	maxAustriaSignature = 64 << 10 // bytes; a genuine one has 200
@@ -27,8 +27,8 @@ type austria struct {
 	anchors pki.Anchors
 }
 
-// newAustria makes the source of the Austrian list. A URL is that of the directory that both documents are in.
-func newAustria(c sources.Config) (source.Source, error) {
+// New makes the source of the Austrian list. A URL is that of the directory that both documents are in.
+func New(c sources.Config) (source.Source, error) {
 	a, err := pki.ParseAnchors(c.Anchors)
 	if err != nil {
 		return nil, err
@@ -55,7 +55,7 @@ func newAustria(c sources.Config) (source.Source, error) {
 // Traits implements Source.
 func (s *austria) Traits() source.Traits {
 	return source.Traits{
-		Kind: kindAustria, Signs: "a hash of the list, with a pinned key", Age: source.AgeSigned, Rollback: true, Absence: "no longer listed",
+		Kind: Kind, Signs: "a hash of the list, with a pinned key", Age: source.AgeSigned, Rollback: true, Absence: "no longer listed",
 	}
 }
 
@@ -86,7 +86,7 @@ func (s *austria) fetch(ctx context.Context, mirror *fetch.Client, now source.Mo
 	}
 	err = s.askDocument(ctx, mirror, now, austriaTrustList, sig, func(body []byte) (err error) {
 		var signers []source.Signer
-		if signers, report, err = parseAustria(body); err != nil {
+		if signers, report, err = Read(body); err != nil {
 			return err
 		}
 		holding = &source.Holding{Signers: signers, Signed: sig.from, Expires: sig.until, Cursor: sig.cursor()}

@@ -1,4 +1,4 @@
-package trustsync
+package switzerland
 
 import (
 	"context"
@@ -17,7 +17,7 @@ import (
 	"github.com/go-jose/go-jose/v4"
 )
 
-const kindSwitzerlandRules = "switzerland_rules"
+const KindRules = "switzerland_rules"
 
 // switzerlandRules is the source of the Swiss rules: a compact JWS with rules, value sets and, for its apps, what else they show.
 type switzerlandRules struct {
@@ -26,10 +26,10 @@ type switzerlandRules struct {
 	name    string // common name of the signer
 }
 
-// newSwitzerlandRules makes the source of the Swiss rules. A URL is that of the document itself, which ends in verificationRules; its
+// NewRules makes the source of the Swiss rules. A URL is that of the document itself, which ends in verificationRules; its
 // service wants a token (Config.Header). An anchor is the signer's certificate or key, or that of an authority above
 // it; under the government's root there are many signers, and SignerName says which one is meant.
-func newSwitzerlandRules(c sources.Config) (source.Source, error) {
+func NewRules(c sources.Config) (source.Source, error) {
 	a, err := pki.ParseAnchors(c.Anchors)
 	if err != nil {
 		return nil, err
@@ -50,7 +50,7 @@ func newSwitzerlandRules(c sources.Config) (source.Source, error) {
 // Traits implements Source.
 func (s *switzerlandRules) Traits() source.Traits {
 	return source.Traits{
-		Kind: kindSwitzerlandRules, Signs: "rules and value sets together, with a pinned key or one that a pinned authority certifies",
+		Kind: KindRules, Signs: "rules and value sets together, with a pinned key or one that a pinned authority certifies",
 		Age: source.AgeObserved, Absence: "no longer listed", Rules: true,
 	}
 }

@@ -1,4 +1,4 @@
-package trustsync
+package gateway
 
 import (
 	"context"
@@ -48,7 +48,7 @@ func gatewayServer(t testing.TB, h http.Handler) (url string, transport fetch.Tr
 func gatewaySource(t testing.TB, anchor []byte, h http.Handler) *gateway {
 	t.Helper()
 	url, transport := gatewayServer(t, h)
-	s, err := newGateway(sources.Config{URLs: []string{url}, Anchors: anchor, Transport: transport})
+	s, err := New(sources.Config{URLs: []string{url}, Anchors: anchor, Transport: transport})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -314,7 +314,7 @@ func TestGatewayAsAWhole(t *testing.T) {
 func TestGatewayMirrors(t *testing.T) {
 	d := sourcetest.DomainOf(t, "XX", 1)
 	good, transport := gatewayServer(t, gatewayOf(t, d))
-	s, err := newGateway(sources.Config{URLs: []string{"https://127.0.0.1:1", good}, Anchors: d.Anchor.PEM(), Transport: transport})
+	s, err := New(sources.Config{URLs: []string{"https://127.0.0.1:1", good}, Anchors: d.Anchor.PEM(), Transport: transport})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -342,15 +342,15 @@ func TestGatewayConfig(t *testing.T) {
 		"only TLS":              {URLs: []string{"http://gateway.example/"}, Anchors: d.Anchor.PEM(), Transport: shown},
 		"query":                 {URLs: []string{"https://gateway.example/?a=b"}, Anchors: d.Anchor.PEM(), Transport: shown},
 	} {
-		if _, err := newGateway(c); err == nil || !strings.Contains(err.Error(), what) {
+		if _, err := New(c); err == nil || !strings.Contains(err.Error(), what) {
 			t.Errorf("%s: %v", what, err)
 		}
 	}
-	named, err := newGateway(sources.Config{URLs: urls, Anchors: d.Anchor.PEM(), Transport: shown})
+	named, err := New(sources.Config{URLs: urls, Anchors: d.Anchor.PEM(), Transport: shown})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if traits := named.Traits(); traits.Kind != kindGateway || traits.Age != source.AgeObserved || traits.Rollback {
+	if traits := named.Traits(); traits.Kind != Kind || traits.Age != source.AgeObserved || traits.Rollback {
 		t.Errorf("%+v", traits)
 	}
 }

@@ -1,4 +1,4 @@
-package trustsync
+package gateway
 
 import (
 	"context"

@@ -1,4 +1,4 @@
-package trustsync
+package switzerland
 
 import (
 	"bytes"
@@ -24,7 +24,7 @@ func switzerlandOf(t testing.TB, c sources.Config) *switzerlandRules {
 	if c.URLs == nil {
 		c.URLs = []string{"https://x.example/verificationRules"}
 	}
-	s, err := newSwitzerlandRules(c)
+	s, err := NewRules(c)
 	if err != nil {
 		t.Fatal(err)
 	}

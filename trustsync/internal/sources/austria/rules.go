@@ -1,4 +1,4 @@
-package trustsync
+package austria
 
 import (
 	"context"
@@ -15,7 +15,7 @@ import (
 	"github.com/fxamacker/cbor/v2"
 )
 
-const kindAustriaRules = "austria_rules"
+const KindRules = "austria_rules"
 
 // austriaForm is one of the documents that Austria signs, each with a signature beside it.
 type austriaForm struct {
@@ -33,9 +33,9 @@ var (
 // austriaRules is the source of the Austrian rules and value sets: two documents, each with one that signs its hash.
 type austriaRules struct{ austria }
 
-// newAustriaRules makes the source of the Austrian rules. A URL is that of the directory that all four documents are in.
-func newAustriaRules(c sources.Config) (source.Source, error) {
-	s, err := newAustria(c)
+// NewRules makes the source of the Austrian rules. A URL is that of the directory that all four documents are in.
+func NewRules(c sources.Config) (source.Source, error) {
+	s, err := New(c)
 	if err != nil {
 		return nil, err
 	}
@@ -45,7 +45,7 @@ func newAustriaRules(c sources.Config) (source.Source, error) {
 // Traits implements Source.
 func (s *austriaRules) Traits() source.Traits {
 	return source.Traits{
-		Kind: kindAustriaRules, Signs: "a hash of the rules, and one of the value sets, with a pinned key", Age: source.AgeSigned, Rollback: true,
+		Kind: KindRules, Signs: "a hash of the rules, and one of the value sets, with a pinned key", Age: source.AgeSigned, Rollback: true,
 		Absence: "no longer listed", Rules: true,
 	}
 }
