@@ -5,6 +5,7 @@ import (
 	"gatescan/trustsync/internal/pki"
 	"gatescan/trustsync/internal/source"
 	"gatescan/trustsync/internal/sources"
+	"gatescan/trustsync/internal/sources/directory"
 	"gatescan/trustsync/store"
 	"gatescan/verify"
 )
@@ -69,3 +70,7 @@ func OpenStore(dir string) (*Store, error) { return store.Open(dir) }
 
 // SourceConfig is what an operator says about one source.
 type SourceConfig = sources.Config
+
+// ReadDirectory reads all certificates of a directory, or of a single file if path is one. What cannot be used is in the report. It is an
+// error if path itself cannot be read, or holds more than 100,000 files or certificates. A file may have 1 MiB.
+func ReadDirectory(path string) ([]Signer, Report, error) { return directory.Read(path) }

@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"gatescan/trustsync/internal/sources/austria"
+	"gatescan/trustsync/internal/sources/directory"
+	"gatescan/trustsync/internal/sources/eu"
 	"gatescan/trustsync/internal/sources/gateway"
 	"gatescan/trustsync/internal/sources/germany"
 	"gatescan/trustsync/internal/sources/netherlands"
@@ -32,17 +34,17 @@ var kinds = []kind{
 	{sweden.Kind, sweden.New, sweden.LooksLike, sweden.Read},
 	{netherlands.Kind, netherlands.New, netherlands.LooksLike, netherlands.Read},
 	{austria.Kind, austria.New, austria.LooksLike, austria.Read},
-	{kindEUArchive, newEUArchive, looksLikeEUArchive, parseEUArchive},
-	{kindEU, newEU, nil, nil},
-	{kindItaly, newItaly, nil, nil},
+	{eu.KindArchive, eu.NewArchive, eu.LooksLikeArchive, eu.ReadArchive},
+	{eu.Kind, eu.New, nil, nil},
+	{eu.KindItaly, eu.NewItaly, nil, nil},
 	{gateway.Kind, gateway.New, nil, nil},
-	{kindDirectory, newDirectory, nil, nil},
+	{directory.Kind, directory.New, nil, nil},
 
-	{kindEURules, newEURules, nil, nil},
-	{kindGermanyRules, newGermanyRules, nil, nil},
+	{eu.KindRules, eu.NewRules, nil, nil},
+	{eu.KindGermanyRules, eu.NewGermanyRules, nil, nil},
 	{austria.KindRules, austria.NewRules, nil, nil},
 	{switzerland.KindRules, switzerland.NewRules, nil, nil},
-	{kindRulesDirectory, newRulesDirectory, nil, nil},
+	{directory.KindRules, directory.NewRules, nil, nil},
 }
 
 // Kinds returns the words for the kinds of sources, sorted.

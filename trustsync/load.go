@@ -10,6 +10,7 @@ import (
 	"gatescan/trustsync/internal/files"
 	"gatescan/trustsync/internal/list"
 	"gatescan/trustsync/internal/source"
+	"gatescan/trustsync/internal/sources/directory"
 	"gatescan/trustsync/store"
 	"gatescan/verify"
 )
@@ -26,7 +27,7 @@ type Loaded struct {
 // trust list in a form that some source has. At is the moment for which the age of a store counts; the zero time leaves
 // age aside.
 //
-// What cannot be used is named in the report. The error is about all of it, as with ReadDirectory.
+// What cannot be used is named in the report. The error is about all of it, as with Read.
 func Load(path string, at time.Time) (Loaded, error) {
 	info, err := os.Stat(path)
 	if err != nil {
@@ -110,7 +111,7 @@ func (storedSource) Fetch(context.Context, Moment) (*Holding, Report, error) {
 func (s storedSource) Traits() Traits {
 	t := Traits{Kind: s.Kind, Age: AgeObserved}
 	switch {
-	case s.Kind == kindDirectory:
+	case s.Kind == directory.Kind:
 		t.Age = AgeNone
 	case !s.Holding.Signed.IsZero():
 		t.Age = AgeSigned

@@ -10,6 +10,8 @@ import (
 
 	"gatescan/cmd/gatelab/lists"
 	"gatescan/trustsync/internal/sources/austria"
+	"gatescan/trustsync/internal/sources/directory"
+	"gatescan/trustsync/internal/sources/eu"
 	"gatescan/trustsync/internal/sources/germany"
 	"gatescan/trustsync/internal/sources/netherlands"
 	"gatescan/trustsync/internal/sources/sweden"
@@ -46,7 +48,7 @@ func TestLoadLists(t *testing.T) {
 		sweden.Kind:      made(lists.Sweden(d, now, now.Add(24*time.Hour))),
 		netherlands.Kind: made(lists.Netherlands(d, now)),
 		austria.Kind:     made(austrian, err),
-		kindEUArchive:    made(archive, archiveErr),
+		eu.KindArchive:   made(archive, archiveErr),
 	} {
 		path := filepath.Join(t.TempDir(), "list")
 		if err := os.WriteFile(path, data, 0o600); err != nil {
@@ -105,7 +107,7 @@ func TestLoadStore(t *testing.T) {
 	signers := someSigners(t, 3)
 	g := &Generation{Sources: map[string]Stored{
 		"list":  {Kind: germany.Kind, Confirmed: signed, Holding: Holding{Signers: signers[:2], Withdrawn: []verify.KID{signers[2].KID}}},
-		"stick": {Kind: kindDirectory, Confirmed: signed, Holding: Holding{Signers: signers[2:]}},
+		"stick": {Kind: directory.Kind, Confirmed: signed, Holding: Holding{Signers: signers[2:]}},
 		"gone":  {Kind: germany.Kind, Floor: signed},
 	}}
 	if err := store.Save(g); err != nil {

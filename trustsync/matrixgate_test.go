@@ -12,6 +12,7 @@ import (
 
 	"gatescan/cmd/gatelab/lists"
 	"gatescan/trustsync/internal/pki"
+	"gatescan/trustsync/internal/sources/directory"
 	"gatescan/trustsync/internal/sourcetest"
 	"gatescan/verify"
 )
@@ -66,7 +67,7 @@ func newMatrixRow(t *testing.T, name string, cscas, bare bool) *matrixRow {
 	if m.offer.Rules {
 		signer := newPassSigner(t, "XX")
 		m.passes = append(m.passes, signer.pass(t, vaccinated))
-		m.keySource = append(m.keySource, m.named(SourceConfig{Name: "keys", Kind: kindDirectory, Path: signer.directory}))
+		m.keySource = append(m.keySource, m.named(SourceConfig{Name: "keys", Kind: directory.Kind, Path: signer.directory}))
 	}
 	for _, d := range []*lists.Domain{m.domain, m.server.Rival()} {
 		for i, dsc := range d.DSCs {

@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"gatescan/trustsync/internal/sources/directory"
 	"gatescan/trustsync/internal/sourcetest"
 	"gatescan/verify"
 )
@@ -155,9 +156,9 @@ func TestRulesAvailable(t *testing.T) {
 	pass := signer.pass(t, vaccinated)
 	good := ruleFile(t, sourcetest.RuleText("GR-XX-0001", "1.0.0", "XX", sourcetest.Yes))
 	bad := ruleFile(t, sourcetest.RuleText("GR-XX-0002", "1.0.0", "XX", sourcetest.No))
-	keys := namedSource(t, SourceConfig{Name: "keys", Kind: kindDirectory, Path: signer.directory})
+	keys := namedSource(t, SourceConfig{Name: "keys", Kind: directory.Kind, Path: signer.directory})
 	source := func(name, path string, age time.Duration) Named {
-		return namedSource(t, SourceConfig{Name: name, Kind: kindRulesDirectory, Path: path, MaxAge: age})
+		return namedSource(t, SourceConfig{Name: name, Kind: directory.KindRules, Path: path, MaxAge: age})
 	}
 	for name, test := range map[string]struct {
 		sources  []Named
@@ -197,8 +198,8 @@ func TestRulesKept(t *testing.T) {
 	signer := newPassSigner(t, "XX")
 	path := ruleFile(t, sourcetest.RuleText("GR-XX-0001", "1.0.0", "XX", sourcetest.No), sourcetest.RuleText("GR-XX-0002", "1.0.0", "XX", `{"nonsense":[]}`))
 	c := Config{Sources: []Named{
-		namedSource(t, SourceConfig{Name: "keys", Kind: kindDirectory, Path: signer.directory}),
-		namedSource(t, SourceConfig{Name: "rules", Kind: kindRulesDirectory, Path: path}),
+		namedSource(t, SourceConfig{Name: "keys", Kind: directory.Kind, Path: signer.directory}),
+		namedSource(t, SourceConfig{Name: "rules", Kind: directory.KindRules, Path: path}),
 	}}
 	dir := t.TempDir()
 	clock := &byTheHand{}
@@ -246,8 +247,8 @@ func TestRulebookCompiledOnce(t *testing.T) {
 	signer := newPassSigner(t, "XX")
 	path := ruleFile(t, sourcetest.RuleText("GR-XX-0001", "1.0.0", "XX", sourcetest.Yes))
 	c := Config{Sources: []Named{
-		namedSource(t, SourceConfig{Name: "keys", Kind: kindDirectory, Path: signer.directory}),
-		namedSource(t, SourceConfig{Name: "rules", Kind: kindRulesDirectory, Path: path}),
+		namedSource(t, SourceConfig{Name: "keys", Kind: directory.Kind, Path: signer.directory}),
+		namedSource(t, SourceConfig{Name: "rules", Kind: directory.KindRules, Path: path}),
 	}}
 	y := New(c, &wall{}, nil, slog.New(slog.DiscardHandler))
 	y.Once(t.Context())
@@ -279,8 +280,8 @@ func TestKeysAndRulesNeverMix(t *testing.T) {
 	for _, country := range []string{"AA", "BB"} {
 		signer := newPassSigner(t, country)
 		halves = append(halves, half{Config{Sources: []Named{
-			namedSource(t, SourceConfig{Name: "keys-" + country, Kind: kindDirectory, Path: signer.directory}),
-			namedSource(t, SourceConfig{Name: "rules-" + country, Kind: kindRulesDirectory, Path: ruleFile(t, sourcetest.RuleText("GR-"+country+"-0001", "1.0.0", country, sourcetest.Yes))}),
+			namedSource(t, SourceConfig{Name: "keys-" + country, Kind: directory.Kind, Path: signer.directory}),
+			namedSource(t, SourceConfig{Name: "rules-" + country, Kind: directory.KindRules, Path: ruleFile(t, sourcetest.RuleText("GR-"+country+"-0001", "1.0.0", country, sourcetest.Yes))}),
 		}}, unsignedPass(t, signer.kid)})
 	}
 	y := New(halves[0].config, &wall{}, openStore(t, t.TempDir()), slog.New(slog.DiscardHandler))

@@ -15,6 +15,8 @@ import (
 	"gatescan/cmd/gatelab/lists"
 	"gatescan/trustsync/internal/list"
 	"gatescan/trustsync/internal/source"
+	"gatescan/trustsync/internal/sources/directory"
+	"gatescan/trustsync/internal/sources/eu"
 	"gatescan/trustsync/internal/sourcetest"
 	"gatescan/trustsync/store"
 	"gatescan/verify"
@@ -41,8 +43,8 @@ func TestRealRules(t *testing.T) {
 	server := &sourcetest.RuleServer{Service: sourcetest.RuleService(t, d)}
 	signer := newPassSigner(t, "FR")
 	c := Config{Sources: []Named{
-		namedSource(t, SourceConfig{Name: "eu-rules", Kind: kindEURules, URLs: []string{server.Start(t)}, Anchors: d.Signer.PublicPEM()}),
-		namedSource(t, SourceConfig{Name: "keys", Kind: kindDirectory, Path: signer.directory}),
+		namedSource(t, SourceConfig{Name: "eu-rules", Kind: eu.KindRules, URLs: []string{server.Start(t)}, Anchors: d.Signer.PublicPEM()}),
+		namedSource(t, SourceConfig{Name: "keys", Kind: directory.Kind, Path: signer.directory}),
 	}}
 	dir := t.TempDir()
 	y := New(c, &wall{}, openStore(t, dir), slog.New(slog.DiscardHandler))

@@ -16,6 +16,7 @@ import (
 
 	"gatescan/trustsync/internal/pki"
 	"gatescan/trustsync/internal/source"
+	"gatescan/trustsync/internal/sources/directory"
 	"gatescan/trustsync/internal/sourcetest"
 	"gatescan/trustsync/store"
 )
@@ -541,7 +542,7 @@ func TestRunDirectory(t *testing.T) {
 	dir := t.TempDir()
 	all := sourcetest.Pool(t)
 	sourcetest.WriteFile(t, dir, "a.der", all[0].DER)
-	source, err := NewSource(SourceConfig{Name: "stick", Kind: kindDirectory, Path: dir})
+	source, err := NewSource(SourceConfig{Name: "stick", Kind: directory.Kind, Path: dir})
 	if err != nil {
 		t.Fatal(err)
 	}

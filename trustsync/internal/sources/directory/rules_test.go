@@ -1,4 +1,4 @@
-package trustsync
+package directory
 
 import (
 	"bytes"
@@ -67,7 +67,7 @@ func TestReadRules(t *testing.T) {
 		if err != nil || len(rules) != test.rules || len(sets) != test.sets || len(report.Skipped) != test.skipped || report.Duplicates != test.duplicates {
 			t.Errorf("%s: %d rules, %d sets, %+v, %v", name, len(rules), len(sets), report, err)
 		}
-		src, err := newRulesDirectory(sources.Config{Path: dir})
+		src, err := NewRules(sources.Config{Path: dir})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -104,7 +104,7 @@ func TestReadRulesFile(t *testing.T) {
 			t.Errorf("%s is read", path)
 		}
 	}
-	if _, err := newRulesDirectory(sources.Config{}); err == nil {
+	if _, err := NewRules(sources.Config{}); err == nil {
 		t.Error("a directory without path")
 	}
 }

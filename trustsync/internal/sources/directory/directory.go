@@ -1,4 +1,4 @@
-package trustsync
+package directory
 
 import (
 	"context"
@@ -17,15 +17,15 @@ import (
 // maxFileSize bounds a file of certificates, in bytes.
 const maxFileSize = 1 << 20
 
-const kindDirectory = "directory"
+const Kind = "directory"
 
-// directory is the source of a directory of certificates, or of one file of them: see ReadDirectory.
+// directory is the source of a directory of certificates, or of one file of them: see Read.
 type directory struct {
 	path  string
 	cscas pki.Authorities // nil if the DSCs need not chain to any
 }
 
-func newDirectory(c sources.Config) (source.Source, error) {
+func New(c sources.Config) (source.Source, error) {
 	if c.Path == "" {
 		return nil, errors.New("a directory needs its path")
 	}
@@ -49,12 +49,12 @@ func (d directory) Fetch(context.Context, source.Moment) (*source.Holding, sourc
 
 func (d directory) Traits() source.Traits {
 	return source.Traits{
-		Kind: kindDirectory, Signs: "nothing; whoever may write there is trusted", Age: source.AgeNone,
+		Kind: Kind, Signs: "nothing; whoever may write there is trusted", Age: source.AgeNone,
 		Absence: "this directory no longer vouches for it",
 	}
 }
 
-// ReadDirectory reads all certificates of a directory, or of a single file if path is one. A file holds one certificate in
+// Read reads all certificates of a directory, or of a single file if path is one. A file holds one certificate in
 // DER, or any number in PEM; what stands between PEM blocks is ignored. Subdirectories are not entered.
 //
 // What cannot be used is named in the report and spoils nothing else. The order is that of the file names, then
@@ -63,7 +63,7 @@ func (d directory) Traits() source.Traits {
 // It is an error if path itself cannot be read (a single file: if it is neither PEM nor DER), or if it holds more than
 // 100,000 files or certificates. It is none if not one certificate can be used. A file may have 1 MiB. Nothing but
 // regular files is opened.
-func ReadDirectory(path string) ([]source.Signer, source.Report, error) {
+func Read(path string) ([]source.Signer, source.Report, error) {
 	return readDirectory(path, nil)
 }
 

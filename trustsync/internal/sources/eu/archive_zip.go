@@ -1,4 +1,4 @@
-package trustsync
+package eu
 
 import (
 	"archive/zip"
@@ -34,11 +34,11 @@ type archived struct {
 	hash    [sha256.Size]byte
 }
 
-// parseEUArchive reads the DSCs of an archive whose signature was checked, or that somebody vouches for. A DSC counts if it is signed
+// ReadArchive reads the DSCs of an archive whose signature was checked, or that somebody vouches for. A DSC counts if it is signed
 // by a CSCA in the folder of the same country. Of dates none is judged (authorities).
 //
 // Names are compared and never used: nothing is written. Files that are not certificates are not unpacked.
-func parseEUArchive(data []byte) ([]source.Signer, source.Report, error) {
+func ReadArchive(data []byte) ([]source.Signer, source.Report, error) {
 	e := list.NewEntries()
 	dscs, cscas, err := openArchive(data, e)
 	if err != nil {
@@ -196,7 +196,7 @@ func (a archived) signer(cscas pki.Authorities) (der []byte, signer source.Signe
 // skipFile reports a file that cannot be used.
 func skipFile(e *list.Entries, name string, err error) { e.SkipNamed(fmt.Sprintf("%.120s", name), err) }
 
-// looksLikeEUArchive says whether data is a zip with a folder of DSCs.
-func looksLikeEUArchive(data []byte) bool {
+// LooksLikeArchive says whether data is a zip with a folder of DSCs.
+func LooksLikeArchive(data []byte) bool {
 	return bytes.HasPrefix(data, []byte("PK\x03\x04")) && bytes.Contains(data, []byte("DSC/DCC/"))
 }

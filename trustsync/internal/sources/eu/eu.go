@@ -1,4 +1,4 @@
-package trustsync
+package eu
 
 import (
 	"context"
@@ -39,8 +39,8 @@ type euService struct {
 }
 
 const (
-	kindEU    = "eu"
-	kindItaly = "italy"
+	Kind      = "eu"
+	KindItaly = "italy"
 )
 
 // euForm is how the instances differ.
@@ -52,10 +52,10 @@ type euForm struct {
 
 var (
 	euFormEU = euForm{
-		kind: kindEU, update: "signercertificateUpdate", status: "signercertificateStatus", delta: "signercertificateStatus/delta",
+		kind: Kind, update: "signercertificateUpdate", status: "signercertificateStatus", delta: "signercertificateStatus/delta",
 	}
 	euFormItaly = euForm{
-		kind: kindItaly, update: "signercertificate/update", status: "signercertificate/status", bareKeys: true,
+		kind: KindItaly, update: "signercertificate/update", status: "signercertificate/status", bareKeys: true,
 	}
 )
 
@@ -75,8 +75,8 @@ type euDoubt struct {
 	fetches int
 }
 
-func newEU(c sources.Config) (source.Source, error)    { return newEUService(c, euFormEU) }
-func newItaly(c sources.Config) (source.Source, error) { return newEUService(c, euFormItaly) }
+func New(c sources.Config) (source.Source, error)      { return newEUService(c, euFormEU) }
+func NewItaly(c sources.Config) (source.Source, error) { return newEUService(c, euFormItaly) }
 
 func newEUService(c sources.Config, form euForm) (source.Source, error) {
 	switch {

@@ -1,4 +1,4 @@
-package trustsync
+package directory
 
 import (
 	"context"
@@ -14,12 +14,12 @@ import (
 	"gatescan/trustsync/internal/sources"
 )
 
-const kindRulesDirectory = "rules_directory"
+const KindRules = "rules_directory"
 
 // rulesDirectory is the source of a directory of rules and value sets, or of one file of them: see ReadRules.
 type rulesDirectory struct{ path string }
 
-func newRulesDirectory(c sources.Config) (source.Source, error) {
+func NewRules(c sources.Config) (source.Source, error) {
 	if c.Path == "" {
 		return nil, errors.New("a directory of rules needs its path")
 	}
@@ -29,7 +29,7 @@ func newRulesDirectory(c sources.Config) (source.Source, error) {
 // Traits implements Source.
 func (d rulesDirectory) Traits() source.Traits {
 	return source.Traits{
-		Kind: kindRulesDirectory, Signs: "nothing; whoever may write there is trusted", Age: source.AgeNone,
+		Kind: KindRules, Signs: "nothing; whoever may write there is trusted", Age: source.AgeNone,
 		Absence: "this directory no longer has it", Rules: true,
 	}
 }

@@ -1,4 +1,4 @@
-package trustsync
+package eu
 
 import (
 	"bytes"
@@ -34,7 +34,7 @@ func archiveSource(t testing.TB, anchor []byte, urls ...string) *euArchive {
 	if len(urls) == 0 {
 		urls = []string{"http://list.example/dcc_trustlist.zip"}
 	}
-	s, err := newEUArchive(sources.Config{URLs: urls, Anchors: anchor})
+	s, err := NewArchive(sources.Config{URLs: urls, Anchors: anchor})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -132,7 +132,7 @@ func TestEUArchiveTruncated(t *testing.T) {
 		if _, _, err := src.read(archive[:n], signature, source.Moment{Time: sourcetest.Now}); !errors.Is(err, source.ErrNotAuthentic) {
 			t.Errorf("archive cut to %d of %d bytes: %v", n, len(archive), err)
 		}
-		if _, _, err := parseEUArchive(archive[:n]); !errors.Is(err, source.ErrMalformed) { // even if somebody vouches for it
+		if _, _, err := ReadArchive(archive[:n]); !errors.Is(err, source.ErrMalformed) { // even if somebody vouches for it
 			t.Errorf("unsigned, cut to %d of %d bytes: %v", n, len(archive), err)
 		}
 	}
@@ -316,12 +316,12 @@ func TestEUArchiveConfig(t *testing.T) {
 		"user name":   {URLs: []string{"https://a:b@list.example/x.zip"}, Anchors: d.Signer.PEM()},
 		"CERTIFICATE": {URLs: urls, Anchors: []byte("-----BEGIN X-----\nAAAA\n-----END X-----\n")},
 	} {
-		if _, err := newEUArchive(c); err == nil || !strings.Contains(err.Error(), what) {
+		if _, err := NewArchive(c); err == nil || !strings.Contains(err.Error(), what) {
 			t.Errorf("%s: %v", what, err)
 		}
 	}
 	traits := archiveSource(t, d.Signer.PEM()).Traits()
-	if traits.Kind != kindEUArchive || traits.Age != source.AgeSigned || !traits.Rollback {
+	if traits.Kind != KindArchive || traits.Age != source.AgeSigned || !traits.Rollback {
 		t.Errorf("%+v", traits)
 	}
 }

@@ -1,4 +1,4 @@
-package trustsync
+package eu
 
 import (
 	"context"

@@ -1,4 +1,4 @@
-package trustsync
+package eu
 
 import (
 	"bytes"
@@ -120,7 +120,7 @@ func TestEUAuthorities(t *testing.T) {
 		t.Errorf("report %v: want the stranger named", report)
 	}
 	b.config.CSCAs = []byte("no PEM")
-	if _, err := newEU(b.config); err == nil {
+	if _, err := New(b.config); err == nil {
 		t.Error("authorities that cannot be read were accepted")
 	}
 }

@@ -1,4 +1,4 @@
-package trustsync
+package eu
 
 import (
 	"bytes"
@@ -252,13 +252,13 @@ func TestEUConfiguration(t *testing.T) {
 		{sources.Config{URLs: []string{"https://list.example"}, CSCAs: []byte("x")}, ""},
 		{sources.Config{URLs: []string{"https://list.example"}, Transport: fetch.Transport{CA: []byte("x")}}, "CA"},
 	} {
-		for _, make := range []func(sources.Config) (source.Source, error){newEU, newItaly} {
+		for _, make := range []func(sources.Config) (source.Source, error){New, NewItaly} {
 			if s, err := make(c.config); err == nil || s != nil || !strings.Contains(err.Error(), c.text) {
 				t.Errorf("%+v: %v, error %v", c.config, s, err)
 			}
 		}
 	}
-	for kind, make := range map[string]func(sources.Config) (source.Source, error){"eu": newEU, "italy": newItaly} {
+	for kind, make := range map[string]func(sources.Config) (source.Source, error){"eu": New, "italy": NewItaly} {
 		s, err := make(sources.Config{URLs: []string{"https://list.example"}})
 		if err != nil {
 			t.Fatal(err)

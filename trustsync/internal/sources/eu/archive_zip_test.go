@@ -1,4 +1,4 @@
-package trustsync
+package eu
 
 import (
 	"archive/zip"
@@ -108,7 +108,7 @@ func TestEUArchiveEntries(t *testing.T) {
 			}
 		}
 		data := archivePacked(t, append(slices.Clone(good), more...)...)
-		signers, report, err := parseEUArchive(data)
+		signers, report, err := ReadArchive(data)
 		if err != nil || len(signers) != test.loaded || report.Loaded != test.loaded || report.Duplicates != test.duplicates {
 			t.Errorf("%s: %d signers, %+v, %v", test.name, len(signers), report, err)
 			continue
@@ -122,7 +122,7 @@ func TestEUArchiveEntries(t *testing.T) {
 		} else if skipped == 1 && (!strings.Contains(report.Skipped[0].Err.Error(), test.why) || report.Skipped[0].Name != fmt.Sprintf("%.120s", more[len(more)-1].Name)) {
 			t.Errorf("%s: skipped %v, want %q", test.name, report.Skipped, test.why)
 		}
-		if !looksLikeEUArchive(data) {
+		if !LooksLikeArchive(data) {
 			t.Errorf("%s: does not look like one", test.name)
 		}
 	}
@@ -132,15 +132,15 @@ func TestEUArchiveEntries(t *testing.T) {
 func TestEUArchiveAllUnusable(t *testing.T) {
 	x, y := sourcetest.DomainOf(t, "XX", 3), sourcetest.DomainOf(t, "XX", 0)
 	x.CSCA = y.CSCA // signed none of them
-	signers, report, err := parseEUArchive(archivePacked(t, lists.EUArchiveFiles(sourcetest.Signed, x)...))
+	signers, report, err := ReadArchive(archivePacked(t, lists.EUArchiveFiles(sourcetest.Signed, x)...))
 	if err != nil || len(signers) != 0 || report.Loaded != 0 || len(report.Skipped) != 3 {
 		t.Errorf("%d signers, %+v, %v", len(signers), report, err)
 	}
-	if _, _, err := parseEUArchive(archivePacked(t)); err != nil {
+	if _, _, err := ReadArchive(archivePacked(t)); err != nil {
 		t.Errorf("an empty archive: %v", err)
 	}
 	for name, data := range map[string]string{"nothing": "", "text": "hello", "tail": strings.Repeat("x", 70_000)} {
-		if _, _, err := parseEUArchive([]byte(data)); !errors.Is(err, source.ErrMalformed) || looksLikeEUArchive([]byte(data)) {
+		if _, _, err := ReadArchive([]byte(data)); !errors.Is(err, source.ErrMalformed) || LooksLikeArchive([]byte(data)) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -196,7 +196,7 @@ func TestEUArchiveBombs(t *testing.T) {
 	} {
 		var before, after runtime.MemStats
 		runtime.ReadMemStats(&before)
-		signers, report, err := parseEUArchive(test.data)
+		signers, report, err := ReadArchive(test.data)
 		runtime.ReadMemStats(&after)
 		if used := (after.TotalAlloc - before.TotalAlloc) >> 20; used > 64 {
 			t.Errorf("%s: %d MiB allocated", test.name, used)
@@ -247,7 +247,7 @@ func BenchmarkParseEUArchive(b *testing.B) {
 			data := archiveOfMany(b, n)
 			b.ReportAllocs()
 			for b.Loop() {
-				signers, report, err := parseEUArchive(data)
+				signers, report, err := ReadArchive(data)
 				if err != nil || len(signers) != n {
 					b.Fatalf("archive of %d bytes: %d signers, %d skipped, %v", len(data), len(signers), len(report.Skipped), err)
 				}
@@ -267,11 +267,11 @@ func FuzzEUArchive(f *testing.F) {
 	f.Add(archivePacked(f, lists.ArchiveFile{Name: "../x", Data: []byte("x")}), []byte("MIAG"))
 	key := pkitest.Anchors(f, sourcetest.DomainOf(f, "XX", 0).Signer.PEM())
 	f.Fuzz(func(t *testing.T, archive, signature []byte) {
-		looksLikeEUArchive(archive)
+		LooksLikeArchive(archive)
 		if _, err := openEUArchive(archive, signature, key, "", sourcetest.Now); err == nil {
 			t.Fatal("authentic")
 		}
-		signers, report, err := parseEUArchive(archive)
+		signers, report, err := ReadArchive(archive)
 		if err == nil && (report.Loaded != len(signers) || len(signers) > 2) { // only those of the seed are signed
 			t.Fatalf("%d signers, %+v", len(signers), report)
 		}

@@ -1,4 +1,4 @@
-package trustsync
+package eu
 
 import (
 	"context"
@@ -15,7 +15,7 @@ import (
 	"gatescan/trustsync/internal/sources"
 )
 
-const kindEUArchive = "eu_archive"
+const KindArchive = "eu_archive"
 
 // euArchive is the source of the archive that the EU publishes every day for everybody (dgc-gateway, PublishingService): a zip with
 // all CSCAs and DSCs of the gateway, and next to it a signature over its bytes.
@@ -37,9 +37,9 @@ const (
 	maxEUArchiveSignature = 2 * pki.MaxCMSSize // bytes; base64 with line ends
 )
 
-// newEUArchive makes the source of the EU's archive. A URL is that of dcc_trustlist.zip. An anchor is a certificate: the publisher's,
+// NewArchive makes the source of the EU's archive. A URL is that of dcc_trustlist.zip. An anchor is a certificate: the publisher's,
 // or that of an authority above it, which vouches for everybody to whom it gives certificates; SignerName says whom of them is meant.
-func newEUArchive(c sources.Config) (source.Source, error) {
+func NewArchive(c sources.Config) (source.Source, error) {
 	a, err := pki.ParseAnchors(c.Anchors)
 	switch {
 	case err != nil:
@@ -72,7 +72,7 @@ func newEUArchive(c sources.Config) (source.Source, error) {
 // Traits implements Source.
 func (s *euArchive) Traits() source.Traits {
 	return source.Traits{
-		Kind:  kindEUArchive,
+		Kind:  KindArchive,
 		Signs: "the archive, with a certificate that is pinned or that a pinned authority gave; each DSC, by a CSCA of its country in there",
 		Age:   source.AgeSigned, Rollback: true, Absence: "no longer published",
 	}
@@ -130,7 +130,7 @@ func (s *euArchive) read(archive, signature []byte, now source.Moment) (*source.
 	if err := source.CheckWindow(now, signed, time.Time{}, 0); err != nil {
 		return nil, source.Report{}, err
 	}
-	signers, report, err := parseEUArchive(archive)
+	signers, report, err := ReadArchive(archive)
 	if err != nil {
 		return nil, source.Report{}, err
 	}

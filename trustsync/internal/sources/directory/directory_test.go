@@ -1,4 +1,4 @@
-package trustsync
+package directory
 
 import (
 	"bytes"
@@ -25,7 +25,7 @@ import (
 	"gatescan/verify"
 )
 
-// Read is ReadDirectory for a directory that must be readable. It fails the test if that blocks.
+// Read is Read for a directory that must be readable. It fails the test if that blocks.
 func read(t *testing.T, path string) ([]verify.DSC, source.Report) {
 	t.Helper()
 	done := make(chan struct{})
@@ -34,7 +34,7 @@ func read(t *testing.T, path string) ([]verify.DSC, source.Report) {
 	var err error
 	go func() {
 		defer close(done)
-		signers, report, err = ReadDirectory(path)
+		signers, report, err = Read(path)
 	}()
 	select {
 	case <-done:
@@ -303,7 +303,7 @@ func TestReadDirectoryErrors(t *testing.T) {
 		"crowded": "more than 100000 certificates",
 	} {
 		path := filepath.Join(dir, name)
-		dscs, report, err := ReadDirectory(path)
+		dscs, report, err := Read(path)
 		sourcetest.CheckError(t, name, err, want)
 		if err != nil && !strings.Contains(err.Error(), path) {
 			t.Errorf("%s: the error does not name it: %v", name, err)
@@ -328,7 +328,7 @@ func TestReadDirectoryTooManyFiles(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	_, _, err := ReadDirectory(dir)
+	_, _, err := Read(dir)
 	sourcetest.CheckError(t, dir, err, "more than 100000 files")
 }
 

@@ -1,4 +1,4 @@
-package trustsync
+package eu
 
 import (
 	"context"
@@ -19,7 +19,7 @@ import (
 )
 
 const (
-	kindEURules = "eu_rules"
+	KindRules = "eu_rules"
 
 	// ruleAskers is how many bodies are asked for at a time. A service has hundreds of them, each a request.
 	ruleAskers = 4
@@ -52,8 +52,8 @@ type bodyHash [sha256.Size]byte
 
 func (h bodyHash) String() string { return hex.EncodeToString(h[:]) }
 
-// newEURules makes the source of a business rule service. A URL is the one that /rules is appended to.
-func newEURules(c sources.Config) (source.Source, error) { return newRulesService(c, kindEURules) }
+// NewRules makes the source of a business rule service. A URL is the one that /rules is appended to.
+func NewRules(c sources.Config) (source.Source, error) { return newRulesService(c, KindRules) }
 
 func newRulesService(c sources.Config, kind string) (source.Source, error) {
 	s := &rulesService{kind: kind}

@@ -1,4 +1,4 @@
-package trustsync
+package eu
 
 import (
 	"bytes"
@@ -24,9 +24,9 @@ import (
 
 func rulesSource(t testing.TB, c sources.Config) source.Source {
 	t.Helper()
-	open := newEURules
-	if c.Kind == kindGermanyRules {
-		open = newGermanyRules
+	open := NewRules
+	if c.Kind == KindGermanyRules {
+		open = NewGermanyRules
 	}
 	s, err := open(c)
 	if err != nil {
@@ -151,13 +151,13 @@ func TestGermanyRulesTypes(t *testing.T) {
 	one := d.Rules[1]
 	d.SetRule(lists.Rule{Identifier: one.Identifier, Version: one.Version, Country: one.Country, JSON: bytes.Replace(one.JSON, []byte(`"Acceptance"`), []byte(`"ImpfstatusBZwei"`), 1)})
 	server := &sourcetest.RuleServer{Service: sourcetest.RuleService(t, d)}
-	src := rulesSource(t, sources.Config{Kind: kindGermanyRules, URLs: []string{server.Start(t)}, Anchors: d.Signer.PublicPEM()})
+	src := rulesSource(t, sources.Config{Kind: KindGermanyRules, URLs: []string{server.Start(t)}, Anchors: d.Signer.PublicPEM()})
 	h, report, err := src.Fetch(t.Context(), source.Moment{Time: sourcetest.Now, Synced: true})
 	if err != nil || len(h.Rules) != 6 || report.Loaded != 5 || len(report.Skipped) != 1 || !errors.Is(report.Skipped[0].Err, list.ErrRuleType) || report.Skipped[0].Name != "rule VR-XX-0001 1.0.0" {
 		t.Fatalf("%v, %+v", err, report)
 	}
 	storetest.CheckRules(t, h.Rules, h.ValueSets)
-	if traits := src.Traits(); traits.Kind != kindGermanyRules || !traits.Rules || traits.Age != source.AgeObserved || traits.Rollback {
+	if traits := src.Traits(); traits.Kind != KindGermanyRules || !traits.Rules || traits.Age != source.AgeObserved || traits.Rollback {
 		t.Errorf("%+v", traits)
 	}
 }
