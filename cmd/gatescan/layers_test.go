@@ -157,7 +157,7 @@ var rooms = map[string]room{
 	"passtest": {"", "passes for tests come from outside this program"},
 	"progress": {"", "a loop that stopped is seen whatever it does"},
 	"rules":    {"", "built-in rules are the same for every configuration"},
-	"status":   {"", "it shows what it is given, and changes nothing"},
+	"status":   {"counters", "it shows what it is given, and changes nothing; the hours and days of a venue are those of the counters"},
 }
 
 // neverInRooms must not be reached by any way, as neverAtAll.
