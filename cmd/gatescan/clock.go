@@ -5,23 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
 )
-
-// builtAt is SOURCE_DATE_EPOCH of the build, in Unix seconds; the linker sets it. It is empty in a development build.
-var builtAt string
-
-// buildTime is the zero time in a development build.
-func buildTime() time.Time {
-	seconds, err := strconv.ParseInt(builtAt, 10, 64)
-	if err != nil {
-		return time.Time{}
-	}
-	return time.Unix(seconds, 0)
-}
 
 // firstBuild is before any build of this program.
 var firstBuild = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)

@@ -37,14 +37,19 @@ type rtcReading struct {
 	err      error // it does not say: its battery is empty, for instance
 }
 
-// wallAt is what the wall clock says at now. A test steps the clock here. As when the machine's own is set, the monotonic
-// reading of now goes on, by which intervals are measured: a time.Time cannot have its wall reading changed alone.
-var wallAt = func(now time.Time) time.Time { return now }
-
 // systemClock is the kernel of this machine.
-type systemClock struct{}
+type systemClock struct {
+	// offset steps the wall clock, for a test; nil does not. As when the machine's own clock is set, the monotonic reading goes
+	// on, by which intervals are measured: a time.Time cannot have its wall reading changed alone.
+	offset func() time.Duration
+}
 
-func (systemClock) wall(now time.Time) time.Time { return wallAt(now) }
+func (s systemClock) wall(now time.Time) time.Time {
+	if s.offset == nil {
+		return now
+	}
+	return now.Round(0).Add(s.offset())
+}
 
 // maxError asks the kernel, or gatescan-clock.service where the daemon may not.
 func (systemClock) maxError() (time.Duration, error) {

@@ -7,8 +7,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-
-	"github.com/coreos/go-systemd/v22/activation"
 )
 
 // clockSocket is where gatescan-clock.socket listens. Nobody but root can put something there.
@@ -20,36 +18,11 @@ const (
 	maxClockAnswer = 256             // bytes
 )
 
-const clockUsage = `NAME
-    gatescan clock - tell the daemon how wrong the kernel's clock may be
+// serveClock tells each client how wrong the kernel's clock may be (adjtimex(2)), one after the other, until the listener is
+// closed. An answer is a number of microseconds in decimal, or "error: " and what is wrong.
+func serveClock(listener net.Listener) error { return answerMaxError(listener, kernelMaxError) }
 
-SYNOPSIS
-    gatescan clock
-
-DESCRIPTION
-    Answers whoever connects to the socket that the service manager passes with what the
-    kernel says (adjtimex(2)). gatescan-clock.socket starts it: the unit of the daemon, which
-    has the network and the devices, forbids every call that can set a clock, and the unit
-    of this, which may make them, has neither.
-`
-
-func runClock(args []string, _ io.Reader, _, _ io.Writer) (int, error) {
-	if err := parseFlags(newFlags(), args, 0); err != nil {
-		return 0, err
-	}
-	passed, err := activation.Listeners()
-	if err != nil {
-		return 0, err
-	}
-	if len(passed) != 1 || passed[0] == nil {
-		return 0, usageError("no socket was passed: gatescan-clock.socket of systemd starts this")
-	}
-	return exitFailed, serveClock(passed[0], kernelMaxError)
-}
-
-// serveClock answers one connection after the other, until the listener is closed. An answer is a number of microseconds
-// in decimal, or "error: " and what is wrong.
-func serveClock(listener net.Listener, maxError func() (time.Duration, error)) error {
+func answerMaxError(listener net.Listener, maxError func() (time.Duration, error)) error {
 	for {
 		c, err := listener.Accept()
 		if err != nil {

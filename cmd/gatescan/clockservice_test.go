@@ -27,7 +27,7 @@ func TestClockService(t *testing.T) {
 	var e atomic.Int64
 	served := make(chan error)
 	go func() {
-		served <- serveClock(listener, func() (time.Duration, error) { return time.Duration(e.Load()) * time.Microsecond, nil })
+		served <- answerMaxError(listener, func() (time.Duration, error) { return time.Duration(e.Load()) * time.Microsecond, nil })
 	}()
 	if c, err := net.Dial("unix", socket); err != nil { // one that does not wait for its answer
 		t.Error(err)
@@ -54,7 +54,7 @@ func TestClockService(t *testing.T) {
 func TestClockServiceCannotSay(t *testing.T) {
 	socket, listener := listenClock(t)
 	go func() {
-		_ = serveClock(listener, func() (time.Duration, error) {
+		_ = answerMaxError(listener, func() (time.Duration, error) {
 			return 0, errors.New("adjtimex: " + strings.Repeat("x", maxClockAnswer))
 		})
 	}()

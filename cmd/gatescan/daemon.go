@@ -69,7 +69,7 @@ func newDaemon(c config, board gpio.Board, stdout io.Writer, log *slog.Logger) (
 	}
 	d.turnstile = turnstile.New(c.turnstile(), d.hardware.relay, d.hardware.lamps, log)
 	d.outputs = c.outputs()
-	d.clock = newClock(c.clock(), systemClock{}, log)
+	d.clock = newClock(c.clock(), machine, log)
 	d.started = d.clock.Wall(time.Now())
 	if err := d.openCounters(c); err != nil {
 		return nil, errors.Join(err, d.turnstile.Close(), d.hardware.close())

@@ -7,6 +7,9 @@ import (
 	"gatescan/trustsync"
 )
 
+// machine is the clock of this machine. The soak test steps it.
+var machine systemClock
+
 // trustClock is what the trust data are told of the time, and tell of it.
 type trustClock struct{ *clock }
 
@@ -16,7 +19,7 @@ func (c trustClock) Hint(date time.Time)       { c.hint(date) }
 
 // newTrustClock is a clock for a command that is soon over.
 func newTrustClock(c config) trustClock {
-	return trustClock{newClock(c.clock(), systemClock{}, slog.New(slog.DiscardHandler))}
+	return trustClock{newClock(c.clock(), machine, slog.New(slog.DiscardHandler))}
 }
 
 // openStore opens where trust data survive a restart. A directory needs none: it survives by itself.
