@@ -3,6 +3,8 @@ package main
 import (
 	"io"
 
+	"gatescan/cmd/gatescan/clock"
+
 	"github.com/coreos/go-systemd/v22/activation"
 )
 
@@ -30,5 +32,5 @@ func runClock(args []string, _ io.Reader, _, _ io.Writer) (int, error) {
 	if len(passed) != 1 || passed[0] == nil {
 		return 0, usageError("no socket was passed: gatescan-clock.socket of systemd starts this")
 	}
-	return exitFailed, serveClock(passed[0])
+	return exitFailed, clock.Serve(passed[0])
 }

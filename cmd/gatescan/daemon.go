@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"gatescan/cmd/gatescan/clock"
 	"gatescan/cmd/gatescan/counters"
 	"gatescan/cmd/gatescan/gate"
 	"gatescan/cmd/gatescan/progress"
@@ -31,7 +32,7 @@ type daemon struct {
 	hardware  *hardware
 	gate      *gate.Gate
 	bench     *gate.Bench
-	clock     *clock
+	clock     *clock.Clock
 	turnstile *turnstile.Turnstile
 	syncer    *trustsync.Syncer
 	book      *counters.Book
@@ -69,7 +70,7 @@ func newDaemon(c config, board gpio.Board, stdout io.Writer, log *slog.Logger) (
 	}
 	d.turnstile = turnstile.New(c.turnstile(), d.hardware.relay, d.hardware.lamps, log)
 	d.outputs = c.outputs()
-	d.clock = newClock(c.clock(), machine, log)
+	d.clock = clock.New(c.clock(), machine, log)
 	d.started = d.clock.Wall(time.Now())
 	if err := d.openCounters(c); err != nil {
 		return nil, errors.Join(err, d.turnstile.Close(), d.hardware.close())
@@ -142,7 +143,7 @@ func (d *daemon) serve(ctx context.Context, held *lock, read func() (config, err
 	parts.Go(func() { d.watchdog.run(ctx) })
 	parts.Go(func() { d.book.Run(ctx) })
 	parts.Go(func() { d.status.Run(ctx) })
-	parts.Go(func() { d.clock.run(ctx, d.looking.Beat) })
+	parts.Go(func() { d.clock.Run(ctx, d.looking.Beat) })
 	parts.Go(func() { d.syncer.Run(ctx) })
 	parts.Go(func() { d.tend(ctx) })
 	parts.Go(func() { d.testDaily(ctx) })
@@ -227,13 +228,13 @@ type daemonState struct {
 	Accepted uint64 `json:"accepted"`
 	Refused  uint64 `json:"refused"`
 	turnstile.Counts
-	Clock clockStatus `json:"clock"`
+	Clock clock.Status `json:"clock"`
 }
 
 func (d *daemon) state(context.Context, request) (any, error) {
 	s := daemonState{
 		Version: version, Reader: d.reader.Load().up, Loaded: d.syncer.State().DSCs, Closed: d.gate.Closed(),
-		Counts: d.turnstile.Counts(), Clock: d.clock.status(),
+		Counts: d.turnstile.Counts(), Clock: d.clock.Status(),
 	}
 	s.Accepted, s.Refused = d.totals()
 	return s, nil
@@ -256,10 +257,10 @@ func (d *daemon) forget(_ context.Context, asked request) (any, error) {
 
 // vouch has the clock believed.
 func (d *daemon) vouch(context.Context, request) (any, error) {
-	if err := d.clock.vouch(); err != nil {
+	if err := d.clock.Vouch(); err != nil {
 		return nil, err
 	}
-	return d.clock.status(), nil
+	return d.clock.Status(), nil
 }
 
 // startReader begins to read the barcode module. What it returns ends that, and waits for it.

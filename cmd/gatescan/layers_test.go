@@ -152,6 +152,7 @@ type room struct {
 
 // rooms are all packages below cmd/gatescan. The compiler sees to it that none imports main.
 var rooms = map[string]room{
+	"clock":    {"", "the time is believed for reasons of its own, whatever is judged by it"},
 	"counters": {"", "counts are kept whatever is counted"},
 	"gate":     {"counters progress", "a gate counts what it decides, and its watchdog sees that it decides at all"},
 	"passtest": {"", "passes for tests come from outside this program"},
@@ -162,6 +163,10 @@ var rooms = map[string]room{
 
 // neverInRooms must not be reached by any way, as neverAtAll.
 var neverInRooms = []edge{
+	{"gatescan/cmd/gatescan/clock", "gatescan/verify", "the clock knows no passes"},
+	{"gatescan/cmd/gatescan/clock", "gatescan/trustsync", "trust data raise the floor; the clock does not fetch them"},
+	{"gatescan/cmd/gatescan/clock", "net/http", "the clock asks its kernel, and a socket of this machine, never the network"},
+	{"gatescan/cmd/gatescan/clock", "gatescan/driver/gpio", "the clock drives nothing"},
 	{"gatescan/cmd/gatescan/gate", "net", "the gate decides offline; who reads its counts does not hold it up"},
 	{"gatescan/cmd/gatescan/gate", "gatescan/trustsync", "the gate gets a snapshot; it does not know where trust comes from"},
 	{"gatescan/cmd/gatescan/gate", "gatescan/driver/gpio", "the gate knows a turnstile, not how it is wired"},

@@ -1,4 +1,4 @@
-package main
+package clock
 
 import (
 	"fmt"
@@ -9,18 +9,18 @@ import (
 	"time"
 )
 
-// clockSocket is where gatescan-clock.socket listens. Nobody but root can put something there.
-const clockSocket = "/run/gatescan-clock.sock"
+// socketPath is where gatescan-clock.socket listens. Nobody but root can put something there.
+const socketPath = "/run/gatescan-clock.sock"
 
 // Limits of a connection to it.
 const (
-	clockTimeout   = 2 * time.Second // of the whole: the service may be starting again
-	maxClockAnswer = 256             // bytes
+	timeout   = 2 * time.Second // of the whole: the service may be starting again
+	maxAnswer = 256             // bytes
 )
 
-// serveClock tells each client how wrong the kernel's clock may be (adjtimex(2)), one after the other, until the listener is
+// Serve tells each client how wrong the kernel's clock may be (adjtimex(2)), one after the other, until the listener is
 // closed. An answer is a number of microseconds in decimal, or "error: " and what is wrong.
-func serveClock(listener net.Listener) error { return answerMaxError(listener, kernelMaxError) }
+func Serve(listener net.Listener) error { return answerMaxError(listener, kernelMaxError) }
 
 func answerMaxError(listener net.Listener, maxError func() (time.Duration, error)) error {
 	for {
@@ -34,23 +34,23 @@ func answerMaxError(listener net.Listener, maxError func() (time.Duration, error
 		} else {
 			said = strconv.FormatInt(e.Microseconds(), 10)
 		}
-		_ = c.SetDeadline(time.Now().Add(clockTimeout))
-		_, _ = io.WriteString(c, said[:min(len(said), maxClockAnswer)]) // whoever does not take it asks again
+		_ = c.SetDeadline(time.Now().Add(timeout))
+		_, _ = io.WriteString(c, said[:min(len(said), maxAnswer)]) // whoever does not take it asks again
 		_ = c.Close()
 	}
 }
 
 // askMaxError asks who serves the clock at a socket.
 func askMaxError(socket string) (time.Duration, error) {
-	c, err := net.DialTimeout("unix", socket, clockTimeout)
+	c, err := net.DialTimeout("unix", socket, timeout)
 	if err != nil {
 		return 0, err
 	}
 	defer c.Close()
-	if err := c.SetDeadline(time.Now().Add(clockTimeout)); err != nil {
+	if err := c.SetDeadline(time.Now().Add(timeout)); err != nil {
 		return 0, err
 	}
-	data, err := io.ReadAll(io.LimitReader(c, maxClockAnswer))
+	data, err := io.ReadAll(io.LimitReader(c, maxAnswer))
 	if err != nil {
 		return 0, err
 	}
