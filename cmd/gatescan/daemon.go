@@ -120,14 +120,14 @@ func (d *daemon) totals() (accepted, refused uint64) { return d.book.Live().Tota
 
 // serve lets the gate work until ctx ends. A value on reload makes it read the configuration again.
 func (d *daemon) serve(ctx context.Context, held *lock, read func() (config, error), reload <-chan os.Signal) error {
-	control, err := listenControl(held, d.config.Daemon.Group, d.log)
+	socket, err := listenControl(held, d.config.Daemon.Group, d.log)
 	if err != nil {
 		return err
 	}
 	var device *watchdogDevice
 	if path := d.config.Daemon.Watchdog; path != "" {
 		if device, err = openWatchdogDevice(path, maxWatchdogTimeout); err != nil {
-			return errors.Join(err, control.Close())
+			return errors.Join(err, socket.Close())
 		}
 	}
 	d.watchdog = newWatchdog(&d.progress, device, d.log)
@@ -135,7 +135,7 @@ func (d *daemon) serve(ctx context.Context, held *lock, read func() (config, err
 
 	var parts sync.WaitGroup
 	parts.Go(func() {
-		control.serve(ctx, handlers{
+		socket.serve(ctx, handlers{
 			commandRelease: d.release, commandState: d.state,
 			commandTrust: d.trust, commandSync: d.sync, commandForget: d.forget, commandVouch: d.vouch, commandTest: d.selftest,
 		})

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"gatescan/driver/flash"
 	"gatescan/driver/gpio"
 
 	periph "periph.io/x/conn/v3/gpio"
@@ -133,7 +134,7 @@ func (h *helper) record(t *testing.T, outputs ...output) {
 		t.Fatal(err)
 	}
 	defer root.Close()
-	if err := writeOutputs(&lock{dir: h.dir, root: root}, outputs); err != nil {
+	if err := writeOutputs(flash.In(root), outputs); err != nil {
 		t.Fatal(err)
 	}
 }
