@@ -15,6 +15,7 @@ import (
 	"gatescan/cmd/gatescan/gate"
 	"gatescan/cmd/gatescan/progress"
 	"gatescan/cmd/gatescan/status"
+	"gatescan/cmd/gatescan/watchdog"
 	"gatescan/driver/gpio"
 	"gatescan/driver/scanner"
 	"gatescan/driver/turnstile"
@@ -46,8 +47,8 @@ type daemon struct {
 
 	storeFault error // why trust data are not kept; nil if they are
 
-	outputs                 []output  // what hardware drives; it does not change
-	watchdog                *watchdog // nil until serve
+	outputs                 []output           // what hardware drives; it does not change
+	watchdog                *watchdog.Watchdog // nil until serve
 	progress                progress.Progress
 	reading, lamps, looking *progress.Heartbeat
 }
@@ -124,13 +125,13 @@ func (d *daemon) serve(ctx context.Context, held *lock, read func() (config, err
 	if err != nil {
 		return err
 	}
-	var device *watchdogDevice
+	var device *watchdog.Device
 	if path := d.config.Daemon.Watchdog; path != "" {
-		if device, err = openWatchdogDevice(path, maxWatchdogTimeout); err != nil {
+		if device, err = watchdog.OpenDevice(path, watchdog.MaxTimeout); err != nil {
 			return errors.Join(err, socket.Close())
 		}
 	}
-	d.watchdog = newWatchdog(&d.progress, device, d.log)
+	d.watchdog = watchdog.New(&d.progress, device, d.log)
 	close(d.serving)
 
 	var parts sync.WaitGroup
@@ -140,7 +141,7 @@ func (d *daemon) serve(ctx context.Context, held *lock, read func() (config, err
 			commandTrust: d.trust, commandSync: d.sync, commandForget: d.forget, commandVouch: d.vouch, commandTest: d.selftest,
 		})
 	})
-	parts.Go(func() { d.watchdog.run(ctx) })
+	parts.Go(func() { d.watchdog.Run(ctx) })
 	parts.Go(func() { d.book.Run(ctx) })
 	parts.Go(func() { d.status.Run(ctx) })
 	parts.Go(func() { d.clock.Run(ctx, d.looking.Beat) })
@@ -149,16 +150,16 @@ func (d *daemon) serve(ctx context.Context, held *lock, read func() (config, err
 	parts.Go(func() { d.testDaily(ctx) })
 	listen(ctx, d.config, d.board, d.turnstile, d.log, &parts)
 	endReader := d.startReader(ctx)
-	d.watchdog.ready()
+	d.watchdog.Ready()
 	for ctx.Err() == nil {
 		select {
 		case <-ctx.Done():
 		case <-reload:
-			d.watchdog.reloading()
+			d.watchdog.Reloading()
 			c, err := read()
 			if err != nil {
 				d.log.Error("the new configuration is refused, the old one stays in force", "err", err)
-				d.watchdog.ready()
+				d.watchdog.Ready()
 				continue
 			}
 			otherReader := c.Reader != d.config.Reader
@@ -169,10 +170,10 @@ func (d *daemon) serve(ctx context.Context, held *lock, read func() (config, err
 				endReader()
 				endReader = d.startReader(ctx)
 			}
-			d.watchdog.ready()
+			d.watchdog.Ready()
 		}
 	}
-	d.watchdog.stopping()
+	d.watchdog.Stopping()
 	endReader()
 	parts.Wait()
 	return nil
@@ -187,7 +188,7 @@ func (d *daemon) close() error {
 		d.log.Error("what was counted last is lost", "err", lost)
 	}
 	if d.watchdog != nil {
-		err = errors.Join(err, d.watchdog.close())
+		err = errors.Join(err, d.watchdog.Close())
 	}
 	if d.hardware.simulation != nil {
 		if n := d.hardware.simulation.close(); n > 0 {

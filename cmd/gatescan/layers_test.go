@@ -158,6 +158,7 @@ var rooms = map[string]room{
 	"passtest": {"", "passes for tests come from outside this program"},
 	"progress": {"", "a loop that stopped is seen whatever it does"},
 	"rules":    {"", "built-in rules are the same for every configuration"},
+	"watchdog": {"progress", "watchdogs are fed while all loops go on"},
 	"status":   {"counters", "it shows what it is given, and changes nothing; the hours and days of a venue are those of the counters"},
 }
 
@@ -171,6 +172,8 @@ var neverInRooms = []edge{
 	{"gatescan/cmd/gatescan/gate", "gatescan/trustsync", "the gate gets a snapshot; it does not know where trust comes from"},
 	{"gatescan/cmd/gatescan/gate", "gatescan/driver/gpio", "the gate knows a turnstile, not how it is wired"},
 	{"gatescan/cmd/gatescan/progress", "gatescan/driver", "a loop that stopped is seen without hardware"},
+	{"gatescan/cmd/gatescan/watchdog", "gatescan/driver", "a watchdog is fed whatever becomes of the hardware"},
+	{"gatescan/cmd/gatescan/watchdog", "gatescan/verify", "a watchdog knows no passes"},
 	{"gatescan/cmd/gatescan/rules", "net", "built-in rules need no network"},
 }
 

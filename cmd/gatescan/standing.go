@@ -52,10 +52,8 @@ func (d *daemon) snapshot() status.Snapshot {
 	if tested := d.tested.Load(); tested != nil {
 		s.Selftest = status.Selftest{Time: tested.Time, Usable: tested.Usable, Failed: tested.failed()}
 	}
-	s.Watchdogs.Manager = d.watchdog.manager.Seconds()
-	if d.watchdog.device != nil {
-		s.Watchdogs.Board = d.watchdog.device.timeout.Seconds()
-	}
+	manager, board := d.watchdog.Timeouts()
+	s.Watchdogs.Manager, s.Watchdogs.Board = manager.Seconds(), board.Seconds()
 	return s
 }
 
