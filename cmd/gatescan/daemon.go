@@ -42,7 +42,7 @@ type daemon struct {
 	reader    atomic.Pointer[readerStanding] // never nil
 	scanner   atomic.Pointer[scanner.Reader] // nil until one was started
 	tested    atomic.Pointer[selfRecord]     // the last self-test without anybody; nil for none
-	stir      chan struct{}                  // something changed that the lamps should show
+	wake      chan struct{}                  // something changed that the lamps should show
 	serving   chan struct{}                  // closed once serve has begun, and the daemon may be asked
 
 	storeFault error // why trust data are not kept; nil if they are
@@ -63,7 +63,7 @@ const (
 
 // newDaemon makes every output inert before anything else is opened.
 func newDaemon(c config, board gpio.Board, stdout io.Writer, log *slog.Logger) (*daemon, error) {
-	d := &daemon{log: log, config: c, board: board, stir: make(chan struct{}, 1), serving: make(chan struct{}), bench: &gate.Bench{}}
+	d := &daemon{log: log, config: c, board: board, wake: make(chan struct{}, 1), serving: make(chan struct{}), bench: &gate.Bench{}}
 	d.reader.Store(&readerStanding{})
 	var err error
 	if d.hardware, err = openHardware(c, board, stdout, d.totals, log); err != nil {
@@ -289,7 +289,7 @@ func (d *daemon) startReader(ctx context.Context) (end func()) {
 	}
 }
 
-// tendInterval is how soon the lamps follow what does not stir: trust data that came, a clock that was set.
+// tendInterval is how soon the lamps follow what does not wake: trust data that came, a clock that was set.
 const tendInterval = 500 * time.Millisecond
 
 // tend keeps what the turnstile shows between passes up to date, and forgets old passes.
@@ -300,7 +300,7 @@ func (d *daemon) tend(ctx context.Context) {
 		select {
 		case <-ctx.Done():
 			return
-		case <-d.stir:
+		case <-d.wake:
 		case <-ticker.C:
 		}
 		now := time.Now()

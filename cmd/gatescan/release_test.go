@@ -118,7 +118,7 @@ func TestReleaseFrozen(t *testing.T) {
 			if died := h.end(); died.Signal() != syscall.SIGKILL {
 				t.Errorf("the daemon ended with %v", died)
 			}
-			if took < answerPatience || took > answerPatience+lockPatience {
+			if took < answerTimeout || took > answerTimeout+lockTimeout {
 				t.Errorf("took %v", took)
 			}
 			t.Logf("took %v", took)

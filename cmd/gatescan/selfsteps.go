@@ -149,7 +149,7 @@ func (d *daemon) pulseOnce(ctx context.Context) (p pulsed) {
 // awake has the lamps follow at once.
 func (d *daemon) awake() {
 	select {
-	case d.stir <- struct{}{}:
+	case d.wake <- struct{}{}:
 	default:
 	}
 }
