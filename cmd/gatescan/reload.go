@@ -54,5 +54,5 @@ func (d *daemon) apply(c config) {
 	}
 	d.gate.SetWindows(c.Reader.away(), time.Duration(c.Policy.RepeatWindow), time.Duration(c.Rules.Window))
 	d.turnstile.Configure(c.turnstile())
-	d.clock.reconfigure(c.Clock.Require, time.Duration(c.Clock.Hold), time.Duration(c.Clock.MaxForward))
+	d.clock.Reconfigure(c.Clock.Require, time.Duration(c.Clock.Hold), time.Duration(c.Clock.MaxForward))
 }

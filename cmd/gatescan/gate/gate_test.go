@@ -322,3 +322,24 @@ func TestLacksRules(t *testing.T) {
 		}
 	}
 }
+
+// While the clock is not believed, every finding that depends on the time, from the validity of the DSC on, says so instead.
+// What was found without the time stays.
+func TestClockInDoubt(t *testing.T) {
+	now := time.Unix(1_800_000_000, 0)
+	g := New(Parts{Clock: floorClock(now.Add(1)), Bench: &Bench{}})
+	for _, r := range []verify.Reason{
+		verify.DSCNotValid, verify.BadSignature, verify.BadCWT, verify.NotYetValid, verify.Expired, verify.BadDCC, verify.Revoked, verify.RuleFailed,
+	} {
+		if got := g.doubt(verify.Refused(r), now).Reason(); got != verify.ClockUntrusted {
+			t.Errorf("%v becomes %v", r, got)
+		}
+	}
+	for _, r := range []verify.Reason{
+		verify.Internal, verify.NotHCERT, verify.BadAlg, verify.NoTrust, verify.TrustStale, verify.UnknownKID, verify.Barred,
+	} {
+		if got := g.doubt(verify.Refused(r), now).Reason(); got != r {
+			t.Errorf("%v becomes %v", r, got)
+		}
+	}
+}

@@ -1,44 +1,34 @@
-package main
+// Package clock says how far the wall clock may be believed: it has a floor, and above it something must vouch for the time.
+//
+// It must never know what a wrong clock costs (passes, trust data), nor ask the network for the time itself.
+package clock
 
 import (
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
-	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
 )
 
-// builtAt is SOURCE_DATE_EPOCH of the build, in Unix seconds; the linker sets it. It is empty in a development build.
-var builtAt string
-
-// buildTime is the zero time in a development build.
-func buildTime() time.Time {
-	seconds, err := strconv.ParseInt(builtAt, 10, 64)
-	if err != nil {
-		return time.Time{}
-	}
-	return time.Unix(seconds, 0)
-}
-
 // firstBuild is before any build of this program.
 var firstBuild = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 
-// clockConfig is what an operator decides about the clock. Its zero value asks for a synchronised clock, and holds it for
+// Config is what an operator decides about the clock. Its zero value asks for a synchronised clock, and holds it for
 // no time at all.
-type clockConfig struct {
-	require    clockState    // the least that opens the gate; clockInvalid asks for clockSynced
-	hold       time.Duration // how long a clock is believed after it was synchronised or vouched for
-	maxForward time.Duration // how far ahead of what is known a clock may be before nothing but a technician can vouch for it; 0: any
-	file       string        // where the floor is kept over a restart; "": nowhere
-	build      time.Time     // the first floor; zero if it is not known
+type Config struct {
+	Require    State         // the least that opens the gate; Invalid asks for Synced
+	Hold       time.Duration // how long a clock is believed after it was synchronised or vouched for
+	MaxForward time.Duration // how far ahead of what is known a clock may be before nothing but a technician can vouch for it; 0: any
+	File       string        // where the floor is kept over a restart; "": nowhere
+	Build      time.Time     // the first floor; zero if it is not known
 }
 
 const (
-	defaultRequire = clockRTC
-	defaultHold    = 30 * 24 * time.Hour
+	DefaultRequire = RTC
+	DefaultHold    = 30 * 24 * time.Hour
 )
 
 const (
@@ -63,7 +53,7 @@ const (
 	readRetries = 3
 )
 
-// clock says how far the wall clock may be believed. A wrong clock lets expired passes through, or refuses good ones.
+// Clock says how far the wall clock may be believed. A wrong clock lets expired passes through, or refuses good ones.
 //
 // Its floor is the newest of three times: when the program was built, when the newest authenticated data was signed, and
 // what the clock said when it was last stored while synchronised. A clock below it is wrong, whoever set it: time servers
@@ -71,12 +61,12 @@ const (
 // a synchronised clock does not win against the stored time. Should that be wrong, because a time server once was, then
 // a technician removes the file and starts the daemon again.
 //
-// Above the floor somebody must vouch for the clock; clockState says who. A clock that is set while nothing synchronises
-// it is not held any longer.
+// Above the floor a time server, a real-time clock or a technician must vouch for the clock; State says which. A clock that
+// is set while nothing synchronises it is not held any longer.
 //
-// Its methods may be called from any goroutine. The zero value, and a nil one, believe nothing; make it with newClock.
-type clock struct {
-	kernel clockKernel
+// Its methods may be called from any goroutine. The zero value, and a nil one, believe nothing; make it with New.
+type Clock struct {
+	kernel kernel
 	log    *slog.Logger
 	build  time.Time
 	file   string
@@ -84,7 +74,7 @@ type clock struct {
 	last atomic.Pointer[look]
 
 	mu         sync.Mutex // guards what follows
-	require    clockState
+	require    State
 	hold       time.Duration
 	maxForward time.Duration
 	signed     time.Time // the newest signed time
@@ -95,7 +85,7 @@ type clock struct {
 	steady     time.Duration // boot time since when the clock is synchronised without a step
 	rtc        rtcLook
 	jumps      uint64
-	lastJump   clockJump
+	lastJump   Jump
 	hinted     time.Duration
 	hintWrong  bool
 	refused    time.Time // the newest signed time that was too far ahead
@@ -103,7 +93,7 @@ type clock struct {
 	notes      []note    // for the log, once mu is free: a log may block
 
 	saving  sync.Mutex // held while the file is written, before mu
-	written clockRecord
+	written record
 }
 
 type note struct {
@@ -112,17 +102,17 @@ type note struct {
 	args  []any
 }
 
-// newClock makes a clock, and looks at it. What is wrong with the file is logged and stands in the status: without it the
+// New makes a clock, and looks at it. What is wrong with the file is logged and stands in the status: without it the
 // clock still has its other floors.
-func newClock(c clockConfig, k clockKernel, log *slog.Logger) *clock {
-	made := &clock{kernel: k, log: log, build: c.build, file: c.file}
+func New(c Config, k kernel, log *slog.Logger) *Clock {
+	made := &Clock{kernel: k, log: log, build: c.Build, file: c.File}
 	made.locked(func() {
 		var err error
 		if made.bootID, err = k.bootID(); err != nil {
 			made.note(slog.LevelWarn, "a restart of the daemon will not know that the clock was synchronised before", "err", err)
 		}
 		made.load()
-		made.configure(c.require, c.hold, c.maxForward)
+		made.configure(c.Require, c.Hold, c.MaxForward)
 		made.look()
 	})
 	return made
@@ -131,7 +121,7 @@ func newClock(c clockConfig, k clockKernel, log *slog.Logger) *clock {
 // Believed says whether the clock can be right at now, which has a monotonic reading. It is called for every frame: it
 // allocates nothing, locks nothing, and makes no system call. It also sees a step since the last look, and after a long
 // suspension takes one for such until the next look.
-func (c *clock) Believed(now time.Time) bool {
+func (c *Clock) Believed(now time.Time) bool {
 	if c == nil {
 		return false
 	}
@@ -143,7 +133,7 @@ func (c *clock) Believed(now time.Time) bool {
 	if wall.Before(l.floor) {
 		return false
 	}
-	if l.require == clockFloorOnly {
+	if l.require == FloorOnly {
 		return true
 	}
 	since := now.Sub(l.at)
@@ -151,10 +141,10 @@ func (c *clock) Believed(now time.Time) bool {
 }
 
 // Wall returns what the wall clock shows at now. It allocates nothing and makes no system call.
-func (c *clock) Wall(now time.Time) time.Time { return c.kernel.wall(now) }
+func (c *Clock) Wall(now time.Time) time.Time { return c.kernel.wall(now) }
 
-// now is the later of wall clock and floor: for dates of certificates while nothing better is known.
-func (c *clock) now() time.Time {
+// Now returns the later of wall clock and floor: for dates of certificates while nothing better is known.
+func (c *Clock) Now() time.Time {
 	l := c.last.Load()
 	if l == nil {
 		return time.Now()
@@ -166,30 +156,30 @@ func (c *clock) now() time.Time {
 	return wall
 }
 
-// synced says whether the kernel's clock is disciplined now, and believed.
-func (c *clock) synced() bool {
+// Synced says whether the kernel's clock is disciplined now, and believed.
+func (c *Clock) Synced() bool {
 	l := c.last.Load()
-	return l != nil && l.state == clockSynced && time.Since(l.at) <= maxLookAge
+	return l != nil && l.state == Synced && time.Since(l.at) <= maxLookAge
 }
 
-// raise lifts the floor to the time at which authenticated data was signed. While the clock is synchronised, a time more
+// Raise lifts the floor to the time at which authenticated data was signed. While the clock is synchronised, a time more
 // than an hour ahead of it does not count, and one less ahead counts as far as the clock has come: a future-dated list
 // must not close every gate. Nor does what is decades ahead count.
-func (c *clock) raise(signed time.Time) {
+func (c *Clock) Raise(signed time.Time) {
 	c.locked(func() {
 		signed = signed.Round(0)
 		if !signed.After(c.signed) {
 			return
 		}
 		l := c.look()
-		if l.state == clockSynced && signed.Sub(l.wall) > floorSlack || c.beyond(signed) {
+		if l.state == Synced && signed.Sub(l.wall) > floorSlack || c.beyond(signed) {
 			if signed.After(c.refused) {
 				c.refused = signed
 				c.note(slog.LevelWarn, "data was signed in the future; its time does not count", "signed", signed, "clock", l.wall)
 			}
 			return
 		}
-		if certain := l.certain(); l.state == clockSynced && signed.After(certain) {
+		if certain := l.certain(); l.state == Synced && signed.After(certain) {
 			signed = certain
 		}
 		if signed.After(c.signed) {
@@ -199,9 +189,10 @@ func (c *clock) raise(signed time.Time) {
 	})
 }
 
-// hint is told the Date of a response. It is not authenticated, so that it makes no more than a warning.
-func (c *clock) hint(date time.Time) {
-	if date.IsZero() { // it had none
+// Hint compares the clock with the Date of a response. That is not authenticated, so it can only cause a warning. A zero date
+// is ignored.
+func (c *Clock) Hint(date time.Time) {
+	if date.IsZero() {
 		return
 	}
 	c.locked(func() {
@@ -214,15 +205,15 @@ func (c *clock) hint(date time.Time) {
 	})
 }
 
-// vouch is a technician who says that the time shown is right. It holds as long as a synchronisation would, over a restart
+// Vouch takes the word of a technician that the time shown is right. That holds as long as a synchronisation would, over a restart
 // of the daemon as well, but not over a restart of the board.
-func (c *clock) vouch() (err error) {
+func (c *Clock) Vouch() (err error) {
 	c.locked(func() {
 		l := c.look()
 		switch {
 		case l.err != nil:
 			err = fmt.Errorf("clock: %w", l.err)
-		case l.state == clockInvalid:
+		case l.state == Invalid:
 			err = errors.New("clock: " + c.explain(l))
 		case c.beyond(l.wall):
 			err = fmt.Errorf("clock: %s is too far ahead of the build of this program; set the clock first", l.wall.UTC().Format(time.RFC3339))
@@ -239,24 +230,24 @@ func (c *clock) vouch() (err error) {
 	return nil
 }
 
-// reconfigure puts other settings into force.
-func (c *clock) reconfigure(require clockState, hold, maxForward time.Duration) {
+// Reconfigure puts other settings into force.
+func (c *Clock) Reconfigure(require State, hold, maxForward time.Duration) {
 	c.locked(func() {
 		c.configure(require, hold, maxForward)
 		c.look()
 	})
 }
 
-func (c *clock) configure(require clockState, hold, maxForward time.Duration) {
-	if require == clockInvalid {
-		require = clockSynced
+func (c *Clock) configure(require State, hold, maxForward time.Duration) {
+	if require == Invalid {
+		require = Synced
 	}
 	c.require, c.hold, c.maxForward = require, hold, maxForward
 }
 
-// run looks at the clock once per second, and stores the floor: once an hour while synchronised, and at the end. Without
+// Run looks at the clock once per second, and stores the floor: once an hour while synchronised, and at the end. Without
 // it the clock is not believed for long. It calls looked after every look. Call run once.
-func (c *clock) run(ctx context.Context, looked func()) {
+func (c *Clock) Run(ctx context.Context, looked func()) {
 	var storing sync.WaitGroup
 	storing.Go(func() { // by itself: a worn medium may take its time
 		each(ctx, dueEvery, func() { c.save(false) })
@@ -285,7 +276,7 @@ func each(ctx context.Context, interval time.Duration, do func()) {
 }
 
 // locked does something while mu is held, and then says what came of it.
-func (c *clock) locked(do func()) {
+func (c *Clock) locked(do func()) {
 	c.mu.Lock()
 	do()
 	notes := c.notes
@@ -296,6 +287,6 @@ func (c *clock) locked(do func()) {
 	}
 }
 
-func (c *clock) note(level slog.Level, text string, args ...any) {
+func (c *Clock) note(level slog.Level, text string, args ...any) {
 	c.notes = append(c.notes, note{level, text, args})
 }

@@ -1,4 +1,4 @@
-package main
+package clock
 
 import (
 	"errors"
@@ -8,10 +8,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// clockStatus is what is known of a clock, for the state, the metrics and the technician.
-type clockStatus struct {
-	State       clockState  `json:"state"`
-	Required    clockState  `json:"required"`
+// Status is what is known of a clock, for the state, the metrics and the technician.
+type Status struct {
+	State       State       `json:"state"`
+	Required    State       `json:"required"`
 	Believed    bool        `json:"believed"`
 	Time        time.Time   `json:"time"` // of the wall clock
 	Floor       time.Time   `json:"floor,omitzero"`
@@ -22,28 +22,28 @@ type clockStatus struct {
 	Offset      float64     `json:"hint_ahead_seconds"` // of a server's Date to the clock
 	OffsetWrong bool        `json:"hint_wrong"`
 	Jumps       uint64      `json:"jumps"`
-	LastJump    clockJump   `json:"last_jump,omitzero"`
+	LastJump    Jump        `json:"last_jump,omitzero"`
 	RTC         bool        `json:"rtc"` // there is one
 	Fault       string      `json:"fault,omitempty"`
 	Explanation string      `json:"explanation"` // what to do
 }
 
-// clockJump is a step of the clock.
-type clockJump struct {
+// Jump is a step of the clock.
+type Jump struct {
 	Old time.Time `json:"old"` // what the clock would say
 	New time.Time `json:"new"` // what it said instead
 }
 
-// status looks at the clock.
-func (c *clock) status() (s clockStatus) {
+// Status looks at the clock.
+func (c *Clock) Status() (s Status) {
 	c.locked(func() {
 		l := c.look()
-		s = clockStatus{
+		s = Status{
 			State: l.state, Required: l.require, Believed: c.Believed(l.at), Time: l.wall, Floor: l.floor, FloorOf: l.floorOf,
 			LastSynced: c.lastSynced, MaxError: l.maxError.Seconds(), Offset: c.hinted.Seconds(), OffsetWrong: c.hintWrong,
 			Jumps: c.jumps, LastJump: c.lastJump, RTC: c.rtc.name != "", Explanation: c.explain(l),
 		}
-		if l.state >= clockHeld {
+		if l.state >= Held {
 			s.HeldUntil = c.anchor.wall.Add(c.hold)
 		}
 		if c.fault != nil {
@@ -54,25 +54,25 @@ func (c *clock) status() (s clockStatus) {
 }
 
 // explain says in a sentence how it stands with the clock, and what to do about it. mu is held.
-func (c *clock) explain(l *look) string {
+func (c *Clock) explain(l *look) string {
 	switch l.state {
-	case clockSynced:
+	case Synced:
 		return "the clock is synchronised"
-	case clockHeld:
+	case Held:
 		until := inUTC(c.anchor.wall.Add(c.hold))
 		if c.anchor.by == byTechnician {
 			return fmt.Sprintf("a technician vouched for the clock on %s; that holds until %s", inUTC(c.anchor.wall), until)
 		}
 		return fmt.Sprintf("the clock was synchronised on %s; that holds until %s", inUTC(c.anchor.wall), until)
-	case clockRTC:
+	case RTC:
 		return fmt.Sprintf("the real-time clock %s set the clock at boot, and nothing has synchronised it yet", c.rtc.name)
-	case clockInvalid:
+	case Invalid:
 		return c.explainInvalid(l)
 	}
 	return c.explainFloorOnly(l) + "; connect the network and wait for the time server, or let a technician vouch for the time"
 }
 
-func (c *clock) explainInvalid(l *look) string {
+func (c *Clock) explainInvalid(l *look) string {
 	is := fmt.Sprintf("the clock says %s, but ", inUTC(l.wall))
 	floor := inUTC(l.floor)
 	switch l.floorOf {
@@ -95,7 +95,7 @@ func (c *clock) explainInvalid(l *look) string {
 	return is + "; correct the time server"
 }
 
-func (c *clock) explainFloorOnly(l *look) string {
+func (c *Clock) explainFloorOnly(l *look) string {
 	switch l.cause {
 	case causeKernel:
 		if errors.Is(l.err, unix.EPERM) || errors.Is(l.err, unix.ENOSYS) {

@@ -1,4 +1,4 @@
-package main
+package clock
 
 import (
 	"bytes"
@@ -108,15 +108,15 @@ func (k *fakeKernel) serve(wall time.Time) {
 type board struct {
 	t      *testing.T
 	kernel *fakeKernel
-	clock  *clock
-	config clockConfig
+	clock  *Clock
+	config Config
 	log    bytes.Buffer
 	late   time.Duration // what the true time is ahead of the test's
 	boots  int
 	rtc    rtcReading
 }
 
-func newBoard(t *testing.T, c clockConfig) *board {
+func newBoard(t *testing.T, c Config) *board {
 	b := &board{t: t, config: c}
 	b.late = day.Sub(time.Now().Round(0))
 	return b
@@ -143,7 +143,7 @@ func (b *board) bootRTC(at time.Time) {
 
 // restart starts the daemon, in the same boot.
 func (b *board) restart() {
-	b.clock = newClock(b.config, b.kernel, slog.New(slog.NewTextHandler(&b.log, nil)))
+	b.clock = New(b.config, b.kernel, slog.New(slog.NewTextHandler(&b.log, nil)))
 }
 
 func (b *board) look() { b.clock.locked(func() { b.clock.look() }) }

@@ -1,4 +1,4 @@
-package main
+package clock
 
 import (
 	"log/slog"
@@ -14,9 +14,9 @@ type look struct {
 	err      error // the kernel did not say all of this
 	floor    time.Time
 	floorOf  floorSource
-	require  clockState
-	state    clockState
-	cause    clockCause
+	require  State
+	state    State
+	cause    cause
 	known    time.Time // what the clock should not be too far ahead of
 }
 
@@ -49,7 +49,7 @@ type rtcLook struct {
 }
 
 // look reads the clock, judges it, and publishes what it found. mu is held.
-func (c *clock) look() *look {
+func (c *Clock) look() *look {
 	l := c.read()
 	l.require = c.require
 	l.floor, l.floorOf = c.floor()
@@ -59,7 +59,7 @@ func (c *clock) look() *look {
 		c.askRTC(l)
 	}
 	c.judge(l, stepped)
-	if l.state == clockSynced && (stepped || before == nil || before.state != clockSynced) {
+	if l.state == Synced && (stepped || before == nil || before.state != Synced) {
 		c.steady = l.boot
 	}
 	c.last.Store(l)
@@ -74,7 +74,7 @@ func (c *clock) look() *look {
 }
 
 // read reads the clocks close together: whoever is kept waiting between two of them sees a step where there was none.
-func (c *clock) read() *look {
+func (c *Clock) read() *look {
 	l := &look{}
 	for range readRetries {
 		var before time.Duration
@@ -97,7 +97,7 @@ func (c *clock) read() *look {
 }
 
 // floor is the newest of the floors. Of equal ones, the one that is least easily removed.
-func (c *clock) floor() (floor time.Time, of floorSource) {
+func (c *Clock) floor() (floor time.Time, of floorSource) {
 	floor, of = c.build, floorOfBuild
 	if c.signed.After(floor) {
 		floor, of = c.signed, floorOfSigned
@@ -109,7 +109,7 @@ func (c *clock) floor() (floor time.Time, of floorSource) {
 }
 
 // beyond says whether a time is further ahead than this program will ever be used. It bounds what a wrong clock can do.
-func (c *clock) beyond(t time.Time) bool {
+func (c *Clock) beyond(t time.Time) bool {
 	built := c.build
 	if built.IsZero() {
 		built = firstBuild
@@ -118,7 +118,7 @@ func (c *clock) beyond(t time.Time) bool {
 }
 
 // stepped says whether the clock was set between two looks, and reports it.
-func (c *clock) stepped(before, l *look) bool {
+func (c *Clock) stepped(before, l *look) bool {
 	if before == nil || before.err != nil || l.err != nil {
 		return false
 	}
@@ -127,18 +127,18 @@ func (c *clock) stepped(before, l *look) bool {
 		return false
 	}
 	c.jumps++
-	c.lastJump = clockJump{Old: old, New: l.wall}
+	c.lastJump = Jump{Old: old, New: l.wall}
 	c.note(slog.LevelWarn, "the clock was set", "old", old, "new", l.wall, "synchronised", l.disciplined())
 	return true
 }
 
 // judge finds the state.
-func (c *clock) judge(l *look, stepped bool) {
+func (c *Clock) judge(l *look, stepped bool) {
 	below := l.wall.Before(l.floor)
 	if l.err != nil {
-		l.state, l.cause = clockFloorOnly, causeKernel
+		l.state, l.cause = FloorOnly, causeKernel
 		if below {
-			l.state = clockInvalid
+			l.state = Invalid
 		}
 		return
 	}
@@ -148,7 +148,7 @@ func (c *clock) judge(l *look, stepped bool) {
 	}
 	ahead := c.beyond(l.wall) || c.maxForward > 0 && !l.known.IsZero() && l.wall.Sub(l.known) > c.maxForward
 	if l.disciplined() && !below && !ahead {
-		l.state = clockSynced
+		l.state = Synced
 		c.anchor = anchor{by: bySync, wall: l.wall, boot: l.boot}
 		c.lastSynced = l.wall
 		return
@@ -159,19 +159,19 @@ func (c *clock) judge(l *look, stepped bool) {
 	}
 	switch {
 	case below:
-		l.state = clockInvalid
+		l.state = Invalid
 	case ahead:
-		l.state, l.cause = clockFloorOnly, causeAhead
+		l.state, l.cause = FloorOnly, causeAhead
 	case c.anchor.holds(l.boot, c.hold):
-		l.state = clockHeld
+		l.state = Held
 	case c.rtcAgrees(l, stepped):
-		l.state = clockRTC
+		l.state = RTC
 	case c.anchor.broken:
-		l.state, l.cause = clockFloorOnly, causeSet
+		l.state, l.cause = FloorOnly, causeSet
 	case c.anchor.by != byNobody:
-		l.state, l.cause = clockFloorOnly, causeExpired
+		l.state, l.cause = FloorOnly, causeExpired
 	default:
-		l.state = clockFloorOnly
+		l.state = FloorOnly
 	}
 }
 
@@ -180,14 +180,14 @@ func (c *clock) judge(l *look, stepped bool) {
 //
 // It counts only if the kernel itself read it (CONFIG_RTC_HCTOSYS): boards whose real-time clock was never in use, and
 // whose time it is that of their factory, have another one first (Documentation/ABI/testing/sysfs-class-rtc).
-func (c *clock) rtcAgrees(l *look, stepped bool) bool {
+func (c *Clock) rtcAgrees(l *look, stepped bool) bool {
 	if stepped || l.boot-c.rtc.boot >= rtcEvery {
 		c.askRTC(l)
 	}
 	return c.rtc.err == nil && c.rtc.setClock && c.rtc.off.Abs() <= maxStep+l.boot/rtcDrift
 }
 
-func (c *clock) askRTC(l *look) {
+func (c *Clock) askRTC(l *look) {
 	c.rtc = rtcLook{rtcReading: c.kernel.rtc(), boot: l.boot}
 	c.rtc.off = c.rtc.at.Sub(l.wall)
 }

@@ -1,4 +1,4 @@
-package main
+package clock
 
 import (
 	"bytes"
@@ -15,7 +15,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// checked is a line with its checksum, made as the documentation of clockRecord says.
+// checked is a line with its checksum, made as the documentation of record says.
 func checked(words string) string {
 	return fmt.Sprintf("%s sha256:%x\n", words, sha256.Sum256([]byte(words)))
 }
@@ -29,12 +29,12 @@ const (
 
 func TestClockRecord(t *testing.T) {
 	for _, words := range []string{floorRecord, syncRecord, vouchedFirst} {
-		r, err := parseClockRecord(checked(words))
+		r, err := parseRecord(checked(words))
 		if err != nil || r.String() != checked(words) {
 			t.Errorf("%q: %v, %q", words, err, r)
 		}
 	}
-	r, err := parseClockRecord(checked(syncRecord))
+	r, err := parseRecord(checked(syncRecord))
 	if err != nil || !r.floor.Equal(time.Date(2026, 11, 20, 6, 0, 0, 0, time.UTC)) || r.bootID != testBoot || r.anchor.by != bySync ||
 		r.anchor.boot != 93784*time.Second || !r.anchor.wall.Equal(r.floor.Add(678*time.Millisecond)) {
 		t.Errorf("%+v, %v", r, err)
@@ -55,20 +55,20 @@ func TestClockRecord(t *testing.T) {
 		checked(strings.Replace(syncRecord, ".678Z", ".6780Z", 1)),
 		strings.Replace(checked(syncRecord), "2026-11-20T06", "2026-11-20T05", 1), // the checksum is of another
 	} {
-		if r, err := parseClockRecord(line); err == nil {
+		if r, err := parseRecord(line); err == nil {
 			t.Errorf("%q: %+v", line, r)
 		}
 	}
 	// Torn anywhere, or with any bit turned.
 	whole := checked(syncRecord)
 	for i := range len(whole) {
-		if _, err := parseClockRecord(whole[:i]); err == nil {
+		if _, err := parseRecord(whole[:i]); err == nil {
 			t.Errorf("%d bytes of it are accepted", i)
 		}
 		for bit := range 8 {
 			turned := []byte(whole)
 			turned[i] ^= 1 << bit
-			if _, err := parseClockRecord(string(turned)); err == nil {
+			if _, err := parseRecord(string(turned)); err == nil {
 				t.Errorf("bit %d of byte %d is not missed", bit, i)
 			}
 		}
@@ -85,7 +85,7 @@ func FuzzClockRecord(f *testing.F) {
 		if check {
 			line = checked(line)
 		}
-		if r, err := parseClockRecord(line); err == nil && r.String() != line {
+		if r, err := parseRecord(line); err == nil && r.String() != line {
 			t.Errorf("%q is read as %q", line, r)
 		}
 	})
@@ -122,12 +122,12 @@ func TestClockFileDamaged(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				b := newBoard(t, clockConfig{require: clockRTC, hold: month, build: built, file: filepath.Join(t.TempDir(), "clock")})
-				if err := tc.put(b.config.file); err != nil {
+				b := newBoard(t, Config{Require: RTC, Hold: month, Build: built, File: filepath.Join(t.TempDir(), "clock")})
+				if err := tc.put(b.config.File); err != nil {
 					t.Fatal(err)
 				}
 				b.boot(day)
-				s := b.clock.status()
+				s := b.clock.Status()
 				if !s.Floor.Equal(tc.floor) || !strings.Contains(s.Fault, tc.fault) || (s.Fault == "") != (tc.fault == "") {
 					t.Errorf("floor %v, fault %q", s.Floor, s.Fault)
 				}
@@ -137,15 +137,15 @@ func TestClockFileDamaged(t *testing.T) {
 				b.serve()
 				b.pass(storeEvery)
 				b.clock.save(false)
-				r, err := readClockFile(b.config.file)
-				if s := b.clock.status(); tc.stays {
+				r, err := readFile(b.config.File)
+				if s := b.clock.Status(); tc.stays {
 					if err == nil || s.Fault == "" {
 						t.Errorf("fault %q, %v", s.Fault, err)
 					}
 				} else if err != nil || s.Fault != "" || b.truth().Sub(r.floor) > 2*time.Second {
 					t.Errorf("afterwards: %+v, %v, fault %q", r, err, s.Fault)
 				}
-				if real, err := os.ReadFile(b.config.file + ".real"); err == nil && !bytes.Equal(real, good) {
+				if real, err := os.ReadFile(b.config.File + ".real"); err == nil && !bytes.Equal(real, good) {
 					t.Error("what the link names was written to")
 				}
 			})
@@ -157,7 +157,7 @@ func TestClockFileDamaged(t *testing.T) {
 func TestClockFileCannotBeWritten(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		dir := filepath.Join(t.TempDir(), "state")
-		b := newBoard(t, clockConfig{require: clockRTC, hold: month, build: built, file: filepath.Join(dir, "clock")})
+		b := newBoard(t, Config{Require: RTC, Hold: month, Build: built, File: filepath.Join(dir, "clock")})
 		b.boot(day)
 		b.serve()
 		b.said("")
@@ -165,7 +165,7 @@ func TestClockFileCannotBeWritten(t *testing.T) {
 			b.pass(storeEvery + time.Minute)
 			b.clock.save(false)
 		}
-		if s := b.clock.status(); s.State != clockSynced || s.Fault == "" || b.truth().Sub(s.Floor) > time.Minute {
+		if s := b.clock.Status(); s.State != Synced || s.Fault == "" || b.truth().Sub(s.Floor) > time.Minute {
 			t.Errorf("%+v", s)
 		}
 		if n := b.said("could not be stored"); n != 1 {
@@ -176,7 +176,7 @@ func TestClockFileCannotBeWritten(t *testing.T) {
 		}
 		b.pass(storeEvery + time.Minute)
 		b.clock.save(false)
-		if s := b.clock.status(); s.Fault != "" {
+		if s := b.clock.Status(); s.Fault != "" {
 			t.Errorf("fault %q although there is room again", s.Fault)
 		}
 	})
@@ -187,13 +187,13 @@ func TestClockAnchorOfOtherBoot(t *testing.T) {
 	for name, tc := range map[string]struct {
 		words string
 		id    string
-		want  clockState
+		want  State
 	}{
-		"this boot":      {vouchedFirst, testBoot, clockHeld},
-		"another boot":   {vouchedFirst, strings.Replace(testBoot, "1", "2", 1), clockFloorOnly},
-		"boot not known": {vouchedFirst, "", clockFloorOnly},
+		"this boot":      {vouchedFirst, testBoot, Held},
+		"another boot":   {vouchedFirst, strings.Replace(testBoot, "1", "2", 1), FloorOnly},
+		"boot not known": {vouchedFirst, "", FloorOnly},
 		"still to come": {
-			"gatescan-clock 1 0001-01-01T00:00:00Z technician " + testBoot + " 3600000000000 2026-11-22T13:00:00Z", testBoot, clockFloorOnly,
+			"gatescan-clock 1 0001-01-01T00:00:00Z technician " + testBoot + " 3600000000000 2026-11-22T13:00:00Z", testBoot, FloorOnly,
 		},
 	} {
 		synctest.Test(t, func(t *testing.T) {
@@ -204,8 +204,8 @@ func TestClockAnchorOfOtherBoot(t *testing.T) {
 			k := &fakeKernel{id: tc.id, born: time.Now()}
 			k.set(day)
 			time.Sleep(time.Second)
-			c := newClock(clockConfig{require: clockHeld, hold: month, build: built, file: file}, k, slog.New(slog.DiscardHandler))
-			if got := c.status(); got.State != tc.want {
+			c := New(Config{Require: Held, Hold: month, Build: built, File: file}, k, slog.New(slog.DiscardHandler))
+			if got := c.Status(); got.State != tc.want {
 				t.Errorf("%s: %v (%s)", name, got.State, got.Explanation)
 			}
 		})

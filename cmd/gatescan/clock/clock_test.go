@@ -1,4 +1,4 @@
-package main
+package clock
 
 import (
 	"context"
@@ -17,7 +17,7 @@ import (
 // scene is something that happens to a board, and what its clock is then.
 type scene struct {
 	do   func(b *board)
-	want clockState
+	want State
 	says string // a part of the explanation
 }
 
@@ -40,199 +40,199 @@ var clockStories = map[string]struct {
 	scenes     []scene
 }{
 	"months in a box, then a network": {scenes: []scene{
-		{boot(built.Add(time.Minute)), clockFloorOnly, "no real-time clock; connect the network"}, // systemd starts at its own floor
-		{pass(time.Hour), clockFloorOnly, "connect the network"},
-		{serve, clockSynced, "is synchronised"},
+		{boot(built.Add(time.Minute)), FloorOnly, "no real-time clock; connect the network"}, // systemd starts at its own floor
+		{pass(time.Hour), FloorOnly, "connect the network"},
+		{serve, Synced, "is synchronised"},
 	}},
 	"months in a box, no network": {scenes: []scene{
-		{boot(built.Add(time.Minute)), clockFloorOnly, "let a technician vouch"},
-		{pass(3 * month), clockFloorOnly, "nothing has vouched"},
+		{boot(built.Add(time.Minute)), FloorOnly, "let a technician vouch"},
+		{pass(3 * month), FloorOnly, "nothing has vouched"},
 	}},
 	"months in a box, then a technician": {scenes: []scene{
-		{boot(built.Add(time.Minute)), clockFloorOnly, ""},
-		{stepBy(2 * month), clockFloorOnly, ""},
-		{func(b *board) { b.vouched(nil) }, clockHeld, "a technician vouched for the clock on 2026-10-31"},
-		{pass(month - time.Minute), clockHeld, ""},
-		{pass(2 * time.Minute), clockFloorOnly, "longer ago than it is held"},
+		{boot(built.Add(time.Minute)), FloorOnly, ""},
+		{stepBy(2 * month), FloorOnly, ""},
+		{func(b *board) { b.vouched(nil) }, Held, "a technician vouched for the clock on 2026-10-31"},
+		{pass(month - time.Minute), Held, ""},
+		{pass(2 * time.Minute), FloorOnly, "longer ago than it is held"},
 	}},
 	"months in a box with a real-time clock": {scenes: []scene{
-		{bootRTC(day), clockRTC, "the real-time clock rtc0 set the clock"},
-		{pass(3 * month), clockRTC, ""},
-		{serve, clockSynced, ""},
-		{offline(10 * time.Hour), clockHeld, ""},
-		{pass(month), clockRTC, ""}, // held no longer, but the other witness still agrees
+		{bootRTC(day), RTC, "the real-time clock rtc0 set the clock"},
+		{pass(3 * month), RTC, ""},
+		{serve, Synced, ""},
+		{offline(10 * time.Hour), Held, ""},
+		{pass(month), RTC, ""}, // held no longer, but the other witness still agrees
 	}},
 	"real-time clock drifts": {scenes: []scene{
-		{bootRTC(day), clockRTC, ""},
-		{func(b *board) { time.Sleep(10 * 24 * time.Hour); b.drift(100 * time.Second); b.look() }, clockRTC, ""},
-		{func(b *board) { b.drift(100 * time.Second); b.pass(rtcEvery) }, clockFloorOnly, "rtc0 is off by 3m20s"},
+		{bootRTC(day), RTC, ""},
+		{func(b *board) { time.Sleep(10 * 24 * time.Hour); b.drift(100 * time.Second); b.look() }, RTC, ""},
+		{func(b *board) { b.drift(100 * time.Second); b.pass(rtcEvery) }, FloorOnly, "rtc0 is off by 3m20s"},
 	}},
 	"empty battery, clock at 1970": {scenes: []scene{
-		{bootRTC(time.Unix(100, 0)), clockInvalid, "says 1970-01-01T00:01:40Z, but this program was built on 2026-09-01"},
-		{serve, clockSynced, ""},
+		{bootRTC(time.Unix(100, 0)), Invalid, "says 1970-01-01T00:01:40Z, but this program was built on 2026-09-01"},
+		{serve, Synced, ""},
 	}},
 	"empty battery, real-time clock does not answer": {scenes: []scene{
 		{func(b *board) {
 			b.rtc = rtcReading{name: "rtc0", err: errors.New("invalid argument")}
 			b.boot(built)
-		}, clockFloorOnly, "battery may be empty"},
+		}, FloorOnly, "battery may be empty"},
 	}},
 	"real-time clock of the factory, never in use": {scenes: []scene{
 		{func(b *board) {
 			b.rtc = rtcReading{name: "rtc0", at: day}
 			b.boot(day)
-		}, clockFloorOnly, "CONFIG_RTC_HCTOSYS_DEVICE"},
+		}, FloorOnly, "CONFIG_RTC_HCTOSYS_DEVICE"},
 	}},
 	"real-time clock keeps local time": {scenes: []scene{
-		{bootRTC(day.Add(time.Hour)), clockRTC, ""}, // nobody can know yet
-		{stepBy(-time.Hour), clockFloorOnly, "rtc0 is off by 1h0m0s: it is wrong, or keeps local time"},
+		{bootRTC(day.Add(time.Hour)), RTC, ""}, // nobody can know yet
+		{stepBy(-time.Hour), FloorOnly, "rtc0 is off by 1h0m0s: it is wrong, or keeps local time"},
 	}},
 	"real-time clock runs decades ahead": {scenes: []scene{
-		{bootRTC(built.Add(31 * 365 * 24 * time.Hour)), clockFloorOnly, "decades after this program was built"},
-		{serve, clockSynced, ""},
+		{bootRTC(built.Add(31 * 365 * 24 * time.Hour)), FloorOnly, "decades after this program was built"},
+		{serve, Synced, ""},
 	}},
 	"time server comes late": {scenes: []scene{
-		{boot(built), clockFloorOnly, ""},
-		{pass(20 * time.Minute), clockFloorOnly, ""},
-		{serve, clockSynced, ""},
-		{pass(time.Hour), clockSynced, ""},
+		{boot(built), FloorOnly, ""},
+		{pass(20 * time.Minute), FloorOnly, ""},
+		{serve, Synced, ""},
+		{pass(time.Hour), Synced, ""},
 	}},
 	"offline overnight, and for a month": {scenes: []scene{
-		{boot(day), clockFloorOnly, ""},
-		{serve, clockSynced, ""},
-		{offline(8 * time.Hour), clockSynced, ""}, // the kernel's error is still below 16 s
-		{pass(2 * time.Hour), clockHeld, "synchronised on 2026-11-22T20:00:01Z; that holds until 2026-12-22T20:00:01Z"},
-		{pass(29 * 24 * time.Hour), clockHeld, ""},
-		{pass(2 * 24 * time.Hour), clockFloorOnly, "longer ago than it is held"},
-		{serve, clockSynced, ""},
+		{boot(day), FloorOnly, ""},
+		{serve, Synced, ""},
+		{offline(8 * time.Hour), Synced, ""}, // the kernel's error is still below 16 s
+		{pass(2 * time.Hour), Held, "synchronised on 2026-11-22T20:00:01Z; that holds until 2026-12-22T20:00:01Z"},
+		{pass(29 * 24 * time.Hour), Held, ""},
+		{pass(2 * 24 * time.Hour), FloorOnly, "longer ago than it is held"},
+		{serve, Synced, ""},
 	}},
 	"suspended for a month": {scenes: []scene{
-		{boot(day), clockFloorOnly, ""},
-		{serve, clockSynced, ""},
-		{offline(10 * time.Hour), clockHeld, ""},
-		{func(b *board) { b.suspend(24 * time.Hour); b.look() }, clockHeld, ""}, // no step
-		{func(b *board) { b.suspend(month); b.look() }, clockFloorOnly, "longer ago"},
+		{boot(day), FloorOnly, ""},
+		{serve, Synced, ""},
+		{offline(10 * time.Hour), Held, ""},
+		{func(b *board) { b.suspend(24 * time.Hour); b.look() }, Held, ""}, // no step
+		{func(b *board) { b.suspend(month); b.look() }, FloorOnly, "longer ago"},
 	}},
 	"set by hand while held": {scenes: []scene{
-		{boot(day), clockFloorOnly, ""},
-		{serve, clockSynced, ""},
-		{offline(10 * time.Hour), clockHeld, ""},
-		{stepBy(-10 * time.Minute), clockFloorOnly, "set while nothing synchronised it"},
-		{stepBy(10 * time.Minute), clockFloorOnly, ""}, // not held again: nobody vouches for this either
-		{func(b *board) { b.clock.save(true); b.restart() }, clockFloorOnly, ""},
-		{func(b *board) { b.vouched(nil) }, clockHeld, ""},
-		{stepBy(time.Minute), clockFloorOnly, ""},
-		{serve, clockSynced, ""},
+		{boot(day), FloorOnly, ""},
+		{serve, Synced, ""},
+		{offline(10 * time.Hour), Held, ""},
+		{stepBy(-10 * time.Minute), FloorOnly, "set while nothing synchronised it"},
+		{stepBy(10 * time.Minute), FloorOnly, ""}, // not held again: nobody vouches for this either
+		{func(b *board) { b.clock.save(true); b.restart() }, FloorOnly, ""},
+		{func(b *board) { b.vouched(nil) }, Held, ""},
+		{stepBy(time.Minute), FloorOnly, ""},
+		{serve, Synced, ""},
 	}},
 	"set by hand in many small steps": {scenes: []scene{
-		{boot(day), clockFloorOnly, ""},
-		{func(b *board) { b.vouched(nil) }, clockHeld, ""},
-		{stepBy(1500 * time.Millisecond), clockHeld, ""},
-		{stepBy(1500 * time.Millisecond), clockFloorOnly, "set while"},
+		{boot(day), FloorOnly, ""},
+		{func(b *board) { b.vouched(nil) }, Held, ""},
+		{stepBy(1500 * time.Millisecond), Held, ""},
+		{stepBy(1500 * time.Millisecond), FloorOnly, "set while"},
 	}},
 	"set by hand while synchronised": {scenes: []scene{
-		{boot(day), clockFloorOnly, ""},
-		{serve, clockSynced, ""},
-		{stepBy(-10 * time.Minute), clockFloorOnly, "set while nothing"}, // the kernel drops the synchronisation
+		{boot(day), FloorOnly, ""},
+		{serve, Synced, ""},
+		{stepBy(-10 * time.Minute), FloorOnly, "set while nothing"}, // the kernel drops the synchronisation
 	}},
 	"time server corrects": {scenes: []scene{
-		{boot(day), clockFloorOnly, ""},
-		{serve, clockSynced, ""},
-		{serveOff(-10 * time.Minute), clockSynced, ""},
-		{serve, clockSynced, ""},
+		{boot(day), FloorOnly, ""},
+		{serve, Synced, ""},
+		{serveOff(-10 * time.Minute), Synced, ""},
+		{serve, Synced, ""},
 	}},
 	"time server goes back below the build": {scenes: []scene{
-		{boot(day), clockFloorOnly, ""},
-		{serve, clockSynced, ""},
-		{serveOff(-4 * month), clockInvalid, "this program was built on 2026-09-01T00:00:00Z; correct the time server"},
-		{offline(10 * time.Hour), clockInvalid, "; connect the network"},
-		{serve, clockSynced, ""},
+		{boot(day), FloorOnly, ""},
+		{serve, Synced, ""},
+		{serveOff(-4 * month), Invalid, "this program was built on 2026-09-01T00:00:00Z; correct the time server"},
+		{offline(10 * time.Hour), Invalid, "; connect the network"},
+		{serve, Synced, ""},
 	}},
 	"time server goes back below what was signed": {scenes: []scene{
-		{boot(day), clockFloorOnly, ""},
-		{func(b *board) { b.clock.raise(day.Add(-24 * time.Hour)); b.serve() }, clockSynced, ""},
-		{serveOff(-48 * time.Hour), clockInvalid, "trust data was signed on 2026-11-21T12:00:00Z; correct the time server"},
+		{boot(day), FloorOnly, ""},
+		{func(b *board) { b.clock.Raise(day.Add(-24 * time.Hour)); b.serve() }, Synced, ""},
+		{serveOff(-48 * time.Hour), Invalid, "trust data was signed on 2026-11-21T12:00:00Z; correct the time server"},
 	}},
 	"time server goes back below what was stored": {scenes: []scene{
-		{boot(day), clockFloorOnly, ""},
-		{serve, clockSynced, ""},
-		{func(b *board) { b.pass(2 * time.Hour); b.clock.save(false) }, clockSynced, ""},
-		{serveOff(-30 * time.Minute), clockInvalid, "a synchronised clock said 2026-11-22T14:00:00Z before; correct the time server"},
-		{serveOff(-48 * time.Hour), clockInvalid, "or, if the clock is right by another clock, remove "},
-		{func(b *board) { b.boot(built); b.kernel.serve(b.truth().Add(-48 * time.Hour)); b.pass(lookEvery) }, clockInvalid, "remove "},
-		{func(b *board) { b.remove(); b.clock.save(true); b.restart() }, clockSynced, ""}, // the end of a wrong clock does not bring it back
+		{boot(day), FloorOnly, ""},
+		{serve, Synced, ""},
+		{func(b *board) { b.pass(2 * time.Hour); b.clock.save(false) }, Synced, ""},
+		{serveOff(-30 * time.Minute), Invalid, "a synchronised clock said 2026-11-22T14:00:00Z before; correct the time server"},
+		{serveOff(-48 * time.Hour), Invalid, "or, if the clock is right by another clock, remove "},
+		{func(b *board) { b.boot(built); b.kernel.serve(b.truth().Add(-48 * time.Hour)); b.pass(lookEvery) }, Invalid, "remove "},
+		{func(b *board) { b.remove(); b.clock.save(true); b.restart() }, Synced, ""}, // the end of a wrong clock does not bring it back
 	}},
 	"time server jumps a year ahead, and that is believed": {scenes: []scene{
-		{boot(day), clockFloorOnly, ""},
-		{serve, clockSynced, ""},
-		{serveOff(12 * month), clockSynced, ""},
-		{serve, clockSynced, ""}, // it has not settled, so that it did not raise the floor
+		{boot(day), FloorOnly, ""},
+		{serve, Synced, ""},
+		{serveOff(12 * month), Synced, ""},
+		{serve, Synced, ""}, // it has not settled, so that it did not raise the floor
 	}},
 	"time server jumps a year ahead": {maxForward: 6 * month, scenes: []scene{
-		{boot(day), clockFloorOnly, ""},
-		{serve, clockSynced, ""},
-		{serveOff(12 * month), clockFloorOnly, "further ahead of 2026-11-22T12:00:02Z than max_forward allows"},
-		{pass(12 * month), clockFloorOnly, ""}, // still as far ahead
-		{serve, clockSynced, ""},
+		{boot(day), FloorOnly, ""},
+		{serve, Synced, ""},
+		{serveOff(12 * month), FloorOnly, "further ahead of 2026-11-22T12:00:02Z than max_forward allows"},
+		{pass(12 * month), FloorOnly, ""}, // still as far ahead
+		{serve, Synced, ""},
 	}},
 	"time server jumps a year ahead, and into the real-time clock": {maxForward: 6 * month, scenes: []scene{
-		{bootRTC(day), clockRTC, ""},
+		{bootRTC(day), RTC, ""},
 		{func(b *board) {
 			b.kernel.serve(b.truth().Add(12 * month))
 			b.drift(12 * month)
 			b.offline()
 			b.pass(10 * time.Hour)
-		}, clockFloorOnly, "max_forward"},
+		}, FloorOnly, "max_forward"},
 	}},
 	"longer in a box than max_forward": {maxForward: month, scenes: []scene{
-		{boot(built), clockFloorOnly, ""},
-		{serve, clockFloorOnly, "further ahead of 2026-09-01T00:00:00Z than max_forward"},
-		{func(b *board) { b.vouched(nil) }, clockSynced, ""},
-		{pass(time.Hour), clockSynced, ""},
+		{boot(built), FloorOnly, ""},
+		{serve, FloorOnly, "further ahead of 2026-09-01T00:00:00Z than max_forward"},
+		{func(b *board) { b.vouched(nil) }, Synced, ""},
+		{pass(time.Hour), Synced, ""},
 	}},
 	"daemon starts again": {scenes: []scene{
-		{boot(day), clockFloorOnly, ""},
-		{serve, clockSynced, ""},
-		{pass(time.Hour), clockSynced, ""},
-		{offline(10 * time.Hour), clockHeld, ""},
-		{func(b *board) { b.clock.save(true); b.restart() }, clockHeld, "synchronised on 2026-11-22"},
-		{pass(month), clockFloorOnly, "longer ago"},
+		{boot(day), FloorOnly, ""},
+		{serve, Synced, ""},
+		{pass(time.Hour), Synced, ""},
+		{offline(10 * time.Hour), Held, ""},
+		{func(b *board) { b.clock.save(true); b.restart() }, Held, "synchronised on 2026-11-22"},
+		{pass(month), FloorOnly, "longer ago"},
 	}},
 	"daemon starts again, the clock was set meanwhile": {scenes: []scene{
-		{boot(day), clockFloorOnly, ""},
-		{func(b *board) { b.vouched(nil); b.restart() }, clockHeld, ""},
-		{func(b *board) { b.kernel.set(b.truth().Add(-time.Hour)); b.restart() }, clockFloorOnly, "set while"},
+		{boot(day), FloorOnly, ""},
+		{func(b *board) { b.vouched(nil); b.restart() }, Held, ""},
+		{func(b *board) { b.kernel.set(b.truth().Add(-time.Hour)); b.restart() }, FloorOnly, "set while"},
 	}},
 	"board starts again": {scenes: []scene{
-		{boot(day), clockFloorOnly, ""},
-		{func(b *board) { b.vouched(nil) }, clockHeld, ""},
-		{func(b *board) { b.boot(b.truth()) }, clockFloorOnly, "nothing has vouched for the clock since boot"},
+		{boot(day), FloorOnly, ""},
+		{func(b *board) { b.vouched(nil) }, Held, ""},
+		{func(b *board) { b.boot(b.truth()) }, FloorOnly, "nothing has vouched for the clock since boot"},
 	}},
 	"sandbox forbids to ask": {scenes: []scene{
-		{boot(day), clockFloorOnly, ""},
-		{serve, clockSynced, ""},
-		{func(b *board) { b.forbid(); b.look() }, clockFloorOnly, "ProtectClock="},
-		{func(b *board) { b.kernel.set(built.Add(-time.Hour)); b.look() }, clockInvalid, "built on"},
+		{boot(day), FloorOnly, ""},
+		{serve, Synced, ""},
+		{func(b *board) { b.forbid(); b.look() }, FloorOnly, "ProtectClock="},
+		{func(b *board) { b.kernel.set(built.Add(-time.Hour)); b.look() }, Invalid, "built on"},
 	}},
 	"kernel says nothing for a moment": {scenes: []scene{
-		{boot(day), clockFloorOnly, ""},
-		{func(b *board) { b.vouched(nil) }, clockHeld, ""},
-		{func(b *board) { b.kernel.bootErr = errors.New("broken"); b.pass(time.Hour) }, clockFloorOnly, "(broken); connect"},
-		{func(b *board) { b.kernel.bootErr = nil; b.pass(time.Hour) }, clockHeld, ""},
-		{func(b *board) { b.noJumps() }, clockHeld, ""},
+		{boot(day), FloorOnly, ""},
+		{func(b *board) { b.vouched(nil) }, Held, ""},
+		{func(b *board) { b.kernel.bootErr = errors.New("broken"); b.pass(time.Hour) }, FloorOnly, "(broken); connect"},
+		{func(b *board) { b.kernel.bootErr = nil; b.pass(time.Hour) }, Held, ""},
+		{func(b *board) { b.noJumps() }, Held, ""},
 	}},
 	"kept waiting while reading": {scenes: []scene{
-		{boot(day), clockFloorOnly, ""},
-		{func(b *board) { b.vouched(nil) }, clockHeld, ""},
-		{func(b *board) { b.kernel.slow = 20 * time.Second; b.look() }, clockHeld, ""},
-		{func(b *board) { b.noJumps() }, clockHeld, ""},
+		{boot(day), FloorOnly, ""},
+		{func(b *board) { b.vouched(nil) }, Held, ""},
+		{func(b *board) { b.kernel.slow = 20 * time.Second; b.look() }, Held, ""},
+		{func(b *board) { b.noJumps() }, Held, ""},
 	}},
 }
 
 // vouched lets a technician vouch.
 func (b *board) vouched(want error) {
 	b.t.Helper()
-	if err := b.clock.vouch(); !errors.Is(err, want) {
+	if err := b.clock.Vouch(); !errors.Is(err, want) {
 		b.t.Errorf("vouch: %v, want %v", err, want)
 	}
 }
@@ -240,14 +240,14 @@ func (b *board) vouched(want error) {
 // remove is a technician who removes the file.
 func (b *board) remove() {
 	b.t.Helper()
-	if err := os.Remove(b.config.file); err != nil {
+	if err := os.Remove(b.config.File); err != nil {
 		b.t.Error(err)
 	}
 }
 
 func (b *board) noJumps() {
 	b.t.Helper()
-	if s := b.clock.status(); s.Jumps != 0 {
+	if s := b.clock.Status(); s.Jumps != 0 {
 		b.t.Errorf("%d jumps: %+v", s.Jumps, s.LastJump)
 	}
 }
@@ -260,68 +260,68 @@ func (b *board) drift(d time.Duration) {
 }
 
 func TestClockStories(t *testing.T) {
-	seen := map[clockState]int{}
+	seen := map[State]int{}
 	for name, story := range clockStories {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				b := newBoard(t, clockConfig{
-					require: clockRTC, hold: month, maxForward: story.maxForward, build: built,
+				b := newBoard(t, Config{
+					Require: RTC, Hold: month, MaxForward: story.maxForward, Build: built,
 				})
-				b.config.file = filepath.Join(t.TempDir(), "clock")
+				b.config.File = filepath.Join(t.TempDir(), "clock")
 				for i, s := range story.scenes {
 					s.do(b)
-					got := b.clock.status()
+					got := b.clock.Status()
 					seen[got.State]++
 					if got.State != s.want || !strings.Contains(got.Explanation, s.says) {
 						t.Fatalf("scene %d: %v (%s), want %v (%s)", i, got.State, got.Explanation, s.want, s.says)
 					}
-					if want := s.want >= clockRTC; b.clock.Believed(time.Now()) != want || got.Believed != want {
+					if want := s.want >= RTC; b.clock.Believed(time.Now()) != want || got.Believed != want {
 						t.Errorf("scene %d: %v, believed is not %v", i, got.State, want)
 					}
-					if b.clock.synced() != (s.want == clockSynced) {
-						t.Errorf("scene %d: %v, synced %v", i, got.State, b.clock.synced())
+					if b.clock.Synced() != (s.want == Synced) {
+						t.Errorf("scene %d: %v, synced %v", i, got.State, b.clock.Synced())
 					}
 				}
 			})
 		})
 	}
-	for s := range clockStateText {
-		if seen[clockState(s)] == 0 {
-			t.Errorf("no story comes to %v", clockState(s))
+	for s := range States {
+		if seen[State(s)] == 0 {
+			t.Errorf("no story comes to %v", State(s))
 		}
 	}
 }
 
 // Every word of the configuration opens the gate for the states it names, and for no other.
 func TestClockRequired(t *testing.T) {
-	states := map[clockState]func(*board){
-		clockInvalid:   boot(built.Add(-time.Hour)),
-		clockFloorOnly: boot(day),
-		clockRTC:       bootRTC(day),
-		clockHeld:      func(b *board) { b.boot(day); b.vouched(nil) },
-		clockSynced:    func(b *board) { b.boot(day); b.serve() },
+	states := map[State]func(*board){
+		Invalid:   boot(built.Add(-time.Hour)),
+		FloorOnly: boot(day),
+		RTC:       bootRTC(day),
+		Held:      func(b *board) { b.boot(day); b.vouched(nil) },
+		Synced:    func(b *board) { b.boot(day); b.serve() },
 	}
-	opens := map[clockState]string{
-		clockFloorOnly: "floor_only rtc held synced",
-		clockRTC:       "rtc held synced",
-		clockHeld:      "held synced",
-		clockSynced:    "synced",
-		clockInvalid:   "synced", // nothing is required: the most
+	opens := map[State]string{
+		FloorOnly: "floor_only rtc held synced",
+		RTC:       "rtc held synced",
+		Held:      "held synced",
+		Synced:    "synced",
+		Invalid:   "synced", // nothing is required: the most
 	}
-	if len(states) != len(clockStateText) || len(opens) != len(clockStateText) {
+	if len(states) != len(States) || len(opens) != len(States) {
 		t.Fatal("not every state is tried")
 	}
 	for state, come := range states {
 		for required, words := range opens {
 			synctest.Test(t, func(t *testing.T) {
-				b := newBoard(t, clockConfig{require: required, hold: month, build: built})
+				b := newBoard(t, Config{Require: required, Hold: month, Build: built})
 				come(b)
 				want := strings.Contains(" "+words+" ", " "+state.String()+" ")
-				if got := b.clock.status(); got.State != state || b.clock.Believed(time.Now()) != want {
+				if got := b.clock.Status(); got.State != state || b.clock.Believed(time.Now()) != want {
 					t.Errorf("%v while %v is required: %v, believed is not %v", state, required, got.State, want)
 				}
-				b.clock.reconfigure(clockFloorOnly, month, 0)
-				if want := state != clockInvalid; b.clock.Believed(time.Now()) != want {
+				b.clock.Reconfigure(FloorOnly, month, 0)
+				if want := state != Invalid; b.clock.Believed(time.Now()) != want {
 					t.Errorf("%v while floor_only is required from now on: believed is not %v", state, want)
 				}
 			})
@@ -330,32 +330,32 @@ func TestClockRequired(t *testing.T) {
 }
 
 func TestZeroClock(t *testing.T) {
-	var none *clock
-	var zero clock
-	if none.Believed(time.Now()) || zero.Believed(time.Now()) || zero.synced() {
+	var none *Clock
+	var zero Clock
+	if none.Believed(time.Now()) || zero.Believed(time.Now()) || zero.Synced() {
 		t.Error("a clock that nobody made is believed")
 	}
-	if zero.now().IsZero() {
+	if zero.Now().IsZero() {
 		t.Error("it has no time")
 	}
 }
 
 func TestHoldIsReconfigured(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := newBoard(t, clockConfig{require: clockHeld, build: built})
+		b := newBoard(t, Config{Require: Held, Build: built})
 		b.boot(day)
 		b.serve()
 		b.offline()
 		b.pass(10 * time.Hour)
-		if got := b.clock.status().State; got != clockFloorOnly {
+		if got := b.clock.Status().State; got != FloorOnly {
 			t.Errorf("without a time to hold: %v", got)
 		}
-		b.clock.reconfigure(clockHeld, month, 0)
-		if got := b.clock.status().State; got != clockHeld {
+		b.clock.Reconfigure(Held, month, 0)
+		if got := b.clock.Status().State; got != Held {
 			t.Errorf("with one: %v", got)
 		}
-		b.clock.reconfigure(clockHeld, 9*time.Hour, 0)
-		if got := b.clock.status().State; got != clockFloorOnly {
+		b.clock.Reconfigure(Held, 9*time.Hour, 0)
+		if got := b.clock.Status().State; got != FloorOnly {
 			t.Errorf("with a shorter one: %v", got)
 		}
 	})
@@ -374,13 +374,13 @@ func TestBelievedBetweenLooks(t *testing.T) {
 		"ahead":            {func(b *board) { b.kernel.set(b.truth().Add(3 * time.Second)) }, false},
 		"below the floor":  {func(b *board) { b.kernel.set(built.Add(-time.Second)) }, false},
 		"nobody looks":     {func(*board) { time.Sleep(maxLookAge + time.Second) }, false},
-		"floor was raised": {func(b *board) { b.clock.raise(b.truth().Add(time.Hour)) }, false},
+		"floor was raised": {func(b *board) { b.clock.Raise(b.truth().Add(time.Hour)) }, false},
 		"woken up":         {func(b *board) { b.suspend(time.Hour) }, false},
 		"woken up, looked": {func(b *board) { b.suspend(time.Hour); b.look() }, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				b := newBoard(t, clockConfig{require: clockHeld, hold: month, build: built})
+				b := newBoard(t, Config{Require: Held, Hold: month, Build: built})
 				b.boot(day)
 				b.vouched(nil)
 				tc.do(b)
@@ -399,13 +399,13 @@ func TestBelievedAllocatesNothing(t *testing.T) {
 	if raceEnabled {
 		t.Skip("SKIPPED: the race detector allocates; run without -race to count allocations")
 	}
-	held := newClock(clockConfig{require: clockHeld, hold: time.Hour, build: built}, &fakeKernel{id: "1", born: time.Now()}, slog.New(slog.DiscardHandler))
-	machine := newClock(clockConfig{require: clockFloorOnly, build: built}, systemClock{}, slog.New(slog.DiscardHandler))
+	held := New(Config{Require: Held, Hold: time.Hour, Build: built}, &fakeKernel{id: "1", born: time.Now()}, slog.New(slog.DiscardHandler))
+	machine := New(Config{Require: FloorOnly, Build: built}, System{}, slog.New(slog.DiscardHandler))
 	held.kernel.(*fakeKernel).set(day)
-	if err := held.vouch(); err != nil {
+	if err := held.Vouch(); err != nil {
 		t.Fatal(err)
 	}
-	for name, c := range map[string]*clock{"held": held, "of this machine": machine} {
+	for name, c := range map[string]*Clock{"held": held, "of this machine": machine} {
 		now := time.Now()
 		if !c.Believed(now) {
 			t.Errorf("%s: not believed", name)
@@ -436,13 +436,13 @@ func TestRaise(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				b := newBoard(t, clockConfig{require: clockFloorOnly, build: built})
+				b := newBoard(t, Config{Require: FloorOnly, Build: built})
 				tc.come(b)
 				for range 3 { // a list is read again and again
-					b.clock.raise(tc.signed)
+					b.clock.Raise(tc.signed)
 				}
-				b.clock.raise(built.Add(-2 * time.Hour)) // an older one never lowers it
-				s := b.clock.status()
+				b.clock.Raise(built.Add(-2 * time.Hour)) // an older one never lowers it
+				s := b.clock.Status()
 				if !s.Floor.Equal(tc.want) || s.FloorOf != tc.of {
 					t.Errorf("floor %v of %s, want %v of %s", s.Floor, s.FloorOf, tc.want, tc.of)
 				}
@@ -450,7 +450,7 @@ func TestRaise(t *testing.T) {
 				if later.Before(tc.want) {
 					later = tc.want
 				}
-				if got := b.clock.now(); !got.Equal(later) {
+				if got := b.clock.Now(); !got.Equal(later) {
 					t.Errorf("now is %v, want %v", got, later)
 				}
 				if said, far := b.said("signed in the future"), strings.Contains(name, "far") || strings.Contains(name, "decades"); far != (said == 1) {
@@ -463,10 +463,10 @@ func TestRaise(t *testing.T) {
 
 func TestHint(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := newBoard(t, clockConfig{require: clockRTC, hold: month, build: built})
+		b := newBoard(t, Config{Require: RTC, Hold: month, Build: built})
 		b.boot(day)
 		b.serve()
-		b.clock.hint(time.Time{}) // a response without a Date
+		b.clock.Hint(time.Time{}) // a response without a Date
 		for _, tc := range []struct {
 			ahead time.Duration
 			wrong bool
@@ -480,12 +480,12 @@ func TestHint(t *testing.T) {
 			{-hintSlack - time.Second, true, 1},
 		} {
 			b.said("")
-			b.clock.hint(b.truth().Add(tc.ahead))
-			s := b.clock.status()
+			b.clock.Hint(b.truth().Add(tc.ahead))
+			s := b.clock.Status()
 			if s.Offset != tc.ahead.Seconds() || s.OffsetWrong != tc.wrong || b.said("another time") != tc.said {
 				t.Errorf("%v: %+v", tc.ahead, s)
 			}
-			if s.State != clockSynced || !b.clock.Believed(time.Now()) || !s.Floor.Equal(built) {
+			if s.State != Synced || !b.clock.Believed(time.Now()) || !s.Floor.Equal(built) {
 				t.Errorf("%v: a hint made the clock %v, with a floor of %v", tc.ahead, s.State, s.Floor)
 			}
 		}
@@ -503,9 +503,9 @@ func TestVouchIsRefused(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				b := newBoard(t, clockConfig{require: clockHeld, hold: month, build: built})
+				b := newBoard(t, Config{Require: Held, Hold: month, Build: built})
 				tc.come(b)
-				if err := b.clock.vouch(); err == nil || !strings.Contains(err.Error(), tc.want) {
+				if err := b.clock.Vouch(); err == nil || !strings.Contains(err.Error(), tc.want) {
 					t.Errorf("%v, want %q", err, tc.want)
 				}
 				if b.clock.Believed(time.Now()) {
@@ -518,17 +518,17 @@ func TestVouchIsRefused(t *testing.T) {
 
 func TestJumpsAreReported(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := newBoard(t, clockConfig{require: clockRTC, hold: month, build: built})
+		b := newBoard(t, Config{Require: RTC, Hold: month, Build: built})
 		b.boot(day)
 		b.pass(time.Hour)
 		b.suspend(time.Hour)
 		b.pass(time.Hour)
-		if s := b.clock.status(); s.Jumps != 0 || s.LastJump != (clockJump{}) || b.said("was set") != 0 {
+		if s := b.clock.Status(); s.Jumps != 0 || s.LastJump != (Jump{}) || b.said("was set") != 0 {
 			t.Fatalf("%+v", s)
 		}
 		b.kernel.serve(b.truth().Add(-time.Hour))
 		b.pass(lookEvery)
-		s := b.clock.status()
+		s := b.clock.Status()
 		if s.Jumps != 1 || !s.LastJump.Old.Equal(b.truth()) || !s.LastJump.New.Equal(b.truth().Add(-time.Hour)) {
 			t.Errorf("%+v", s)
 		}
@@ -539,7 +539,7 @@ func TestJumpsAreReported(t *testing.T) {
 			t.Errorf("last synchronised %v", s.LastSynced)
 		}
 		b.pass(time.Hour)
-		if s := b.clock.status(); s.Jumps != 1 {
+		if s := b.clock.Status(); s.Jumps != 1 {
 			t.Errorf("%d jumps", s.Jumps)
 		}
 	})
@@ -548,16 +548,16 @@ func TestJumpsAreReported(t *testing.T) {
 // What run stores, and when.
 func TestClockRun(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := newBoard(t, clockConfig{require: clockRTC, hold: month, build: built, file: filepath.Join(t.TempDir(), "clock")})
+		b := newBoard(t, Config{Require: RTC, Hold: month, Build: built, File: filepath.Join(t.TempDir(), "clock")})
 		b.boot(day)
 		ctx, cancel := context.WithCancel(t.Context())
 		ended := make(chan struct{})
 		looks := 0
-		go func() { b.clock.run(ctx, func() { looks++ }); close(ended) }()
+		go func() { b.clock.Run(ctx, func() { looks++ }); close(ended) }()
 		sleep := func(d time.Duration) { time.Sleep(d); synctest.Wait() }
 		stored := func() time.Time {
 			t.Helper()
-			r, err := readClockFile(b.config.file)
+			r, err := readFile(b.config.File)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -569,7 +569,7 @@ func TestClockRun(t *testing.T) {
 		}
 		b.kernel.serve(b.truth())
 		sleep(settleTime - time.Minute)
-		if s := b.clock.status(); s.State != clockSynced || !stored().IsZero() {
+		if s := b.clock.Status(); s.State != Synced || !stored().IsZero() {
 			t.Errorf("%v, stored %v before it settled", s.State, stored())
 		}
 		var times []time.Time
@@ -593,7 +593,7 @@ func TestClockRun(t *testing.T) {
 				t.Errorf("%v between two times", d)
 			}
 		}
-		if s := b.clock.status(); s.FloorOf != floorOfStored || !s.Floor.Equal(times[3]) {
+		if s := b.clock.Status(); s.FloorOf != floorOfStored || !s.Floor.Equal(times[3]) {
 			t.Errorf("floor %v of %s", s.Floor, s.FloorOf)
 		}
 		sleep(20 * time.Minute)
@@ -606,7 +606,7 @@ func TestClockRun(t *testing.T) {
 			t.Errorf("%d looks were told, want %d", looks, want)
 		}
 		b.restart()
-		if s := b.clock.status(); !s.Floor.Equal(stored()) || s.FloorOf != floorOfStored {
+		if s := b.clock.Status(); !s.Floor.Equal(stored()) || s.FloorOf != floorOfStored {
 			t.Errorf("after a restart: floor %v of %s", s.Floor, s.FloorOf)
 		}
 	})
@@ -616,7 +616,7 @@ func TestClockRun(t *testing.T) {
 // close the gate for good.
 func TestFloorWaitsForSteadyClock(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := newBoard(t, clockConfig{require: clockRTC, hold: month, build: built})
+		b := newBoard(t, Config{Require: RTC, Hold: month, Build: built})
 		b.boot(day)
 		b.serve()
 		b.pass(2 * storeEvery)
@@ -627,7 +627,7 @@ func TestFloorWaitsForSteadyClock(t *testing.T) {
 		}
 		b.clock.save(true)
 		b.serve()
-		if s := b.clock.status(); s.State != clockSynced || !s.Floor.Equal(built) {
+		if s := b.clock.Status(); s.State != Synced || !s.Floor.Equal(built) {
 			t.Errorf("%v, floor %v", s.State, s.Floor)
 		}
 	})
@@ -636,17 +636,17 @@ func TestFloorWaitsForSteadyClock(t *testing.T) {
 // A clock that becomes less certain does not lower the floor.
 func TestFloorNeverGoesDown(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := newBoard(t, clockConfig{require: clockRTC, hold: month, build: built, file: filepath.Join(t.TempDir(), "clock")})
+		b := newBoard(t, Config{Require: RTC, Hold: month, Build: built, File: filepath.Join(t.TempDir(), "clock")})
 		b.boot(day)
 		b.serve()
 		b.pass(2 * settleTime)
 		b.clock.save(true)
-		before := b.clock.status()
+		before := b.clock.Status()
 		b.kernel.worse = 15 * time.Second
 		b.pass(lookEvery)
 		b.clock.save(true)
-		after := b.clock.status()
-		r, err := readClockFile(b.config.file)
+		after := b.clock.Status()
+		r, err := readFile(b.config.File)
 		if before.FloorOf != floorOfStored || !after.Floor.Equal(before.Floor) || !r.floor.Equal(before.Floor) || err != nil {
 			t.Errorf("floor %v of %s, then %v, stored %v, %v", before.Floor, before.FloorOf, after.Floor, r.floor, err)
 		}
@@ -655,12 +655,12 @@ func TestFloorNeverGoesDown(t *testing.T) {
 
 // Everybody asks at once, while the clock is set to and fro. It is never believed below its floor.
 func TestClockConcurrently(t *testing.T) {
-	b := newBoard(t, clockConfig{require: clockFloorOnly, hold: month, build: built, file: filepath.Join(t.TempDir(), "clock")})
+	b := newBoard(t, Config{Require: FloorOnly, Hold: month, Build: built, File: filepath.Join(t.TempDir(), "clock")})
 	b.boot(day)
 	b.clock.log = slog.New(slog.DiscardHandler)
 	ctx, cancel := context.WithCancel(t.Context())
 	var parts sync.WaitGroup
-	parts.Go(func() { b.clock.run(ctx, func() {}) })
+	parts.Go(func() { b.clock.Run(ctx, func() {}) })
 	parts.Go(func() {
 		for ctx.Err() == nil {
 			b.kernel.set(built.Add(-time.Hour))
@@ -671,12 +671,12 @@ func TestClockConcurrently(t *testing.T) {
 	})
 	parts.Go(func() {
 		for i := 0; ctx.Err() == nil; i++ {
-			b.clock.raise(built.Add(time.Duration(i) * time.Millisecond))
-			b.clock.hint(day)
-			b.clock.reconfigure(clockFloorOnly, month, month)
-			_ = b.clock.vouch()
-			b.clock.status()
-			b.clock.synced()
+			b.clock.Raise(built.Add(time.Duration(i) * time.Millisecond))
+			b.clock.Hint(day)
+			b.clock.Reconfigure(FloorOnly, month, month)
+			_ = b.clock.Vouch()
+			b.clock.Status()
+			b.clock.Synced()
 		}
 	})
 	begin, believed := time.Now(), 0
@@ -685,7 +685,7 @@ func TestClockConcurrently(t *testing.T) {
 		if b.clock.Believed(time.Now()) {
 			believed++
 		}
-		if b.clock.now().Before(floor) {
+		if b.clock.Now().Before(floor) {
 			t.Error("now is before the floor")
 		}
 	}
@@ -701,15 +701,15 @@ func TestClockConcurrently(t *testing.T) {
 }
 
 func TestClockStateText(t *testing.T) {
-	for s, word := range map[clockState]string{
-		clockInvalid: "invalid", clockFloorOnly: "floor_only", clockRTC: "rtc", clockHeld: "held", clockSynced: "synced", 9: "clockState(9)",
+	for s, word := range map[State]string{
+		Invalid: "invalid", FloorOnly: "floor_only", RTC: "rtc", Held: "held", Synced: "synced", 9: "clockState(9)",
 	} {
 		if s.String() != word {
 			t.Errorf("%d is %q", s, s)
 		}
-		var got clockState
+		var got State
 		err := got.UnmarshalText([]byte(word))
-		if valid := s > clockInvalid && s <= clockSynced; (err == nil) != valid || valid && got != s {
+		if valid := s > Invalid && s <= Synced; (err == nil) != valid || valid && got != s {
 			t.Errorf("%q: %v, %v", word, got, err)
 		}
 		if err != nil && !strings.Contains(err.Error(), "floor_only, rtc, held, synced") {
@@ -720,9 +720,9 @@ func TestClockStateText(t *testing.T) {
 
 func TestClockStatusText(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := newBoard(t, clockConfig{require: clockRTC, hold: month, build: built})
+		b := newBoard(t, Config{Require: RTC, Hold: month, Build: built})
 		b.boot(day)
-		text, err := json.Marshal(b.clock.status())
+		text, err := json.Marshal(b.clock.Status())
 		if err != nil {
 			t.Fatal(err)
 		}

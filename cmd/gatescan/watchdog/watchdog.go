@@ -1,4 +1,7 @@
-package main
+// Package watchdog tells the service manager and the board's watchdog that the daemon goes on, as long as all its loops do.
+//
+// It must never know what a loop does, nor decide that one may stop.
+package watchdog
 
 import (
 	"context"
@@ -18,36 +21,44 @@ import (
 // Limits of a watchdog device. The BCM2835's counts to less than 16 s, and some kernels take a longer time-out modulo
 // that without a word (hardware.md §3.4).
 const (
-	minWatchdogTimeout = 2 * time.Second
-	maxWatchdogTimeout = 14 * time.Second
+	minTimeout = 2 * time.Second
+	MaxTimeout = 14 * time.Second
 )
 
 // idleWatch is how often progress is looked at when no watchdog wants to know, for the log alone.
 const idleWatch = 5 * time.Second
 
-// watchdog tells the service manager, and the board's watchdog device, that the daemon goes on; but only while it does.
+// Watchdog tells the service manager, and the board's watchdog device, that the daemon goes on, as long as it does.
 // A service manager that is told nothing kills the daemon (WatchdogSec= of systemd.service(5)), a device that is told
 // nothing resets the board. Without either it does nothing but log.
-type watchdog struct {
+type Watchdog struct {
 	progress *progress.Progress
-	manager  time.Duration   // of the service manager, 0 for none
-	device   *watchdogDevice // nil for none
+	manager  time.Duration // of the service manager, 0 for none
+	device   *Device       // nil for none
 	log      *slog.Logger
 	stopped  []string    // the loops that last made no progress; of run, then of close
 	unheard  atomic.Bool // the service manager could not be told
 }
 
-// newWatchdog asks the environment for the service manager's watchdog. device may be nil. p may not change any more.
-func newWatchdog(p *progress.Progress, device *watchdogDevice, log *slog.Logger) *watchdog {
+// New asks the environment for the service manager's watchdog. device may be nil. p may not change any more.
+func New(p *progress.Progress, device *Device, log *slog.Logger) *Watchdog {
 	manager, err := systemd.SdWatchdogEnabled(false)
 	if err != nil {
 		log.Warn("the service manager's watchdog is not served", "err", err)
 	}
-	return &watchdog{progress: p, manager: manager, device: device, log: log}
+	return &Watchdog{progress: p, manager: manager, device: device, log: log}
+}
+
+// Timeouts returns how long after the daemon stops the service manager ends it, and the board is reset; zero for never.
+func (w *Watchdog) Timeouts() (manager, board time.Duration) {
+	if w.device != nil {
+		board = w.device.timeout
+	}
+	return w.manager, board
 }
 
 // interval is half of the shortest time-out (sd_watchdog_enabled(3)).
-func (w *watchdog) interval() time.Duration {
+func (w *Watchdog) interval() time.Duration {
 	interval := 2 * idleWatch
 	if w.manager > 0 {
 		interval = min(interval, w.manager)
@@ -58,8 +69,8 @@ func (w *watchdog) interval() time.Duration {
 	return interval / 2
 }
 
-// run serves the watchdogs until ctx ends.
-func (w *watchdog) run(ctx context.Context) {
+// Run serves the watchdogs until ctx ends.
+func (w *Watchdog) Run(ctx context.Context) {
 	ticker := time.NewTicker(w.interval())
 	defer ticker.Stop()
 	for {
@@ -73,7 +84,7 @@ func (w *watchdog) run(ctx context.Context) {
 }
 
 // look serves the watchdogs once, if all went on.
-func (w *watchdog) look() {
+func (w *Watchdog) look() {
 	stopped := w.progress.Stalled()
 	if len(stopped) > 0 && len(w.stopped) == 0 {
 		w.log.Error("no progress; the watchdog is not served", "stopped", stopped)
@@ -97,19 +108,19 @@ func (w *watchdog) look() {
 
 // The states of a daemon, for sd_notify(3). They may be told from any goroutine; without a service manager nothing is.
 
-// ready says that the lines are inert and the loops run.
-func (w *watchdog) ready() { w.notify(systemd.SdNotifyReady) }
+// Ready says that the lines are inert and the loops run.
+func (w *Watchdog) Ready() { w.notify(systemd.SdNotifyReady) }
 
-// reloading says that the configuration is being read again; ready ends that.
-func (w *watchdog) reloading() {
+// Reloading says that the configuration is being read again; ready ends that.
+func (w *Watchdog) Reloading() {
 	w.notify(systemd.SdNotifyReloading + "\n" + systemd.SdNotifyMonotonicUsec())
 }
 
-// stopping says that the daemon is about to end.
-func (w *watchdog) stopping() { w.notify(systemd.SdNotifyStopping) }
+// Stopping says that the daemon is about to end.
+func (w *Watchdog) Stopping() { w.notify(systemd.SdNotifyStopping) }
 
 // status is what systemctl status shows; one line.
-func (w *watchdog) status(text string) {
+func (w *Watchdog) status(text string) {
 	w.notify("STATUS=" + strings.Map(func(r rune) rune {
 		if r < ' ' { // a second line would be another message
 			return ' '
@@ -119,26 +130,26 @@ func (w *watchdog) status(text string) {
 }
 
 // notify logs the first of several failures.
-func (w *watchdog) notify(state string) {
+func (w *Watchdog) notify(state string) {
 	_, err := systemd.SdNotify(false, state)
 	if !w.unheard.Swap(err != nil) && err != nil {
 		w.log.Warn("the service manager cannot be told", "err", err)
 	}
 }
 
-// close ends the watch. It comes last, when run is over and the outputs are inert: until then a device still resets a
+// Close ends the watch. It comes last, when run is over and the outputs are inert: until then a device still resets a
 // board whose daemon hangs while it ends.
-func (w *watchdog) close() error { return w.device.close(len(w.stopped) == 0) }
+func (w *Watchdog) Close() error { return w.device.close(len(w.stopped) == 0) }
 
-// watchdogDevice is a /dev/watchdog, for images without a service manager. It begins to count when it is opened, and
+// Device is a /dev/watchdog, for images without a service manager. It begins to count when it is opened, and
 // resets the board if it is not served within the time-out (watchdog-api of the kernel's documentation).
-type watchdogDevice struct {
+type Device struct {
 	file    *os.File
 	timeout time.Duration
 }
 
-// openWatchdogDevice opens path, with a time-out in whole seconds, 2 s to 14 s. The device may round it.
-func openWatchdogDevice(path string, timeout time.Duration) (*watchdogDevice, error) {
+// OpenDevice opens path, with a time-out in whole seconds, 2 s to 14 s. The device may round it.
+func OpenDevice(path string, timeout time.Duration) (*Device, error) {
 	info, err := os.Stat(path) // before anything is opened for writing
 	if err != nil {
 		return nil, fmt.Errorf("watchdog: %w", err)
@@ -146,19 +157,19 @@ func openWatchdogDevice(path string, timeout time.Duration) (*watchdogDevice, er
 	if info.Mode()&os.ModeCharDevice == 0 {
 		return nil, fmt.Errorf("watchdog: %s is no device; it should be like /dev/watchdog", path)
 	}
-	return openWatchdog(path, timeout, setWatchdogTimeout)
+	return open(path, timeout, setTimeout)
 }
 
-// openWatchdog takes the function that sets the time-out, and says what it became, for what is no watchdog.
-func openWatchdog(path string, timeout time.Duration, set func(f *os.File, seconds int) (int, error)) (*watchdogDevice, error) {
-	if timeout < minWatchdogTimeout || timeout > maxWatchdogTimeout {
-		return nil, fmt.Errorf("watchdog: a time-out of %v is out of range; it must be %v to %v", timeout, minWatchdogTimeout, maxWatchdogTimeout)
+// open takes the function that sets the time-out, and says what it became, for what is no watchdog.
+func open(path string, timeout time.Duration, set func(f *os.File, seconds int) (int, error)) (*Device, error) {
+	if timeout < minTimeout || timeout > MaxTimeout {
+		return nil, fmt.Errorf("watchdog: a time-out of %v is out of range; it must be %v to %v", timeout, minTimeout, MaxTimeout)
 	}
 	f, err := os.OpenFile(path, os.O_WRONLY, 0)
 	if err != nil {
 		return nil, fmt.Errorf("watchdog: %w", err)
 	}
-	d := &watchdogDevice{file: f}
+	d := &Device{file: f}
 	seconds, err := set(f, int(timeout/time.Second))
 	if err == nil && (seconds < 1 || seconds > int(timeout/time.Second)+1) {
 		err = fmt.Errorf("it makes %d s of %v", seconds, timeout)
@@ -171,7 +182,7 @@ func openWatchdog(path string, timeout time.Duration, set func(f *os.File, secon
 	return d, nil
 }
 
-func setWatchdogTimeout(f *os.File, seconds int) (became int, err error) {
+func setTimeout(f *os.File, seconds int) (became int, err error) {
 	raw, err := f.SyscallConn()
 	if err != nil {
 		return 0, err
@@ -191,7 +202,7 @@ func setWatchdogTimeout(f *os.File, seconds int) (became int, err error) {
 }
 
 // serve has the device begin to count anew. Any byte but 'V' does.
-func (d *watchdogDevice) serve() error {
+func (d *Device) serve() error {
 	if d == nil {
 		return nil
 	}
@@ -201,7 +212,7 @@ func (d *watchdogDevice) serve() error {
 
 // close stops the device if the end is orderly ("magic close"); otherwise it goes on to count, and resets the board
 // unless a new daemon opens it in time.
-func (d *watchdogDevice) close(orderly bool) error {
+func (d *Device) close(orderly bool) error {
 	if d == nil {
 		return nil
 	}

@@ -1,4 +1,4 @@
-package main
+package clock
 
 import (
 	"errors"
@@ -15,8 +15,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// clockKernel is what a kernel knows about time.
-type clockKernel interface {
+// kernel is what a kernel knows about time.
+type kernel interface {
 	// maxError is how wrong the kernel's clock may be, as far as it knows: 16 s and more if nobody disciplines it.
 	maxError() (time.Duration, error)
 	// boottime is the time since boot, suspension included. Setting the clock does not change it.
@@ -37,22 +37,27 @@ type rtcReading struct {
 	err      error // it does not say: its battery is empty, for instance
 }
 
-// wallAt is what the wall clock says at now. A test steps the clock here. As when the machine's own is set, the monotonic
-// reading of now goes on, by which intervals are measured: a time.Time cannot have its wall reading changed alone.
-var wallAt = func(now time.Time) time.Time { return now }
+// System is the kernel of this machine.
+type System struct {
+	// Offset steps the wall clock, for a test; nil does not. As when the machine's own clock is set, the monotonic reading goes
+	// on, by which intervals are measured: a time.Time cannot have its wall reading changed alone.
+	Offset func() time.Duration
+}
 
-// systemClock is the kernel of this machine.
-type systemClock struct{}
-
-func (systemClock) wall(now time.Time) time.Time { return wallAt(now) }
+func (s System) wall(now time.Time) time.Time {
+	if s.Offset == nil {
+		return now
+	}
+	return now.Round(0).Add(s.Offset())
+}
 
 // maxError asks the kernel, or gatescan-clock.service where the daemon may not.
-func (systemClock) maxError() (time.Duration, error) {
+func (System) maxError() (time.Duration, error) {
 	e, err := kernelMaxError()
 	if !errors.Is(err, fs.ErrPermission) {
 		return e, err
 	}
-	e, asked := askMaxError(clockSocket)
+	e, asked := askMaxError(socketPath)
 	if asked != nil {
 		return 0, fmt.Errorf("%w, and gatescan-clock.socket does not help: %w", err, asked)
 	}
@@ -70,7 +75,7 @@ func kernelMaxError() (time.Duration, error) {
 	return time.Duration(t.Maxerror) * time.Microsecond, nil
 }
 
-func (systemClock) boottime() (time.Duration, error) {
+func (System) boottime() (time.Duration, error) {
 	var t unix.Timespec
 	if err := unix.ClockGettime(unix.CLOCK_BOOTTIME, &t); err != nil {
 		return 0, fmt.Errorf("CLOCK_BOOTTIME: %w", err)
@@ -81,7 +86,7 @@ func (systemClock) boottime() (time.Duration, error) {
 // bootIDPattern is a UUID (random(4)).
 var bootIDPattern = regexp.MustCompile(`^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$`)
 
-func (systemClock) bootID() (string, error) {
+func (System) bootID() (string, error) {
 	id, err := readAttribute("/proc/sys/kernel/random/boot_id")
 	if err != nil {
 		return "", err
@@ -92,7 +97,7 @@ func (systemClock) bootID() (string, error) {
 	return id, nil
 }
 
-func (systemClock) rtc() rtcReading { return readRTC("/sys/class/rtc") }
+func (System) rtc() rtcReading { return readRTC("/sys/class/rtc") }
 
 var rtcPattern = regexp.MustCompile(`^rtc[0-9]+$`)
 

@@ -1,4 +1,4 @@
-package main
+package clock
 
 import (
 	"errors"
@@ -27,7 +27,7 @@ func TestClockService(t *testing.T) {
 	var e atomic.Int64
 	served := make(chan error)
 	go func() {
-		served <- serveClock(listener, func() (time.Duration, error) { return time.Duration(e.Load()) * time.Microsecond, nil })
+		served <- answerMaxError(listener, func() (time.Duration, error) { return time.Duration(e.Load()) * time.Microsecond, nil })
 	}()
 	if c, err := net.Dial("unix", socket); err != nil { // one that does not wait for its answer
 		t.Error(err)
@@ -54,11 +54,11 @@ func TestClockService(t *testing.T) {
 func TestClockServiceCannotSay(t *testing.T) {
 	socket, listener := listenClock(t)
 	go func() {
-		_ = serveClock(listener, func() (time.Duration, error) {
-			return 0, errors.New("adjtimex: " + strings.Repeat("x", maxClockAnswer))
+		_ = answerMaxError(listener, func() (time.Duration, error) {
+			return 0, errors.New("adjtimex: " + strings.Repeat("x", maxAnswer))
 		})
 	}()
-	if _, err := askMaxError(socket); err == nil || !strings.Contains(err.Error(), "adjtimex: xxx") || len(err.Error()) > 2*maxClockAnswer {
+	if _, err := askMaxError(socket); err == nil || !strings.Contains(err.Error(), "adjtimex: xxx") || len(err.Error()) > 2*maxAnswer {
 		t.Errorf("%v", err)
 	}
 }
@@ -77,7 +77,7 @@ func TestClockServiceTalksNonsense(t *testing.T) {
 					_ = c.Close()
 				}
 			}()
-			if got, err := askMaxError(socket); got != 0 || err == nil || len(err.Error()) > 2*maxClockAnswer {
+			if got, err := askMaxError(socket); got != 0 || err == nil || len(err.Error()) > 2*maxAnswer {
 				t.Errorf("%v, %v", got, err)
 			}
 		})
@@ -85,7 +85,7 @@ func TestClockServiceTalksNonsense(t *testing.T) {
 	t.Run("silent", func(t *testing.T) {
 		socket, _ := listenClock(t)
 		began := time.Now()
-		if _, err := askMaxError(socket); err == nil || time.Since(began) > 5*clockTimeout {
+		if _, err := askMaxError(socket); err == nil || time.Since(began) > 5*timeout {
 			t.Errorf("%v after %v", err, time.Since(began))
 		}
 	})

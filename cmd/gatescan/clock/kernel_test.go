@@ -1,4 +1,4 @@
-package main
+package clock
 
 import (
 	"log/slog"
@@ -69,38 +69,38 @@ func TestReadRTC(t *testing.T) {
 // The kernel of this machine, whatever it is: its state is not known, but that it has one.
 func TestRealClock(t *testing.T) {
 	began := time.Now()
-	c := newClock(clockConfig{require: clockFloorOnly, hold: defaultHold, build: firstBuild}, systemClock{}, slog.New(slog.DiscardHandler))
-	s := c.status()
+	c := New(Config{Require: FloorOnly, Hold: DefaultHold, Build: firstBuild}, System{}, slog.New(slog.DiscardHandler))
+	s := c.Status()
 	t.Logf("%+v", s)
 	if l := c.last.Load(); l.err != nil || l.boot <= 0 {
 		t.Errorf("boot time %v, %v", l.boot, l.err)
 	}
-	if s.State < clockFloorOnly || !s.Believed || !c.Believed(time.Now()) || s.MaxError < 0 || s.Explanation == "" || s.Fault != "" {
+	if s.State < FloorOnly || !s.Believed || !c.Believed(time.Now()) || s.MaxError < 0 || s.Explanation == "" || s.Fault != "" {
 		t.Errorf("%+v", s)
 	}
 	var kernel unix.Timex
 	if _, err := unix.Adjtimex(&kernel); err != nil || math.Abs(float64(kernel.Maxerror)/1e6-s.MaxError) > 1 {
 		t.Errorf("a maximum error of %v us is %v s (%v)", kernel.Maxerror, s.MaxError, err)
 	}
-	if synced := s.MaxError < syncedError.Seconds(); synced != (s.State == clockSynced) || c.synced() != synced {
+	if synced := s.MaxError < syncedError.Seconds(); synced != (s.State == Synced) || c.Synced() != synced {
 		t.Errorf("a maximum error of %v s makes it %v", s.MaxError, s.State)
 	}
-	if s.Time.Before(began.Round(0)) || s.Time.After(time.Now()) || c.now().Before(s.Time) {
+	if s.Time.Before(began.Round(0)) || s.Time.After(time.Now()) || c.Now().Before(s.Time) {
 		t.Errorf("the time is %v", s.Time)
 	}
-	if id, err := (systemClock{}).bootID(); err != nil || !bootIDPattern.MatchString(id) {
+	if id, err := (System{}).bootID(); err != nil || !bootIDPattern.MatchString(id) {
 		t.Errorf("boot %q, %v", id, err)
 	}
 	// The boot time is Linux's own, which is beside that of Go.
-	k := systemClock{}
+	k := System{}
 	before, err1 := k.boottime()
 	time.Sleep(20 * time.Millisecond)
 	after, err2 := k.boottime()
 	if d := after - before; err1 != nil || err2 != nil || d < 20*time.Millisecond || d > 10*time.Second {
 		t.Errorf("20 ms are %v (%v, %v)", d, err1, err2)
 	}
-	later := newClock(clockConfig{require: clockSynced, build: time.Now().Add(time.Hour)}, k, slog.New(slog.DiscardHandler))
-	if s := later.status(); s.State != clockInvalid || s.Believed || !later.now().After(time.Now()) {
+	later := New(Config{Require: Synced, Build: time.Now().Add(time.Hour)}, k, slog.New(slog.DiscardHandler))
+	if s := later.Status(); s.State != Invalid || s.Believed || !later.Now().After(time.Now()) {
 		t.Errorf("below the floor: %+v", s)
 	}
 }

@@ -1,4 +1,4 @@
-package main
+package watchdog
 
 import (
 	"bytes"
@@ -107,13 +107,13 @@ func TestWatchdog(t *testing.T) {
 		reader, verdict, turnstile := p.Watch("reader", 10*time.Second), p.Watch("verdict", 2*time.Second), p.Watch("turnstile", 2*time.Second)
 		verdict.Rest()
 		stopReader, stopTurnstile := loop(reader, 5*time.Second), loop(turnstile, 500*time.Millisecond)
-		d, err := openWatchdog(device, 10*time.Second, func(_ *os.File, seconds int) (int, error) { return seconds, nil })
+		d, err := open(device, 10*time.Second, func(_ *os.File, seconds int) (int, error) { return seconds, nil })
 		if err != nil {
 			t.Fatal(err)
 		}
-		w := newWatchdog(&p, d, slog.New(slog.NewTextHandler(&log, nil)))
+		w := New(&p, d, slog.New(slog.NewTextHandler(&log, nil)))
 		ctx, cancel := context.WithCancel(t.Context())
-		go w.run(ctx)
+		go w.Run(ctx)
 
 		served := func() string {
 			text, err := os.ReadFile(device)
@@ -171,7 +171,7 @@ func TestWatchdog(t *testing.T) {
 		// It ends while the reader hangs: that is not orderly, whatever hangs now.
 		cancel()
 		synctest.Wait()
-		if err := w.close(); err != nil {
+		if err := w.Close(); err != nil {
 			t.Error(err)
 		}
 		if strings.Contains(served(), "V") {
@@ -188,23 +188,23 @@ func TestWatchdogOrderlyEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var p progress.Progress
 		stop := loop(p.Watch("reader", time.Second), 100*time.Millisecond)
-		d, err := openWatchdog(device, 14*time.Second, func(_ *os.File, seconds int) (int, error) { return seconds, nil })
+		d, err := open(device, 14*time.Second, func(_ *os.File, seconds int) (int, error) { return seconds, nil })
 		if err != nil {
 			t.Fatal(err)
 		}
-		w := newWatchdog(&p, d, slog.New(slog.DiscardHandler))
+		w := New(&p, d, slog.New(slog.DiscardHandler))
 		ctx, cancel := context.WithCancel(t.Context())
-		go w.run(ctx)
-		w.ready()
+		go w.Run(ctx)
+		w.Ready()
 		w.status("open\nREADY=0")
-		w.reloading()
+		w.Reloading()
 		if pings, others := m.during(time.Minute); pings != 0 || len(others) != 3 ||
 			others[0] != "READY=1" || others[1] != "STATUS=open READY=0" || !strings.HasPrefix(others[2], "RELOADING=1\nMONOTONIC_USEC=") {
 			t.Errorf("without WatchdogSec: %d pings, %q", pings, others)
 		}
 		cancel()
 		stop() // before the end is over
-		w.stopping()
+		w.Stopping()
 		time.Sleep(10 * time.Second)
 		if got := m.heard(); !slices.Equal(got, []string{"STOPPING=1"}) {
 			t.Errorf("at the end %q", got)
@@ -212,7 +212,7 @@ func TestWatchdogOrderlyEnd(t *testing.T) {
 		if text, _ := os.ReadFile(device); strings.Contains(string(text), "V") {
 			t.Error("the device was stopped before the end")
 		}
-		if err := w.close(); err != nil {
+		if err := w.Close(); err != nil {
 			t.Error(err)
 		}
 		// At once and every 5 s of the minute, then once more: stop.
@@ -230,14 +230,14 @@ func TestWatchdogAlone(t *testing.T) {
 		var log bytes.Buffer
 		var p progress.Progress
 		p.Watch("reader", time.Second)
-		w := newWatchdog(&p, nil, slog.New(slog.NewTextHandler(&log, nil)))
+		w := New(&p, nil, slog.New(slog.NewTextHandler(&log, nil)))
 		ctx, cancel := context.WithCancel(t.Context())
-		go w.run(ctx)
-		w.ready()
+		go w.Run(ctx)
+		w.Ready()
 		time.Sleep(time.Hour)
 		cancel()
 		synctest.Wait()
-		if err := w.close(); err != nil {
+		if err := w.Close(); err != nil {
 			t.Error(err)
 		}
 		if strings.Count(log.String(), "\n") != 1 || !strings.Contains(log.String(), "stopped=\"[reader for 5s]\"") {
@@ -251,7 +251,7 @@ func TestWatchdogUnheard(t *testing.T) {
 	m := newManager(t, time.Second)
 	there := os.Getenv("NOTIFY_SOCKET")
 	var log bytes.Buffer
-	w := newWatchdog(&progress.Progress{}, nil, slog.New(slog.NewTextHandler(&log, nil)))
+	w := New(&progress.Progress{}, nil, slog.New(slog.NewTextHandler(&log, nil)))
 	for _, socket := range []string{"/nonexistent", "/nonexistent", there, there, "/nonexistent"} {
 		t.Setenv("NOTIFY_SOCKET", socket)
 		w.look()
@@ -264,12 +264,12 @@ func TestWatchdogUnheard(t *testing.T) {
 	}
 	t.Setenv("WATCHDOG_USEC", "soon")
 	log.Reset()
-	if w := newWatchdog(&progress.Progress{}, nil, slog.New(slog.NewTextHandler(&log, nil))); w.manager != 0 || !strings.Contains(log.String(), "WATCHDOG_USEC") {
+	if w := New(&progress.Progress{}, nil, slog.New(slog.NewTextHandler(&log, nil))); w.manager != 0 || !strings.Contains(log.String(), "WATCHDOG_USEC") {
 		t.Errorf("a senseless WATCHDOG_USEC: %v, %s", w.manager, &log)
 	}
 	t.Setenv("WATCHDOG_USEC", "1000000")
 	t.Setenv("WATCHDOG_PID", "1")
-	if w := newWatchdog(&progress.Progress{}, nil, slog.New(slog.DiscardHandler)); w.manager != 0 {
+	if w := New(&progress.Progress{}, nil, slog.New(slog.DiscardHandler)); w.manager != 0 {
 		t.Error("serves the watchdog of another process")
 	}
 }
@@ -302,7 +302,7 @@ func TestWatchdogDevice(t *testing.T) {
 		{timeout: 10 * time.Second, asked: 10, err: unix.EOPNOTSUPP, wantErr: "does not take a time-out: operation not supported", left: "V"},
 	} {
 		asked := 0
-		d, err := openWatchdog(fifo, c.timeout, func(_ *os.File, seconds int) (int, error) {
+		d, err := open(fifo, c.timeout, func(_ *os.File, seconds int) (int, error) {
 			asked = seconds
 			return c.became, c.err
 		})
@@ -329,7 +329,7 @@ func TestWatchdogDevice(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "important")
 	writeFile(t, file, "important")
 	for path, want := range map[string]string{file: "is no device", fifo: "is no device", file + "/no": "not a directory", os.DevNull: "does not take a time-out"} {
-		if _, err := openWatchdogDevice(path, 10*time.Second); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := OpenDevice(path, 10*time.Second); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, want %q", path, err, want)
 		}
 	}
@@ -386,5 +386,12 @@ func TestProgressAllocates(t *testing.T) {
 	}
 	if n := testing.AllocsPerRun(1000, func() { p.Stalled() }); n != 0 {
 		t.Errorf("stalled allocates %v times while nothing stalls", n)
+	}
+}
+
+func writeFile(t *testing.T, path, text string) {
+	t.Helper()
+	if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+		t.Fatal(err)
 	}
 }
