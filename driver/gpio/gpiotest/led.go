@@ -4,6 +4,7 @@ import (
 	"io"
 	"io/fs"
 	"maps"
+	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -177,13 +178,13 @@ func (s pretended) OpenAttribute(path string) (io.WriteCloser, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if f, ok, err := s.pwmFile(path); ok {
-		return f, err
+		return s.opened(f.store), err
 	}
 	a, err := s.attribute(path, "brightness", "trigger", "delay_on", "delay_off", "invert", "shot")
 	if err == nil && !a.led.armed && a.file != "brightness" && a.file != "trigger" {
 		err = &fs.PathError{Op: "open", Path: path, Err: unix.ENOENT}
 	}
-	return a, err
+	return s.opened(a.store), err
 }
 
 func (s pretended) ReadAttribute(path string) (string, error) {
@@ -198,17 +199,42 @@ func (s pretended) ReadAttribute(path string) (string, error) {
 	return "1", err
 }
 
-func (a attribute) Write(b []byte) (int, error) {
-	s := a.led.board
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.unplugged() {
+func (a attribute) store(b []byte) error {
+	return a.led.write(a.file, strings.TrimSuffix(string(b), "\n"), a.epoch)
+}
+
+// attributeFile is a descriptor of an attribute.
+type attributeFile struct {
+	sim    *Sim
+	store  func(b []byte) error // called with the lock
+	closed bool
+}
+
+func (s *Sim) opened(store func(b []byte) error) *attributeFile {
+	return &attributeFile{sim: s, store: store}
+}
+
+func (f *attributeFile) Write(b []byte) (int, error) {
+	f.sim.mu.Lock()
+	defer f.sim.mu.Unlock()
+	switch {
+	case f.closed:
+		return 0, os.ErrClosed
+	case f.sim.unplugged():
 		return 0, unix.ENODEV
 	}
-	if err := a.led.write(a.file, strings.TrimSuffix(string(b), "\n"), a.epoch); err != nil {
+	if err := f.store(b); err != nil {
 		return 0, err
 	}
 	return len(b), nil
 }
 
-func (attribute) Close() error { return nil }
+func (f *attributeFile) Close() error {
+	f.sim.mu.Lock()
+	defer f.sim.mu.Unlock()
+	if f.closed {
+		return os.ErrClosed
+	}
+	f.closed = true
+	return nil
+}

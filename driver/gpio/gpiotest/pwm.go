@@ -131,16 +131,11 @@ func (f pwmFile) read() string {
 	return "0"
 }
 
-func (f pwmFile) Write(b []byte) (int, error) {
+func (f pwmFile) store(b []byte) error {
 	s := f.board
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.unplugged() {
-		return 0, unix.ENODEV
-	}
 	n, err := strconv.ParseUint(strings.TrimSuffix(string(b), "\n"), 10, 64)
 	if err != nil {
-		return 0, unix.EINVAL
+		return unix.EINVAL
 	}
 	chip := s.pwms[f.chip]
 	if f.channel < 0 {
@@ -153,10 +148,7 @@ func (f pwmFile) Write(b []byte) (int, error) {
 			s.tell(Change{At: time.Now(), Offset: -1, PWM: fmt.Sprintf("%s/%d", f.chip, f.channel), Level: c.tone != 0, Tone: c.tone})
 		}
 	}
-	if err != nil {
-		return 0, err
-	}
-	return len(b), nil
+	return err
 }
 
 // handOut exports a channel, or takes it back. It goes on sounding if it does.
@@ -194,5 +186,3 @@ func (c *pwmChannel) write(file string, n uint64) error {
 	}
 	return c.apply(state)
 }
-
-func (pwmFile) Close() error { return nil }

@@ -10,7 +10,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
 	"sync"
 	"time"
 
@@ -138,17 +137,42 @@ func (s pretended) OpenChip(path string) (kernel.Chip, error) {
 	if filepath.Base(path) != chipName {
 		return nil, &fs.PathError{Op: "open", Path: path, Err: unix.ENOENT}
 	}
-	return (*openedChip)(s.Sim), nil
+	return &openedChip{Sim: s.Sim}, nil
 }
 
-// openedChip is an open chip of a Sim.
-type openedChip Sim
+// openedChip is a descriptor of the chip. Like every other here it fails once it is closed, and as the kernel does: with
+// os.ErrClosed, as an os.File says it.
+type openedChip struct {
+	*Sim
+	closed bool
+}
 
-func (c *openedChip) Close() error { return nil }
+func (c *openedChip) Close() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closed {
+		return os.ErrClosed
+	}
+	c.closed = true
+	return nil
+}
+
+// usable is what every operation asks first. mu is held.
+func (c *openedChip) usable() error {
+	switch {
+	case c.closed:
+		return os.ErrClosed
+	case c.unplugged():
+		return unix.ENODEV
+	}
+	return nil
+}
 
 func (c *openedChip) Info(info *unix.GPIOChipInfo) error {
-	if (*Sim)(c).unplugged() {
-		return unix.ENODEV
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if err := c.usable(); err != nil {
+		return err
 	}
 	copy(info.Name[:], chipName)
 	copy(info.Label[:len(info.Label)-1], c.label)
@@ -159,8 +183,8 @@ func (c *openedChip) Info(info *unix.GPIOChipInfo) error {
 func (c *openedChip) LineInfo(info *unix.GPIOV2LineInfo) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if (*Sim)(c).unplugged() {
-		return unix.ENODEV
+	if err := c.usable(); err != nil {
+		return err
 	}
 	if info.Offset >= uint32(len(c.lines)) {
 		return unix.EINVAL
@@ -179,13 +203,14 @@ func (c *openedChip) LineInfo(info *unix.GPIOV2LineInfo) error {
 }
 
 func (c *openedChip) Request(r *unix.GPIOV2LineRequest) (kernel.Handle, error) {
-	s := (*Sim)(c)
+	s := c.Sim
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if err := c.usable(); err != nil {
+		return nil, err
+	}
 	offset := r.Offsets[0]
 	switch {
-	case s.unplugged():
-		return nil, unix.ENODEV
 	case r.Num_lines != 1 || offset >= uint32(len(s.lines)):
 		return nil, unix.EINVAL
 	case s.lines[offset].consumer != "":
@@ -257,11 +282,22 @@ func (h *request) edge(offset int, level gpio.Level, at time.Duration) {
 	}
 }
 
+// usable is what every operation asks first. The board's lock is held.
+func (h *request) usable() error {
+	switch {
+	case h.board.lines[h.offset].request != h:
+		return os.ErrClosed
+	case h.board.unplugged():
+		return unix.ENODEV
+	}
+	return nil
+}
+
 func (h *request) Get(v *unix.GPIOV2LineValues) error {
 	h.board.mu.Lock()
 	defer h.board.mu.Unlock()
-	if h.board.unplugged() {
-		return unix.ENODEV
+	if err := h.usable(); err != nil {
+		return err
 	}
 	if v.Bits = 0; h.logical(h.board.lines[h.offset].level) {
 		v.Bits = 1
@@ -272,10 +308,10 @@ func (h *request) Get(v *unix.GPIOV2LineValues) error {
 func (h *request) Set(v *unix.GPIOV2LineValues) error {
 	h.board.mu.Lock()
 	defer h.board.mu.Unlock()
-	switch {
-	case h.board.unplugged():
-		return unix.ENODEV
-	case h.flags&kernel.FlagOutput == 0:
+	if err := h.usable(); err != nil {
+		return err
+	}
+	if h.flags&kernel.FlagOutput == 0 {
 		return unix.EPERM
 	}
 	if v.Mask&1 != 0 {
@@ -302,11 +338,11 @@ func (h *request) Read(b []byte) (int, error) {
 func (h *request) Close() error {
 	h.board.mu.Lock()
 	defer h.board.mu.Unlock()
-	if slices.ContainsFunc(h.board.lines, func(l line) bool { return l.request == h }) {
-		l := &h.board.lines[h.offset]
-		l.request, l.consumer = nil, ""
-		close(h.closed)
-		return nil
+	l := &h.board.lines[h.offset]
+	if l.request != h {
+		return fmt.Errorf("line %d: %w", h.offset, os.ErrClosed)
 	}
-	return fmt.Errorf("line %d: %w", h.offset, os.ErrClosed)
+	l.request, l.consumer = nil, ""
+	close(h.closed)
+	return nil
 }
