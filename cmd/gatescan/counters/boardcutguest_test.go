@@ -14,6 +14,7 @@ import (
 
 	"gatescan/driver/drivertest"
 	"gatescan/driver/flash"
+	"gatescan/driver/turnstile"
 )
 
 // unsyncedDisk is a directory that is never synced.
@@ -70,7 +71,7 @@ func countOnBoard(t *testing.T, dir string) {
 		if v.granted {
 			granted++
 		}
-		b.live.Passages(granted, granted, 0, 0, 0)
+		b.live.Passages(turnstile.Counts{Granted: granted, Passages: granted})
 		b.collect()
 		b.mu.Unlock()
 		boardMark{synced, n + 1, visits(b.Lasting())}.encode(sector)

@@ -85,7 +85,7 @@ func (c *clerk) count(n int) {
 		delta.Frames[k][r]++
 	}
 	c.seen.add(&delta)
-	c.book.Live().Passages(c.seen.Granted, c.seen.Passages, c.seen.NotEntered, c.seen.Unexpected, c.seen.Back)
+	c.book.Live().Passages(c.seen.Counts)
 	c.book.Totals() // as the tick does
 	c.counted.add(c.at, c.believed, &delta)
 }
