@@ -274,3 +274,37 @@ func TestLostInput(t *testing.T) {
 		h.close()
 	})
 }
+
+// A relay that cannot be made inert any more is no progress: the watchdog is not served, so that another process may try.
+func TestStuckRelayIsNoProgress(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		sim := gpiotest.New("chip", 8, nil)
+		sim.AddLED("gate:red")
+		sim.Set(4, pgpio.High) // ready
+		d, err := newDaemon(parsed(t, wired), gpio.On(sim.Kernel()), io.Discard, slog.New(slog.DiscardHandler))
+		if err != nil {
+			t.Fatal(err)
+		}
+		stalled := func() string {
+			d.reading.Beat()
+			d.lamps.Beat()
+			d.looking.Beat()
+			return strings.Join(d.progress.Stalled(), ", ")
+		}
+		if !d.turnstile.Open() {
+			t.Fatal("not opened")
+		}
+		time.Sleep(turnstile.DefaultPulse / 2)
+		sim.Unplug()
+		if said := stalled(); said != "" {
+			t.Errorf("during the pulse: %s", said)
+		}
+		time.Sleep(turnstile.DefaultPulse + 2*relayLimit)
+		if said := stalled(); !strings.HasPrefix(said, "relay for ") {
+			t.Errorf("the relay is stuck, and stalled is %q", said)
+		}
+		if err := d.close(); err == nil {
+			t.Error("closed, although the relay cannot be made inert")
+		}
+	})
+}
