@@ -58,6 +58,7 @@ const (
 	readingLimit = 15 * time.Second // the reader's longest pause between two attempts is 5 s
 	verdictLimit = 2 * time.Second
 	lampsLimit   = 5 * time.Second
+	relayLimit   = time.Second // beyond its pulse: another process may still release the line
 	clockLimit   = 5 * time.Second
 )
 
@@ -86,6 +87,7 @@ func newDaemon(c config, board gpio.Board, stdout io.Writer, log *slog.Logger) (
 	d.reading = d.progress.Watch("reader", readingLimit)
 	d.lamps = d.progress.Watch("turnstile", lampsLimit)
 	d.looking = d.progress.Watch("clock", clockLimit)
+	d.turnstile.Watch(d.progress.Watch("relay", relayLimit))
 	d.gate = gate.New(gate.Parts{
 		Trust: d.syncer.Current, Clock: d.clock, Turnstile: d.turnstile, Counts: d.book.Live(), Bench: d.bench,
 		Working: d.progress.Watch("verdict", verdictLimit), Observe: d.observe,

@@ -13,6 +13,7 @@ import (
 
 	"gatescan/driver/flash"
 	"gatescan/driver/gpio"
+	"gatescan/driver/gpio/gpiotest"
 
 	periph "periph.io/x/conn/v3/gpio"
 )
@@ -306,11 +307,11 @@ func TestReleaseUnable(t *testing.T) {
 // Each output is tried, whatever became of those before; and the people at the gate can read what became of it.
 func TestReleaseEachOutput(t *testing.T) {
 	levels := map[string]periph.Level{}
-	board := gpio.NewSimulated("pinctrl-bcm2711", 54, nil)
+	board := gpiotest.New("pinctrl-bcm2711", 54, nil)
 	board.AddLED("relay")
 	board.AddLED("green")
 	board.Take(4, "somebody else")
-	relay, err := board.Board().OpenLED("relay")
+	relay, err := gpio.On(board.Kernel()).OpenLED("relay")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -337,7 +338,7 @@ func TestReleaseEachOutput(t *testing.T) {
 		if o.Chip == "jammed" {
 			<-forever
 		}
-		return o.open(board.Board())
+		return o.open(gpio.On(board.Kernel()))
 	}}
 	var stdout, stderr bytes.Buffer
 	status, err := r.run([]string{"-runtime", h.dir}, &stdout, &stderr)

@@ -46,7 +46,7 @@ func TestSecondPass(t *testing.T) {
 		"vaccination, then test":     {{annaV, 0, verify.SecondPass}, {annaT, time.Second, verify.Accepted}},
 		"test, then vaccination":     {{annaT, 0, verify.SecondPass}, {annaV, time.Second, verify.Accepted}},
 		"test, then recovery":        {{annaT, 0, verify.SecondPass}, {annaR, time.Second, verify.Accepted}},
-		"the same twice":             {{annaV, 0, verify.SecondPass}, {annaV, 3*time.Second, verify.SecondPass}, {annaR, time.Second, verify.SecondPass}},
+		"the same twice":             {{annaV, 0, verify.SecondPass}, {annaV, 3 * time.Second, verify.SecondPass}, {annaR, time.Second, verify.SecondPass}},
 		"of two people":              {{annaV, 0, verify.SecondPass}, {bertT, time.Second, verify.SecondPass}},
 		"of two people, interleaved": {{annaV, 0, verify.SecondPass}, {bertT, 0, verify.SecondPass}, {annaT, time.Second, verify.Accepted}, {bertV, 2 * time.Second, verify.Accepted}},
 		"of nobody":                  {{nobodyV, 0, verify.SecondPass}, {nobodyT, time.Second, verify.SecondPass}},

@@ -42,7 +42,7 @@ type showings struct {
 	away  time.Duration // zero stands for DefaultAway
 	seed  maphash.Seed  // the zero Seed until the first frame
 	open  [maxShowings]showing
-	last  int // the place of the showing that was seen last
+	last  int                              // the place of the showing that was seen last
 	ended func(over showing, at time.Time) // called for each showing that is over; nil calls nothing
 }
 

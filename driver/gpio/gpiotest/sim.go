@@ -1,4 +1,8 @@
-package gpio
+// Package gpiotest simulates a board for tests: a GPIO chip, LEDs and PWM chips, which behave as Linux' do. It never ships.
+//
+//	sim := gpiotest.New("pinctrl-bcm2711", 54, nil)
+//	relay, err := gpio.On(sim.Kernel()).OpenOutput(gpio.Line{Chip: "pinctrl-bcm2711", Offset: 17})
+package gpiotest
 
 import (
 	"encoding/binary"
@@ -6,7 +10,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
 	"sync"
 	"time"
 
@@ -27,59 +30,62 @@ type Change struct {
 	Tone   physic.Frequency // of a PWM channel that sounds
 }
 
-// Simulated pretends to be a kernel with one GPIO chip, with LEDs whose trigger "oneshot" works like Linux', and with PWM
+// Sim pretends to be a kernel with one GPIO chip, with LEDs whose trigger "oneshot" works like Linux', and with PWM
 // chips. Its lines are physical, as a meter would see them. It does not debounce.
-type Simulated struct {
+type Sim struct {
 	label string
 	tell  func(Change)
 	start time.Time
 	gone  chan struct{}
 
 	mu    sync.Mutex
-	lines []simulatedLine
-	leds  map[string]*simulatedLED
-	pwms  map[string]*simulatedPWMChip
+	lines []line
+	leds  map[string]*led
+	pwms  map[string]*pwmChip
 }
 
-type simulatedLine struct {
+type line struct {
 	name     string
 	consumer string // "" if free
 	level    gpio.Level
 	driven   bool // from outside
-	request  *simulatedRequest
+	request  *request
 }
 
-// NewSimulated makes a chip with that many lines, all low. If tell is not nil, it is told every change of an output, at the moment
+// New makes a chip with that many lines, all low. If tell is not nil, it is told every change of an output, at the moment
 // it happens; it must neither wait nor call back.
-func NewSimulated(label string, lines int, tell func(Change)) *Simulated {
+func New(label string, lines int, tell func(Change)) *Sim {
 	if tell == nil {
 		tell = func(Change) {}
 	}
-	return &Simulated{
+	return &Sim{
 		label: label, tell: tell, start: time.Now(), gone: make(chan struct{}),
-		lines: make([]simulatedLine, lines), leds: map[string]*simulatedLED{}, pwms: map[string]*simulatedPWMChip{},
+		lines: make([]line, lines), leds: map[string]*led{}, pwms: map[string]*pwmChip{},
 	}
 }
 
-// Board is the board with this chip, these LEDs and these PWM chips.
-func (s *Simulated) Board() Board { return Board{kernel: s} }
+// Kernel is for gpio.On: a board with this chip, these LEDs and these PWM chips.
+func (s *Sim) Kernel() kernel.Kernel { return pretended{s} }
+
+// pretended is a Sim as a kernel.
+type pretended struct{ *Sim }
 
 // NameLine gives a line a name.
-func (s *Simulated) NameLine(offset int, name string) {
+func (s *Sim) NameLine(offset int, name string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.lines[offset].name = name
 }
 
 // Take lets somebody else use a line; with an empty consumer it is free again.
-func (s *Simulated) Take(offset int, consumer string) {
+func (s *Sim) Take(offset int, consumer string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.lines[offset].consumer = consumer
 }
 
 // Set drives a line from outside. On an input whose level changes that is an edge; an output is stronger.
-func (s *Simulated) Set(offset int, level gpio.Level) {
+func (s *Sim) Set(offset int, level gpio.Level) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	l := &s.lines[offset]
@@ -94,14 +100,14 @@ func (s *Simulated) Set(offset int, level gpio.Level) {
 }
 
 // Level is the level of a line.
-func (s *Simulated) Level(offset int) gpio.Level {
+func (s *Sim) Level(offset int) gpio.Level {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.lines[offset].level
 }
 
 // Unplug takes the chip, the LEDs and the PWM chips away, for good.
-func (s *Simulated) Unplug() {
+func (s *Sim) Unplug() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if !s.unplugged() {
@@ -109,7 +115,7 @@ func (s *Simulated) Unplug() {
 	}
 }
 
-func (s *Simulated) unplugged() bool {
+func (s *Sim) unplugged() bool {
 	select {
 	case <-s.gone:
 		return true
@@ -118,42 +124,67 @@ func (s *Simulated) unplugged() bool {
 	}
 }
 
-const simulatedName = "gpiochip0"
+const chipName = "gpiochip0"
 
-func (s *Simulated) ChipPaths(dir string) ([]string, error) {
+func (s pretended) ChipPaths(dir string) ([]string, error) {
 	if s.unplugged() {
 		return nil, nil
 	}
-	return []string{filepath.Join(dir, simulatedName)}, nil
+	return []string{filepath.Join(dir, chipName)}, nil
 }
 
-func (s *Simulated) OpenChip(path string) (kernel.Chip, error) {
-	if filepath.Base(path) != simulatedName {
+func (s pretended) OpenChip(path string) (kernel.Chip, error) {
+	if filepath.Base(path) != chipName {
 		return nil, &fs.PathError{Op: "open", Path: path, Err: unix.ENOENT}
 	}
-	return (*simulatedChip)(s), nil
+	return &openedChip{Sim: s.Sim}, nil
 }
 
-// simulatedChip is an open chip of a Simulated.
-type simulatedChip Simulated
+// openedChip is a descriptor of the chip. Like every other here it fails once it is closed, and as the kernel does: with
+// os.ErrClosed, as an os.File says it.
+type openedChip struct {
+	*Sim
+	closed bool
+}
 
-func (c *simulatedChip) Close() error { return nil }
+func (c *openedChip) Close() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closed {
+		return os.ErrClosed
+	}
+	c.closed = true
+	return nil
+}
 
-func (c *simulatedChip) Info(info *unix.GPIOChipInfo) error {
-	if (*Simulated)(c).unplugged() {
+// usable is what every operation asks first. mu is held.
+func (c *openedChip) usable() error {
+	switch {
+	case c.closed:
+		return os.ErrClosed
+	case c.unplugged():
 		return unix.ENODEV
 	}
-	copy(info.Name[:], simulatedName)
+	return nil
+}
+
+func (c *openedChip) Info(info *unix.GPIOChipInfo) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if err := c.usable(); err != nil {
+		return err
+	}
+	copy(info.Name[:], chipName)
 	copy(info.Label[:len(info.Label)-1], c.label)
 	info.Lines = uint32(len(c.lines))
 	return nil
 }
 
-func (c *simulatedChip) LineInfo(info *unix.GPIOV2LineInfo) error {
+func (c *openedChip) LineInfo(info *unix.GPIOV2LineInfo) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if (*Simulated)(c).unplugged() {
-		return unix.ENODEV
+	if err := c.usable(); err != nil {
+		return err
 	}
 	if info.Offset >= uint32(len(c.lines)) {
 		return unix.EINVAL
@@ -171,25 +202,26 @@ func (c *simulatedChip) LineInfo(info *unix.GPIOV2LineInfo) error {
 	return nil
 }
 
-func (c *simulatedChip) Request(r *unix.GPIOV2LineRequest) (kernel.Handle, error) {
-	s := (*Simulated)(c)
+func (c *openedChip) Request(r *unix.GPIOV2LineRequest) (kernel.Handle, error) {
+	s := c.Sim
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if err := c.usable(); err != nil {
+		return nil, err
+	}
 	offset := r.Offsets[0]
 	switch {
-	case s.unplugged():
-		return nil, unix.ENODEV
 	case r.Num_lines != 1 || offset >= uint32(len(s.lines)):
 		return nil, unix.EINVAL
 	case s.lines[offset].consumer != "":
 		return nil, unix.EBUSY
 	}
 	l := &s.lines[offset]
-	h := &simulatedRequest{
+	h := &request{
 		board: s, offset: int(offset), flags: r.Config.Flags, closed: make(chan struct{}),
 		events: make(chan unix.GPIOV2LineEvent, max(r.Event_buffer_size, 1)),
 	}
-	l.consumer, l.request = text(r.Consumer[:]), h
+	l.consumer, l.request = unix.ByteSliceToString(r.Consumer[:]), h
 	if h.flags&kernel.FlagOutput != 0 {
 		var values uint64
 		for _, a := range r.Config.Attrs[:r.Config.Num_attrs] {
@@ -204,9 +236,9 @@ func (c *simulatedChip) Request(r *unix.GPIOV2LineRequest) (kernel.Handle, error
 	return h, nil
 }
 
-// simulatedRequest is a requested line. Its lines are guarded by the board's lock.
-type simulatedRequest struct {
-	board  *Simulated
+// request is a requested line. Its lines are guarded by the board's lock.
+type request struct {
+	board  *Sim
 	offset int
 	flags  uint64
 	seqno  uint32
@@ -215,11 +247,11 @@ type simulatedRequest struct {
 }
 
 // logical turns a physical level into a logical one, or back.
-func (h *simulatedRequest) logical(l gpio.Level) gpio.Level {
+func (h *request) logical(l gpio.Level) gpio.Level {
 	return l != (h.flags&kernel.FlagActiveLow != 0)
 }
 
-func (h *simulatedRequest) drive(logical gpio.Level) {
+func (h *request) drive(logical gpio.Level) {
 	l, level := &h.board.lines[h.offset], h.logical(logical)
 	if l.level != level {
 		l.level = level
@@ -228,7 +260,7 @@ func (h *simulatedRequest) drive(logical gpio.Level) {
 }
 
 // edge queues an event. A full queue loses the oldest, as in the kernel.
-func (h *simulatedRequest) edge(offset int, level gpio.Level, at time.Duration) {
+func (h *request) edge(offset int, level gpio.Level, at time.Duration) {
 	h.seqno++
 	e := unix.GPIOV2LineEvent{
 		Timestamp_ns: uint64(at), Id: unix.GPIO_V2_LINE_EVENT_FALLING_EDGE,
@@ -250,11 +282,22 @@ func (h *simulatedRequest) edge(offset int, level gpio.Level, at time.Duration) 
 	}
 }
 
-func (h *simulatedRequest) Get(v *unix.GPIOV2LineValues) error {
+// usable is what every operation asks first. The board's lock is held.
+func (h *request) usable() error {
+	switch {
+	case h.board.lines[h.offset].request != h:
+		return os.ErrClosed
+	case h.board.unplugged():
+		return unix.ENODEV
+	}
+	return nil
+}
+
+func (h *request) Get(v *unix.GPIOV2LineValues) error {
 	h.board.mu.Lock()
 	defer h.board.mu.Unlock()
-	if h.board.unplugged() {
-		return unix.ENODEV
+	if err := h.usable(); err != nil {
+		return err
 	}
 	if v.Bits = 0; h.logical(h.board.lines[h.offset].level) {
 		v.Bits = 1
@@ -262,13 +305,13 @@ func (h *simulatedRequest) Get(v *unix.GPIOV2LineValues) error {
 	return nil
 }
 
-func (h *simulatedRequest) Set(v *unix.GPIOV2LineValues) error {
+func (h *request) Set(v *unix.GPIOV2LineValues) error {
 	h.board.mu.Lock()
 	defer h.board.mu.Unlock()
-	switch {
-	case h.board.unplugged():
-		return unix.ENODEV
-	case h.flags&kernel.FlagOutput == 0:
+	if err := h.usable(); err != nil {
+		return err
+	}
+	if h.flags&kernel.FlagOutput == 0 {
 		return unix.EPERM
 	}
 	if v.Mask&1 != 0 {
@@ -277,8 +320,8 @@ func (h *simulatedRequest) Set(v *unix.GPIOV2LineValues) error {
 	return nil
 }
 
-func (h *simulatedRequest) Read(b []byte) (int, error) {
-	if len(b) < eventSize {
+func (h *request) Read(b []byte) (int, error) {
+	if len(b) < binary.Size(unix.GPIOV2LineEvent{}) {
 		return 0, unix.EINVAL
 	}
 	select {
@@ -292,14 +335,14 @@ func (h *simulatedRequest) Read(b []byte) (int, error) {
 }
 
 // Close leaves the level as it is, as most chips do.
-func (h *simulatedRequest) Close() error {
+func (h *request) Close() error {
 	h.board.mu.Lock()
 	defer h.board.mu.Unlock()
-	if slices.ContainsFunc(h.board.lines, func(l simulatedLine) bool { return l.request == h }) {
-		l := &h.board.lines[h.offset]
-		l.request, l.consumer = nil, ""
-		close(h.closed)
-		return nil
+	l := &h.board.lines[h.offset]
+	if l.request != h {
+		return fmt.Errorf("line %d: %w", h.offset, os.ErrClosed)
 	}
-	return fmt.Errorf("line %d: %w", h.offset, os.ErrClosed)
+	l.request, l.consumer = nil, ""
+	close(h.closed)
+	return nil
 }

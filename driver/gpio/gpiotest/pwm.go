@@ -1,4 +1,4 @@
-package gpio
+package gpiotest
 
 import (
 	"fmt"
@@ -16,13 +16,13 @@ import (
 	"periph.io/x/conn/v3/physic"
 )
 
-// simulatedPWMChip follows drivers/pwm/core.c and its sysfs part as of Linux 5.10, which refuses more than later kernels do.
-type simulatedPWMChip struct {
+// pwmChip follows drivers/pwm/core.c and its sysfs part as of Linux 5.10, which refuses more than later kernels do.
+type pwmChip struct {
 	device   string
-	channels []simulatedPWM
+	channels []pwmChannel
 }
 
-type simulatedPWM struct {
+type pwmChannel struct {
 	exported bool
 	epoch    int    // counts exports
 	user     string // in the kernel; "" if there is none
@@ -33,28 +33,28 @@ type simulatedPWM struct {
 }
 
 // AddPWM adds a PWM chip, such as pwmchip0, of a device, such as fe20c000.pwm. Its channels are silent and not exported.
-func (s *Simulated) AddPWM(chip, device string, channels int) {
+func (s *Sim) AddPWM(chip, device string, channels int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.pwms[chip] = &simulatedPWMChip{device: device, channels: make([]simulatedPWM, channels)}
+	s.pwms[chip] = &pwmChip{device: device, channels: make([]pwmChannel, channels)}
 }
 
 // TakePWM lets the kernel use a channel itself; with an empty user it is free again.
-func (s *Simulated) TakePWM(chip string, channel int, user string) {
+func (s *Sim) TakePWM(chip string, channel int, user string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.pwms[chip].channels[channel].user = user
 }
 
 // Tone is at which frequency a PWM channel sounds, 0 if it is silent.
-func (s *Simulated) Tone(chip string, channel int) physic.Frequency {
+func (s *Sim) Tone(chip string, channel int) physic.Frequency {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.pwms[chip].channels[channel].tone
 }
 
 // apply makes a state the channel's, as pwm_apply_state does.
-func (c *simulatedPWM) apply(state simulatedPWM) error {
+func (c *pwmChannel) apply(state pwmChannel) error {
 	if state.period == 0 || state.duty > state.period {
 		return unix.EINVAL
 	}
@@ -65,22 +65,22 @@ func (c *simulatedPWM) apply(state simulatedPWM) error {
 	return nil
 }
 
-func (s *Simulated) PWMChips(dir string) ([]PWMChip, error) {
+func (s pretended) PWMChips(dir string) ([]kernel.PWMChip, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.unplugged() {
 		return nil, &fs.PathError{Op: "open", Path: dir, Err: unix.ENOENT}
 	}
-	var chips []PWMChip
+	var chips []kernel.PWMChip
 	for _, name := range slices.SortedFunc(maps.Keys(s.pwms), kernel.ByNumber) {
-		chips = append(chips, PWMChip{Name: name, Device: s.pwms[name].device})
+		chips = append(chips, kernel.PWMChip{Name: name, Device: s.pwms[name].device})
 	}
 	return chips, nil
 }
 
-// simulatedPWMFile is an open attribute of a chip, or of a channel of it.
-type simulatedPWMFile struct {
-	board   *Simulated
+// pwmFile is an open attribute of a chip, or of a channel of it.
+type pwmFile struct {
+	board   *Sim
 	chip    string
 	channel int // -1 for the chip
 	file    string
@@ -88,9 +88,9 @@ type simulatedPWMFile struct {
 }
 
 // pwmFile finds the chip, the channel and the file of a path. It is false for paths that are not those of a PWM chip.
-func (s *Simulated) pwmFile(path string) (simulatedPWMFile, bool, error) {
+func (s *Sim) pwmFile(path string) (pwmFile, bool, error) {
 	dir, file := filepath.Split(path)
-	f := simulatedPWMFile{board: s, chip: filepath.Base(dir), channel: -1, file: file}
+	f := pwmFile{board: s, chip: filepath.Base(dir), channel: -1, file: file}
 	ok := true
 	switch file {
 	case "npwm", "export", "unexport":
@@ -115,7 +115,7 @@ func (s *Simulated) pwmFile(path string) (simulatedPWMFile, bool, error) {
 	return f, true, &fs.PathError{Op: "open", Path: path, Err: unix.ENOENT}
 }
 
-func (f simulatedPWMFile) read() string {
+func (f pwmFile) read() string {
 	chip := f.board.pwms[f.chip]
 	if f.file == "npwm" {
 		return strconv.Itoa(len(chip.channels))
@@ -131,16 +131,11 @@ func (f simulatedPWMFile) read() string {
 	return "0"
 }
 
-func (f simulatedPWMFile) Write(b []byte) (int, error) {
+func (f pwmFile) store(b []byte) error {
 	s := f.board
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.unplugged() {
-		return 0, unix.ENODEV
-	}
 	n, err := strconv.ParseUint(strings.TrimSuffix(string(b), "\n"), 10, 64)
 	if err != nil {
-		return 0, unix.EINVAL
+		return unix.EINVAL
 	}
 	chip := s.pwms[f.chip]
 	if f.channel < 0 {
@@ -153,14 +148,11 @@ func (f simulatedPWMFile) Write(b []byte) (int, error) {
 			s.tell(Change{At: time.Now(), Offset: -1, PWM: fmt.Sprintf("%s/%d", f.chip, f.channel), Level: c.tone != 0, Tone: c.tone})
 		}
 	}
-	if err != nil {
-		return 0, err
-	}
-	return len(b), nil
+	return err
 }
 
 // handOut exports a channel, or takes it back. It goes on sounding if it does.
-func (chip *simulatedPWMChip) handOut(file string, n uint64) error {
+func (chip *pwmChip) handOut(file string, n uint64) error {
 	if file == "npwm" {
 		return unix.EACCES
 	}
@@ -180,7 +172,7 @@ func (chip *simulatedPWMChip) handOut(file string, n uint64) error {
 	return nil
 }
 
-func (c *simulatedPWM) write(file string, n uint64) error {
+func (c *pwmChannel) write(file string, n uint64) error {
 	state := *c
 	switch {
 	case file == "period":
@@ -194,5 +186,3 @@ func (c *simulatedPWM) write(file string, n uint64) error {
 	}
 	return c.apply(state)
 }
-
-func (simulatedPWMFile) Close() error { return nil }

@@ -1,9 +1,10 @@
-package gpio
+package gpiotest
 
 import (
 	"io"
 	"io/fs"
 	"maps"
+	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -14,12 +15,12 @@ import (
 	"periph.io/x/conn/v3/gpio"
 )
 
-// simulatedTick is a jiffy at 250 Hz.
-const simulatedTick = 4 * time.Millisecond
+// tick is a jiffy at 250 Hz.
+const tick = 4 * time.Millisecond
 
-// simulatedLED follows drivers/leds/led-core.c and trigger/ledtrig-oneshot.c, but for lateness, which it has none of.
-type simulatedLED struct {
-	board  *Simulated
+// led follows drivers/leds/led-core.c and trigger/ledtrig-oneshot.c, but for lateness, which it has none of.
+type led struct {
+	board  *Sim
 	name   string
 	level  gpio.Level
 	epoch  int  // counts changes of the trigger
@@ -32,27 +33,27 @@ type simulatedLED struct {
 }
 
 // AddLED adds an LED, off and without trigger.
-func (s *Simulated) AddLED(name string) {
+func (s *Sim) AddLED(name string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.leds[name] = &simulatedLED{board: s, name: name}
+	s.leds[name] = &led{board: s, name: name}
 }
 
 // LED is whether an LED is on.
-func (s *Simulated) LED(name string) gpio.Level {
+func (s *Sim) LED(name string) gpio.Level {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.leds[name].level
 }
 
-func (l *simulatedLED) set(level gpio.Level) {
+func (l *led) set(level gpio.Level) {
 	if l.level != level {
 		l.level = level
 		l.board.tell(Change{At: time.Now(), Offset: -1, LED: l.name, Level: level})
 	}
 }
 
-func (l *simulatedLED) setTrigger(oneshot bool) {
+func (l *led) setTrigger(oneshot bool) {
 	l.stopTimer()
 	l.set(gpio.Low)
 	l.epoch++
@@ -60,16 +61,16 @@ func (l *simulatedLED) setTrigger(oneshot bool) {
 	l.delay = map[string]time.Duration{"delay_on": 100 * time.Millisecond, "delay_off": 100 * time.Millisecond}
 }
 
-func (l *simulatedLED) pending() bool { return l.timing%2 == 1 }
+func (l *led) pending() bool { return l.timing%2 == 1 }
 
-func (l *simulatedLED) stopTimer() {
+func (l *led) stopTimer() {
 	if l.pending() {
 		l.timing++
 		l.timer.Stop()
 	}
 }
 
-func (l *simulatedLED) startTimer(after time.Duration) {
+func (l *led) startTimer(after time.Duration) {
 	l.timing++
 	mine := l.timing
 	l.timer = time.AfterFunc(after, func() {
@@ -83,7 +84,7 @@ func (l *simulatedLED) startTimer(after time.Duration) {
 }
 
 // shoot is led_blink_set_oneshot.
-func (l *simulatedLED) shoot() {
+func (l *led) shoot() {
 	if l.pending() {
 		return
 	}
@@ -98,11 +99,11 @@ func (l *simulatedLED) shoot() {
 		l.set(gpio.High)
 		return
 	}
-	l.startTimer(simulatedTick)
+	l.startTimer(tick)
 }
 
 // tick is led_timer_function.
-func (l *simulatedLED) tick() {
+func (l *led) tick() {
 	switch {
 	case l.delay["delay_on"] == 0 || l.delay["delay_off"] == 0:
 		l.set(gpio.Low)
@@ -120,7 +121,7 @@ func (l *simulatedLED) tick() {
 }
 
 // write is a write(2) to an attribute that was opened in the given epoch.
-func (l *simulatedLED) write(file, value string, epoch int) error {
+func (l *led) write(file, value string, epoch int) error {
 	if file == "trigger" {
 		if value != "none" && value != "oneshot" {
 			return unix.EINVAL
@@ -151,42 +152,42 @@ func (l *simulatedLED) write(file, value string, epoch int) error {
 	return nil
 }
 
-func (s *Simulated) LEDNames(string) ([]string, error) {
+func (s pretended) LEDNames(string) ([]string, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return slices.Sorted(maps.Keys(s.leds)), nil
 }
 
-// simulatedAttribute is an open attribute of an LED.
-type simulatedAttribute struct {
-	led   *simulatedLED
+// attribute is an open attribute of an LED.
+type attribute struct {
+	led   *led
 	file  string
 	epoch int
 }
 
 // attribute finds the LED and the file of a path.
-func (s *Simulated) attribute(path string, files ...string) (simulatedAttribute, error) {
+func (s *Sim) attribute(path string, files ...string) (attribute, error) {
 	led, file := s.leds[filepath.Base(filepath.Dir(path))], filepath.Base(path)
 	if s.unplugged() || led == nil || !slices.Contains(files, file) {
-		return simulatedAttribute{}, &fs.PathError{Op: "open", Path: path, Err: unix.ENOENT}
+		return attribute{}, &fs.PathError{Op: "open", Path: path, Err: unix.ENOENT}
 	}
-	return simulatedAttribute{led, file, led.epoch}, nil
+	return attribute{led, file, led.epoch}, nil
 }
 
-func (s *Simulated) OpenAttribute(path string) (io.WriteCloser, error) {
+func (s pretended) OpenAttribute(path string) (io.WriteCloser, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if f, ok, err := s.pwmFile(path); ok {
-		return f, err
+		return s.opened(f.store), err
 	}
 	a, err := s.attribute(path, "brightness", "trigger", "delay_on", "delay_off", "invert", "shot")
 	if err == nil && !a.led.armed && a.file != "brightness" && a.file != "trigger" {
 		err = &fs.PathError{Op: "open", Path: path, Err: unix.ENOENT}
 	}
-	return a, err
+	return s.opened(a.store), err
 }
 
-func (s *Simulated) ReadAttribute(path string) (string, error) {
+func (s pretended) ReadAttribute(path string) (string, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if f, ok, err := s.pwmFile(path); err != nil {
@@ -198,17 +199,42 @@ func (s *Simulated) ReadAttribute(path string) (string, error) {
 	return "1", err
 }
 
-func (a simulatedAttribute) Write(b []byte) (int, error) {
-	s := a.led.board
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.unplugged() {
+func (a attribute) store(b []byte) error {
+	return a.led.write(a.file, strings.TrimSuffix(string(b), "\n"), a.epoch)
+}
+
+// attributeFile is a descriptor of an attribute.
+type attributeFile struct {
+	sim    *Sim
+	store  func(b []byte) error // called with the lock
+	closed bool
+}
+
+func (s *Sim) opened(store func(b []byte) error) *attributeFile {
+	return &attributeFile{sim: s, store: store}
+}
+
+func (f *attributeFile) Write(b []byte) (int, error) {
+	f.sim.mu.Lock()
+	defer f.sim.mu.Unlock()
+	switch {
+	case f.closed:
+		return 0, os.ErrClosed
+	case f.sim.unplugged():
 		return 0, unix.ENODEV
 	}
-	if err := a.led.write(a.file, strings.TrimSuffix(string(b), "\n"), a.epoch); err != nil {
+	if err := f.store(b); err != nil {
 		return 0, err
 	}
 	return len(b), nil
 }
 
-func (simulatedAttribute) Close() error { return nil }
+func (f *attributeFile) Close() error {
+	f.sim.mu.Lock()
+	defer f.sim.mu.Unlock()
+	if f.closed {
+		return os.ErrClosed
+	}
+	f.closed = true
+	return nil
+}
