@@ -7,6 +7,11 @@ type decoder interface {
 	Gap() Frame
 	Reset()
 
+	// unfinished reports whether the end of a frame or of what was dropped is still to come, by what is known of how this module
+	// marks ends. Then pause may be called instead of Gap: it tells of a silence and cuts nothing.
+	unfinished() bool
+	pause() Frame
+
 	// drop consumes b without a frame, and so that nothing of b ends up in a later one.
 	drop(b []byte)
 	// answer returns what is to be sent to the module now, and forgets it; nil if nothing is.
@@ -61,7 +66,9 @@ func (l *lines) recognise(f Frame) bool {
 	return sign != noSign
 }
 
-func (l *lines) drop([]byte) {}
+func (l *lines) unfinished() bool { return l.ends.marked && l.ends.inside }
+
+func (l *lines) drop(b []byte) { l.pass(b) }
 
 func (l *lines) answer() []byte { return nil }
 

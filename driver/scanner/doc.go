@@ -12,6 +12,10 @@
 // The text itself cannot be confused with any of that, because Base45 (RFC 9285, table 1) has no control characters
 // and no ']'. It does have SPACE, and a text may end in one, so a space is never trimmed.
 //
+// Modules also pause within a text, behind a USB hub or because they decode while they send. Once a port has shown that its frames
+// end with a terminator, only a silence of 500 ms ends one; what comes behind a pause and is the beginning of another text is
+// never joined to what came before it. [Frame.Whole] tells a whole text from a piece.
+//
 // Modules that are set to report it when they have read nothing send a message as if it were a text. Those of [Config.NoRead] are
 // no frames; [Stats] counts them.
 //

@@ -128,7 +128,7 @@ func (r *Reader) session(ctx context.Context, handle func(Frame)) (worked bool, 
 	// dropped like those behind a decision: until the line is silent.
 	dropping := true
 	opened := time.Now()
-	last := opened
+	line := flow{turn: opened, last: opened}
 	strange := false
 	for ctx.Err() == nil {
 		r.turn()
@@ -137,14 +137,13 @@ func (r *Reader) session(ctx context.Context, handle func(Frame)) (worked bool, 
 			return worked || r.Up() && time.Since(opened) >= maxBackoff, err
 		}
 		now := time.Now()
-		if now.Sub(last) > r.config.IdleGap+maxStall {
+		if line.stalled(now, r.config.IdleGap) {
 			r.stats.stalls.Add(1)
 			r.decoder.Reset()
 			dropping = true
 		}
-		last = now
-
-		frame := r.frame(n, dropping)
+		silent := line.take(n, now)
+		frame, waiting := r.frame(n, dropping, silent)
 		if answer := r.decoder.answer(); len(answer) > 0 {
 			if _, err := p.Write(answer); err != nil {
 				return worked, err
@@ -157,28 +156,33 @@ func (r *Reader) session(ctx context.Context, handle func(Frame)) (worked bool, 
 			strange = true
 			r.log.Warn("the barcode module sends what is no message of its family: check reader.module", "module", setup.Module, "device", c.Device)
 		}
-		if n == 0 && dropping {
+		if n == 0 && dropping && !waiting {
 			dropping = false
 			if life.proven {
 				r.ready()
 			}
 		}
-		if n == 0 && frame.Text == nil && r.saveIfAsked(ctx, p, c) {
-			dropping, last = true, time.Now()
-			life.alive(last)
+		if n == 0 && frame.Text == nil && !waiting && r.saveIfAsked(ctx, p, c) {
+			dropping = true
+			line.resume(now, time.Now())
+			life.alive(line.turn)
 		}
 		if frame.Text == nil || ctx.Err() != nil {
 			continue
 		}
 		r.ready() // whatever the module answered
+		frame.Whole = frame.Whole || n == 0 && setup.Answered && !r.framer.ends.ever
+		frame.Continued = line.near
 		r.stats.frames.Add(1)
 		handle(frame)
 		r.decoder.Reset()
 		if err := p.ResetInputBuffer(); err != nil {
 			return true, err
 		}
-		dropping, worked, last = true, true, time.Now()
-		life.alive(last)
+		dropping, worked = true, true
+		line.near = true
+		line.resume(now, time.Now())
+		life.alive(line.turn)
 	}
 	return worked, nil
 }
@@ -189,6 +193,7 @@ func (r *Reader) meet(s Setup, c Config) life {
 	r.logSetup(s)
 	now := time.Now()
 	l := life{proven: true, heard: now}
+	r.framer.begin()
 	r.strayed = 0
 	switch f := familyOf(s.Module); {
 	case f != nil:
@@ -215,13 +220,20 @@ func (r *Reader) turn() {
 	}
 }
 
-// frame takes the n bytes in r.buf, 0 meaning an idle gap, and wipes them there. It returns a frame if they complete one.
-func (r *Reader) frame(n int, dropping bool) Frame {
+// frame takes the n bytes in r.buf, 0 meaning that the line has been silent for so long, and wipes them there. It returns a frame if
+// they complete one, and whether more of it, or of what is being dropped, is still to come.
+func (r *Reader) frame(n int, dropping bool, silent time.Duration) (frame Frame, waiting bool) {
 	b := r.buf[:n]
 	defer clear(b)
 	r.stats.bytes.Add(uint64(n))
-	var frame Frame
 	switch {
+	case n == 0 && silent < maxPause && r.decoder.unfinished():
+		waiting = true
+		frame = r.decoder.pause()
+		if dropping {
+			frame = Frame{}
+			r.framer.Reset()
+		}
 	case dropping && n == 0:
 		for r.decoder.Gap().Text != nil {
 			continue
@@ -235,6 +247,7 @@ func (r *Reader) frame(n int, dropping bool) Frame {
 		var rest []byte
 		frame, rest = r.decoder.Next(b)
 		r.stats.dropped.Add(uint64(len(rest)))
+		r.framer.pass(rest)
 	}
 	r.stats.overlong.Store(r.framer.Overlong())
 	r.stats.torn.Store(r.framer.Torn())
@@ -243,7 +256,7 @@ func (r *Reader) frame(n int, dropping bool) Frame {
 	stray := r.decoder.stray()
 	r.stats.stray.Add(stray - r.strayed)
 	r.strayed = stray
-	return frame
+	return frame, waiting
 }
 
 // ready is called when an open port has been silent for an idle gap.

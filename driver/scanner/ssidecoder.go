@@ -171,7 +171,7 @@ func (d *ssiDecoder) take(p []byte) Frame {
 	if d.doomed {
 		d.text.Reset()
 	} else {
-		frame = d.text.end()
+		frame = d.text.end(true)
 	}
 	d.parts, d.ended, d.doomed = 0, false, false
 	return frame
@@ -224,6 +224,11 @@ func (d *ssiDecoder) Gap() Frame {
 	}
 	return Frame{}
 }
+
+// unfinished is false: messages outlast silences by themselves.
+func (d *ssiDecoder) unfinished() bool { return false }
+
+func (d *ssiDecoder) pause() Frame { return d.Gap() }
 
 // Reset forgets the message under way, and what it knew of the module stays.
 func (d *ssiDecoder) Reset() {
