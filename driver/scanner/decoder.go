@@ -22,13 +22,15 @@ type decoder interface {
 	stray() uint64
 }
 
-// sign is what a module's messages say about it.
-type sign int
+// sign is what a module's messages say about it: a set, for several may have come. Anybody may show a code that reads like a
+// message, so a sign counts only as the answer to a question; see life.
+type sign uint8
 
 const (
-	noSign sign = iota
-	living
-	forgetful // it lives, and has lost its settings
+	living    sign = 1 << iota
+	forgetful      // it lives, and has lost its settings
+
+	noSign sign = 0
 )
 
 // lines reads a module that sends lines, and answers in lines.
@@ -62,7 +64,7 @@ func (l *lines) recognise(f Frame) bool {
 		return false
 	}
 	sign := l.isAnswer(f.Text)
-	l.sign = max(l.sign, sign)
+	l.sign |= sign
 	return sign != noSign
 }
 

@@ -196,7 +196,7 @@ func (d *gm65Decoder) sift(ended bool) Frame {
 			return Frame{}
 		}
 		if n > 0 {
-			d.sign = max(d.sign, d.says(d.held[:n]))
+			d.sign |= d.says(d.held[:n])
 			d.shift(n)
 			continue
 		}

@@ -93,6 +93,15 @@ func TestNoTerminator(t *testing.T) {
 		if len(b.frames) < 5 {
 			t.Errorf("of ten showings %q", b.frames)
 		}
+		b.frames = nil
+		after(time.Second)
+		p.send("sBEGIN:VCARD\r")
+		after(time.Second)
+		p.send("sHC1:LATE") // the silence behind it shows that this module marks no ends
+		after(time.Second)
+		p.send("sHC1:B")
+		after(2 * testGap)
+		b.want(t, "sBEGIN:VCARD", "HC1:LATE", "HC1:B")
 	})
 }
 

@@ -136,14 +136,19 @@ func (d *ssiDecoder) take(p []byte) Frame {
 		d.packets = true
 		d.text.Reset()
 	}
-	d.sign, d.quiet = max(d.sign, living), 0
+	d.quiet = 0
+	if p[1] != ssiSetParams {
+		d.sign |= living
+	}
 	switch p[1] {
 	case ssiAck, ssiNak:
 		return Frame{}
 	case ssiDecodeData:
 	case ssiSetParams: // what it has, behind a beep code
 		if data := p[ssiHeader : len(p)-2]; d.kept && len(data) == 3 && data[1] == ssiDataFormat && data[2] != 1 {
-			d.sign = forgetful
+			d.sign |= forgetful
+		} else {
+			d.sign |= living
 		}
 		d.say(ackPacket)
 		return Frame{}
