@@ -37,6 +37,11 @@
 // made. Nothing behind the signature is interpreted before the signature holds. Every DSC that has the kid is tried;
 // if none accepts, the one that got furthest speaks.
 //
+// # Times
+//
+// All are compared exactly, with fractions of a second if they have any. A pass is good from iat (which may lie ahead by
+// Policy.ClockSkew) and nbf until exp, these instants included; a DSC from its first second until its last.
+//
 // # Rules
 //
 // Acceptance rules are those of the country of arrival, which the policy names; invalidation rules are those of the

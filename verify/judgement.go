@@ -119,9 +119,9 @@ func (v *Verifier) prepareRules(d *DSC, m *sign1, cl *claims, now time.Time) {
 	base64.StdEncoding.Encode(j.data.KID, m.header.kid)
 }
 
-// appendUTC writes Unix seconds of the years 1970 to 9999.
-func appendUTC(b []byte, seconds int64) []byte {
-	return time.Unix(seconds, 0).UTC().AppendFormat(b, "2006-01-02T15:04:05Z")
+// appendUTC writes a time of the years 1970 to 9999, without its fraction of a second.
+func appendUTC(b []byte, t time.Time) []byte {
+	return t.UTC().AppendFormat(b, "2006-01-02T15:04:05Z")
 }
 
 // judgeCountry judges by what applies of the rules of one country and one type, until one fails.

@@ -162,7 +162,7 @@ func (v *Verifier) judge(d *DSC, m *sign1, trust *Trust, digest *[sha256.Size]by
 	}
 	kind, refusedEntry := cl.findEntry()
 	verdict.kind = kind // also of a pass that has expired
-	if refused := cl.judgeTimes(now); refused != noObjection {
+	if refused := cl.judgeTimes(now, v.policy.clockSkew()); refused != noObjection {
 		return verdict.Refuse(refused)
 	}
 	if v.policy.IssuerMatches && !mayIssue(d.Country, cl.issuer, v.policy.Issuers) {
