@@ -15,6 +15,7 @@
 //	ps256.go        RSASSA-PSS                   RFC 8017 §8.1.2        bad_signature
 //	cwt.go          claims and times             RFC 8392 §3.1          bad_cwt not_yet_valid expired
 //	issuer.go       the DSC's country            policy                 issuer_mismatch
+//	domain.go       what the DSC was listed for  GDHCN trust domains    wrong_domain
 //	dcc.go          exactly one entry            schema 1.3.3, DESIGN   bad_dcc not_one_entry
 //	policy.go       what the operator admits                            kind_not_allowed
 //	kind.go         what the DSC may sign        SPEC A.4               key_usage

@@ -300,6 +300,16 @@ func probes(t testing.TB, l *lab) []probe {
 			policy: Policy{IssuerMatches: true, Issuers: []IssuedUnder{{[2]byte{'Y', 'Y'}, [2]byte{'X', 'X'}}}},
 		},
 
+		{name: "DSC of another domain", want: WrongDomain, trust: with(func(d *DSC) { d.Domain = DomainPH4H | DomainICVP })},
+		{name: "DSC of another domain, pass expired", want: Expired, sketch: claims(m{claimExpires: l.now.Unix() - 1}), trust: with(func(d *DSC) { d.Domain = DomainPH4H })},
+		{name: "DSC of another domain, two entries", want: WrongDomain, sketch: dcc(map[string]any{"v": []any{entry, entry}}), trust: with(func(d *DSC) { d.Domain = DomainICVP })},
+		{name: "DSC of all domains", want: Accepted, trust: with(func(d *DSC) { d.Domain = DomainAll })},
+		{name: "DSC of the domain behind one of another", want: Accepted, trust: func(l *lab) *Trust {
+			elsewhere := l.es
+			elsewhere.Domain = DomainPH4H
+			return NewTrust([]DSC{elsewhere, l.es})
+		}},
+
 		{name: "no health certificate claim", want: BadDCC, sketch: claims(m{claimHCERT: nil})},
 		{name: "health certificate claim is text", want: BadDCC, sketch: claims(m{claimHCERT: "x"})},
 		{name: "another document", want: BadDCC, sketch: claims(m{claimHCERT: m{5: "vhlink:/x"}})},
@@ -368,7 +378,9 @@ func probes(t testing.TB, l *lab) []probe {
 
 // later names the issue that brings the first way to produce a reason, for those that Verify cannot produce yet.
 var later = map[Reason]string{
+	OtherCode:             "families of codes",
 	RevocationUnavailable: "revocation lists", Revoked: "revocation lists",
+	ICVPIncomplete: "ICVP", ICVPProduct: "ICVP", ICVPTooEarly: "ICVP", ICVPNotValid: "ICVP",
 }
 
 func TestProbes(t *testing.T) {

@@ -196,11 +196,11 @@ func TestPageStates(t *testing.T) {
 // named here.
 func TestGroups(t *testing.T) {
 	want := map[group]string{
-		unreadable:    "not_hcert unsupported_version too_large bad_base45 bad_deflate bad_cbor bad_cose bad_alg bad_cwt bad_dcc not_one_entry",
-		untrusted:     "no_trust trust_stale unknown_kid barred dsc_not_valid bad_signature issuer_mismatch key_usage",
+		unreadable:    "other_code not_hcert unsupported_version too_large bad_base45 bad_deflate bad_cbor bad_cose bad_alg bad_cwt bad_dcc not_one_entry",
+		untrusted:     "no_trust trust_stale unknown_kid barred dsc_not_valid bad_signature issuer_mismatch wrong_domain key_usage",
 		untimely:      "not_yet_valid expired",
-		againstPolicy: "kind_not_allowed revocation_unavailable revoked rules_unavailable rule_failed rule_open",
-		byGate:        "internal clock_untrusted repeated second_pass gate_closed gate_busy",
+		againstPolicy: "kind_not_allowed revocation_unavailable revoked rules_unavailable rule_failed rule_open icvp_incomplete icvp_product icvp_too_early icvp_not_valid",
+		byGate:        "internal clock_untrusted repeated second_pass gate_closed gate_busy no_answer",
 	}
 	of := map[string]group{verify.Accepted.String(): unreadable} // it is in none, and never looked up
 	for g, words := range want {
