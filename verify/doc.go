@@ -3,6 +3,7 @@
 //
 // The stages, in the order in which they look, each in the file of its name:
 //
+//	family.go       other codes, if whole        IATA 792, UIC 918.3    other_code
 //	text.go         length, context identifier   SPEC §4.2.2            too_large not_hcert unsupported_version
 //	base45.go       text -> bytes                RFC 9285               bad_base45
 //	inflate.go      zlib stream, bounded         RFC 1950, RFC 1951     bad_deflate too_large

@@ -8,7 +8,7 @@ const (
 	// Internal is the zero Reason: nobody decided. It refuses.
 	Internal Reason = iota
 
-	// OtherCode: the text came whole and is a code of another family, such as a boarding pass or a web address.
+	// OtherCode: the text came whole and is a code of another family, such as a boarding pass (Verdict.Whole).
 	OtherCode
 	// NotHCERT: the text does not begin with the context identifier of an HCERT.
 	NotHCERT

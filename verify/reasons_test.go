@@ -22,6 +22,7 @@ type probe struct {
 	policy Policy
 	trust  func(l *lab) *Trust
 	now    time.Duration // later than the lab's moment
+	whole  bool          // known to have come whole
 }
 
 func probes(t testing.TB, l *lab) []probe {
@@ -105,6 +106,9 @@ func probes(t testing.TB, l *lab) []probe {
 		{name: "prefix HC0", want: NotHCERT, text: append([]byte("HC0:"), good[4:]...)},
 		{name: "Swiss light", want: NotHCERT, text: append([]byte("LT1:"), good[4:]...)},
 		{name: "space before", want: NotHCERT, text: append([]byte(" "), good...)},
+		{name: "a web address that came whole", want: OtherCode, text: []byte("https://example.org/"), whole: true},
+		{name: "a pass without its prefix that came whole", want: NotHCERT, text: good[4:], whole: true},
+		{name: "a pass that came whole", want: Accepted, text: good, whole: true},
 		{name: "prefix HC2", want: UnsupportedVersion, text: append([]byte("HC2:"), good[4:]...)},
 		{name: "prefix HCZ", want: UnsupportedVersion, text: append([]byte("HCZ:"), good[4:]...)},
 		{name: "text of 4297 characters", want: TooLarge, text: append([]byte(prefix), bytes.Repeat([]byte("0"), maxText-3)...)},
@@ -378,7 +382,6 @@ func probes(t testing.TB, l *lab) []probe {
 
 // later names the issue that brings the first way to produce a reason, for those that Verify cannot produce yet.
 var later = map[Reason]string{
-	OtherCode:             "families of codes",
 	RevocationUnavailable: "revocation lists", Revoked: "revocation lists",
 }
 
@@ -401,6 +404,9 @@ func TestProbes(t *testing.T) {
 			v := New(p.policy)
 			before := bytes.Clone(text)
 			got := v.Verify(text, trust, l.now.Add(p.now))
+			if p.whole {
+				got = got.Whole(text)
+			}
 			if got.Reason() != p.want {
 				t.Errorf("%v, want %v", got.Reason(), p.want)
 			}
