@@ -27,12 +27,15 @@ type claims struct {
 	notBefore time.Time   // zero if absent
 	hcert     cbor.Cursor // at the value of claim -260
 	hasHCERT  bool
-	document  document    // which document the claim holds; findEntry says so
-	dcc       cbor.Cursor // at the DCC; findEntry puts it there
+	document  document    // which document the claim holds; findDocument says so
+	body      cbor.Cursor // at that document
+	icvp      icvp        // if it is one; findEntry reads it
+
+	hasExpires, hasIssuedAt, hasName bool
 }
 
 // parseClaims reads the payload of a COSE_Sign1 whose signature holds. Everything in it must be well-formed, also
-// what we do not look at.
+// what we do not look at. Which times there must be depends on the document: lacksTime.
 func (v *Verifier) parseClaims(payload []byte) (cl claims, ok bool) {
 	if !v.check.Check(payload) {
 		return cl, false
@@ -42,11 +45,14 @@ func (v *Verifier) parseClaims(payload []byte) (cl claims, ok bool) {
 	if !ok {
 		return cl, false
 	}
-	var hasExpires, hasIssuedAt bool
 	for c.Next(&entries) {
 		key, isInt := c.Int()
-		if !isInt && !c.Skip() {
-			return cl, false
+		if !isInt {
+			name, isText := c.Text()
+			if !isText && !c.Skip() {
+				return cl, false
+			}
+			cl.hasName = cl.hasName || string(name) == claimName
 		}
 		ok := true
 		switch {
@@ -54,12 +60,12 @@ func (v *Verifier) parseClaims(payload []byte) (cl claims, ok bool) {
 			cl.issuer, ok = c.Text()
 		case isInt && key == claimExpires:
 			cl.expires, ok = numericDate(&c, math.Floor)
-			hasExpires = true
+			cl.hasExpires = true
 		case isInt && key == claimNotBefore:
 			cl.notBefore, ok = numericDate(&c, math.Ceil)
 		case isInt && key == claimIssuedAt:
 			cl.issuedAt, ok = numericDate(&c, math.Ceil)
-			hasIssuedAt = true
+			cl.hasIssuedAt = true
 		case isInt && key == claimHCERT:
 			cl.hcert, cl.hasHCERT = c, true
 			ok = c.Skip()
@@ -70,7 +76,7 @@ func (v *Verifier) parseClaims(payload []byte) (cl claims, ok bool) {
 			return cl, false
 		}
 	}
-	return cl, hasExpires && hasIssuedAt
+	return cl, true
 }
 
 // numericDate reads seconds since 1970 (RFC 8392 §2): an integer, or a finite float as some issuers write it, either
@@ -99,7 +105,7 @@ func (cl *claims) judgeTimes(now time.Time, skew time.Duration) Reason {
 	switch {
 	case cl.issuedAt.After(now.Add(skew)) || cl.notBefore.After(now):
 		return NotYetValid
-	case now.After(cl.expires) || cl.expires.Unix() == specimenExpiry:
+	case cl.hasExpires && (now.After(cl.expires) || cl.expires.Unix() == specimenExpiry):
 		return Expired
 	}
 	return noObjection

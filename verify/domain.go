@@ -52,10 +52,11 @@ func (d Domain) orDefault() Domain {
 type document uint8
 
 const (
-	noDocument    document = iota // none that is known, or several
-	documentDCC                   // sub-claim 1
-	documentICVP                  // sub-claim -6
-	otherDocument                 // of WHO's registry, for no gate
+	noDocument       document = iota // none that is known
+	documentDCC                      // sub-claim 1
+	documentICVP                     // sub-claim -6
+	severalDocuments                 // both
+	otherDocument                    // of WHO's registry, for no gate
 )
 
 // vouchesFor says whether a key of these domains may sign a document. One that is never accepted is no matter of trust.

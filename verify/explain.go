@@ -52,6 +52,7 @@ func (v *Verifier) Explain(text []byte, trust *Trust, now time.Time, how Explain
 // explainer collects what becomes of rules.
 type explainer struct {
 	how    Explain
+	kind   Kind        // of the pass
 	rules  []Explained // by the DSC that is being tried
 	best   []Explained // by the DSC that got furthest
 	reason Reason
@@ -156,7 +157,7 @@ func (e *explainer) shown(at []string, v any) any {
 	if v == nil {
 		return nil
 	}
-	if !e.how.Holder && tellsHolder(at, v) {
+	if !e.how.Holder && e.kind != ICVP && tellsHolder(at, v) { // viewICVP has nothing of the holder
 		return hidden
 	}
 	switch v := v.(type) {

@@ -13,7 +13,7 @@ const maxName = 320
 func (v *Verifier) holder(cl *claims) (t Tag, ok bool) {
 	b := append(v.tbs[:0], v.holderKey[:]...)
 	mark := v.join.Used
-	nam, _ := member(cl.dcc, "nam")
+	nam, _ := member(cl.body, "nam")
 	named, fits := false, true
 	for _, part := range [...]string{"fnt", "gnt"} {
 		name := textMember(nam, part)
@@ -22,7 +22,7 @@ func (v *Verifier) holder(cl *claims) (t Tag, ok bool) {
 		b = append(append(b, name[:min(len(name), maxName)]...), 0)
 		v.releaseJoined(mark)
 	}
-	born, _, _ := bytes.Cut(textMember(cl.dcc, "dob"), []byte("T"))
+	born, _, _ := bytes.Cut(textMember(cl.body, "dob"), []byte("T"))
 	fits = fits && len(born) <= maxName
 	b = append(b, born[:min(len(born), maxName)]...)
 	v.releaseJoined(mark)

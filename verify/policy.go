@@ -36,6 +36,9 @@ type Policy struct {
 	// some is accepted, and Verdict.Parts says which: it is for the caller to wait for the others. MaxParts at the most.
 	Parts []*Rules
 
+	// ICVP is what is asked of an ICVP besides, if Kinds admits it. A policy with Parts admits none: they are for DCCs.
+	ICVP ICVPPolicy
+
 	// Holder asks for Verdict.Holder, so that two passes can be told to be of the same person.
 	Holder bool
 }

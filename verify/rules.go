@@ -18,6 +18,7 @@ import (
 type Rules struct {
 	countries map[country]*countryRules
 	valueSets *certlogic.ValueSets
+	catalogue *Catalogue // nil unless it is among the value sets
 	count     int
 
 	freshUntil time.Time
@@ -60,6 +61,7 @@ const (
 // whoever it applies to.
 func NewRules(rules []Rule, sets map[string][]string) (*Rules, []error) {
 	r := &Rules{countries: map[country]*countryRules{}, valueSets: certlogic.NewValueSets(sets)}
+	r.catalogue, _ = NewCatalogue(sets) // most sources bring none
 	var faults []error
 	byCountry := map[country][]*compiledRule{}
 	for i := range rules {

@@ -74,11 +74,11 @@ func (g *gate) standing() (s status.Gate) {
 func (g *gate) handle(f scanner.Frame, now time.Time) {
 	g.working.beat()
 	defer g.working.rest()
-	if g.bench.take(f, now) {
+	if g.bench.take(f.Text, now) {
 		return
 	}
 	g.verifier.SetPolicy(*g.policy.Load())
-	v := g.verifier.Verify(f, g.trust(), wallAt(now))
+	v := g.verifier.Verify(f.Text, g.trust(), wallAt(now))
 	v = g.doubt(v, now)
 	became := g.admit(v)
 	if became == verify.Accepted {

@@ -85,7 +85,7 @@ func newTestGate(t testing.TB, trust *verify.Trust, c turnstile.Config) *testGat
 	return g
 }
 
-func (p realPass) frame() scanner.Frame { return scanner.Frame(p.text) }
+func (p realPass) frame() scanner.Frame { return scanner.Frame{Text: []byte(p.text)} }
 
 func TestGate(t *testing.T) {
 	passes, trust := realPasses(t, 3)
@@ -161,7 +161,7 @@ func TestGate(t *testing.T) {
 				for i, s := range tc.steps {
 					time.Sleep(s.after)
 					synctest.Wait()
-					g.handle(scanner.Frame(s.frame), passes[0].now.Add(time.Since(begin)))
+					g.handle(scanner.Frame{Text: []byte(s.frame)}, passes[0].now.Add(time.Since(begin)))
 					want = append(want, s.want)
 					if g.signal() != s.signal || g.relay() != s.relay {
 						t.Errorf("step %d: lamps %v, relay %v; want %v, %v", i, g.signal(), g.relay(), s.signal, s.relay)
@@ -293,7 +293,7 @@ func TestHandleAllocatesNothing(t *testing.T) {
 	g := newTestGate(t, trust, turnstile.Config{Pulse: time.Hour, Show: time.Hour})
 	g.observe = nil
 	g.repeats.setWindow(time.Hour)
-	frames := []scanner.Frame{passes[0].frame(), scanner.Frame("garbage"), scanner.Frame(passes[0].text[:300])}
+	frames := []scanner.Frame{passes[0].frame(), {Text: []byte("garbage")}, {Text: []byte(passes[0].text[:300])}}
 	i := 0
 	if n := testing.AllocsPerRun(300, func() { g.handle(frames[i%len(frames)], passes[0].now); i++ }); n != 0 {
 		t.Errorf("%v allocations", n)

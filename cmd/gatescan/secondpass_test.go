@@ -58,7 +58,7 @@ func TestSecondPass(t *testing.T) {
 				for i, s := range steps {
 					time.Sleep(s.after)
 					synctest.Wait()
-					g.handle(scanner.Frame(texts[s.pass]), at.Add(time.Since(begin)))
+					g.handle(scanner.Frame{Text: []byte(texts[s.pass])}, at.Add(time.Since(begin)))
 					if became := g.became[len(g.became)-1]; became != s.want {
 						t.Errorf("step %d came to %v, want %v", i, became, s.want)
 					}

@@ -88,8 +88,7 @@ func (d *daemon) faults() (faults []string) {
 
 // takePassages has what became of the turnstile's pulses counted.
 func (d *daemon) takePassages() {
-	c := d.turnstile.Counts()
-	d.gate.counts.Passages(c.Granted, c.Passages, c.NotEntered, c.Unexpected, c.Back)
+	d.gate.counts.Passages(d.turnstile.Counts())
 }
 
 // buckets are what was counted from from on and before to, and all that is undated.
@@ -108,12 +107,7 @@ func (d *daemon) buckets(from, to time.Time) ([]status.Bucket, error) {
 }
 
 func countsOf(t counters.Tally) status.Counts {
-	c := status.Counts{
-		Accepted: t.Accepted(), Refused: t.Refused(),
-		Turnstile: status.Turnstile{
-			Granted: t.Granted, Passages: t.Passages, NotEntered: t.NotEntered, Unexpected: t.Unexpected, Back: t.Back,
-		},
-	}
+	c := status.Counts{Accepted: t.Accepted(), Refused: t.Refused(), Counts: t.Counts}
 	for kind := range t.Frames {
 		for reason, n := range t.Frames[kind] {
 			c.ByReason[reason] += n

@@ -9,7 +9,6 @@ import (
 	"sync"
 	"time"
 
-	"gatescan/driver/scanner"
 	"gatescan/driver/turnstile"
 	"gatescan/verify"
 )
@@ -93,16 +92,16 @@ func (b *testbench) show(s turnstile.Signal) {
 }
 
 // take judges a frame if a self-test holds the gate, and says whether it did. Without one it allocates nothing.
-func (b *testbench) take(f scanner.Frame, now time.Time) bool {
+func (b *testbench) take(text []byte, now time.Time) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if !b.held(now) {
 		return false
 	}
-	v := b.verifier.Verify(f, b.trust, testMoment)
-	seen := seenCode{Reason: v.Reason().String(), Length: len(f)}
+	v := b.verifier.Verify(text, b.trust, testMoment)
+	seen := seenCode{Reason: v.Reason().String(), Length: len(text)}
 	for _, c := range testCodes {
-		if bytes.Equal(bytes.TrimSpace(f), c.text()) {
+		if bytes.Equal(bytes.TrimSpace(text), c.text()) {
 			seen.Code = c.name
 		}
 	}

@@ -11,9 +11,12 @@ const (
 	MaxFrame = maxText + 16
 )
 
-// Frame is one text as the barcode module sent it, 1 to [MaxFrame] bytes, without terminator, STX, AIM identifier and
-// code-id. It is anybody's text: nothing in it was checked. It is valid only until the handler returns and is wiped then.
-type Frame []byte
+// Frame is one text as the barcode module sent it. The zero value is no frame.
+type Frame struct {
+	// Text is 1 to [MaxFrame] bytes, without terminator, STX, AIM identifier and code-id. It is anybody's text: nothing in it was
+	// checked. It is valid only until the handler returns and is wiped then.
+	Text []byte
+}
 
 // text removes what the module put in front of the text: an AIM identifier, then a code-id.
 func text(b []byte) []byte {

@@ -27,7 +27,7 @@ func (f *Framer) Next(b []byte) (frame Frame, rest []byte) {
 	for i, c := range b {
 		switch c {
 		case cr, lf, tab, etx:
-			if frame := f.end(); frame != nil {
+			if frame := f.end(); frame.Text != nil {
 				return frame, b[i+1:]
 			}
 		case stx:
@@ -36,7 +36,7 @@ func (f *Framer) Next(b []byte) (frame Frame, rest []byte) {
 			f.add(c)
 		}
 	}
-	return nil, nil
+	return Frame{}, nil
 }
 
 // Gap tells that the line has been silent for an idle gap. That ends a frame, whole or not; nil if none had begun.
@@ -98,8 +98,8 @@ func (f *Framer) end() Frame {
 	}
 	if b = text(b); len(b) == 0 {
 		f.Reset()
-		return nil
+		return Frame{}
 	}
 	f.yielded = true
-	return b[:len(b):len(b)]
+	return Frame{Text: b[:len(b):len(b)]}
 }

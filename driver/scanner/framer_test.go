@@ -39,15 +39,15 @@ func frames(f *Framer, input string, size int) []string {
 	var got []string
 	for i, part := range strings.Split(input, gap) {
 		if i > 0 {
-			if frame := f.Gap(); frame != nil {
-				got = append(got, string(frame))
+			if frame := f.Gap(); frame.Text != nil {
+				got = append(got, string(frame.Text))
 			}
 		}
 		for chunk := range slices.Chunk([]byte(part), size) {
 			for len(chunk) > 0 {
 				var frame Frame
-				if frame, chunk = f.Next(chunk); frame != nil {
-					got = append(got, string(frame))
+				if frame, chunk = f.Next(chunk); frame.Text != nil {
+					got = append(got, string(frame.Text))
 				}
 			}
 		}
@@ -163,8 +163,8 @@ func TestFramerRealTexts(t *testing.T) {
 func TestFrameHasNoSpareCapacity(t *testing.T) {
 	var f Framer
 	frame, _ := f.Next([]byte("HC1:A\x00\r"))
-	if len(frame) != 5 || cap(frame) != 5 {
-		t.Errorf("len %d, cap %d", len(frame), cap(frame))
+	if len(frame.Text) != 5 || cap(frame.Text) != 5 {
+		t.Errorf("len %d, cap %d", len(frame.Text), cap(frame.Text))
 	}
 }
 
@@ -174,8 +174,8 @@ func BenchmarkFramer(b *testing.B) {
 	b.SetBytes(int64(len(input)))
 	b.ReportAllocs()
 	for b.Loop() {
-		if frame, _ := f.Next(input); len(frame) != 647 {
-			b.Fatal(len(frame))
+		if frame, _ := f.Next(input); len(frame.Text) != 647 {
+			b.Fatal(len(frame.Text))
 		}
 		f.Reset()
 	}

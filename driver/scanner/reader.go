@@ -148,7 +148,7 @@ func (r *Reader) session(ctx context.Context, handle func(Frame)) (worked bool, 
 				return worked, err
 			}
 		}
-		if err := life.watch(p, now, frame != nil, r.decoder.heard()); err != nil {
+		if err := life.watch(p, now, frame.Text != nil, r.decoder.heard()); err != nil {
 			return worked, err
 		}
 		if !strange && r.decoder.stray() >= manyStray {
@@ -161,11 +161,11 @@ func (r *Reader) session(ctx context.Context, handle func(Frame)) (worked bool, 
 				r.ready()
 			}
 		}
-		if n == 0 && frame == nil && r.saveIfAsked(ctx, p, c) {
+		if n == 0 && frame.Text == nil && r.saveIfAsked(ctx, p, c) {
 			dropping, last = true, time.Now()
 			life.alive(last)
 		}
-		if frame == nil || ctx.Err() != nil {
+		if frame.Text == nil || ctx.Err() != nil {
 			continue
 		}
 		r.ready() // whatever the module answered
@@ -220,7 +220,7 @@ func (r *Reader) frame(n int, dropping bool) Frame {
 	var frame Frame
 	switch {
 	case dropping && n == 0:
-		for r.decoder.Gap() != nil {
+		for r.decoder.Gap().Text != nil {
 			continue
 		}
 	case dropping:

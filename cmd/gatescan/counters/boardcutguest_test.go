@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"gatescan/driver/drivertest"
+	"gatescan/driver/turnstile"
 )
 
 // unsyncedDisk is a directory of which nothing is made lasting.
@@ -69,7 +70,7 @@ func countOnBoard(t *testing.T, dir string) {
 		if v.granted {
 			granted++
 		}
-		b.live.Passages(granted, granted, 0, 0, 0)
+		b.live.Passages(turnstile.Counts{Granted: granted, Passages: granted})
 		b.collect()
 		b.mu.Unlock()
 		boardMark{synced, n + 1, visits(b.Lasting())}.encode(sector)

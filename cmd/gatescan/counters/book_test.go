@@ -9,6 +9,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"gatescan/driver/turnstile"
 	"gatescan/verify"
 )
 
@@ -299,10 +300,10 @@ func TestInMemory(t *testing.T) {
 		b := run(t, Config{Keep: 48 * time.Hour}, nil, time.Date(2026, 3, 1, 0, 30, 0, 0, time.UTC))
 		for range 100 {
 			b.accept(2)
-			b.Live().Passages(2, 1, 1, 0, 0) // monotone: the same again adds nothing
+			b.Live().Passages(turnstile.Counts{Granted: 2, Passages: 1, NotEntered: 1}) // monotone: the same again adds nothing
 			time.Sleep(time.Hour)
 		}
-		b.Live().Passages(1, 0, 0, 0, 0)
+		b.Live().Passages(turnstile.Counts{Granted: 1})
 		totals := b.Totals()
 		if totals.Accepted() != 200 || totals.Granted != 2 || totals.NotEntered != 1 || b.Lasting() != (Tally{}) {
 			t.Errorf("%+v", totals)

@@ -18,6 +18,7 @@ type cutDisk struct {
 	pending      []cutEntry          // what happened to them since
 	before       func(*cutDisk)      // called with a copy before each operation that changes something; may be nil
 	fail         func() error        // asked before each operation, reading ones as well; may be nil
+	failSync     error               // of every sync of the directory; may be nil
 	syncs        atomic.Int64
 
 	// Ways to be a book that does not do its duty, to see that the test notices.
@@ -125,6 +126,9 @@ func (d *cutDisk) remove(name string) error {
 func (d *cutDisk) sync() error {
 	if err := d.changes(); err != nil {
 		return err
+	}
+	if d.failSync != nil {
+		return d.failSync
 	}
 	if !d.noDirectorySync {
 		d.lasting, d.pending = maps.Clone(d.now), nil

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"gatescan/driver/turnstile"
 	"gatescan/verify"
 )
 
@@ -259,7 +260,7 @@ func TestPageWithoutPassages(t *testing.T) {
 		buckets []Bucket
 		says    bool
 	}{
-		"none was ever seen": {[]Bucket{{Start: instant(t, "2026-11-22T06:00:00Z"), End: instant(t, "2026-11-22T07:00:00Z"), Counts: Counts{Accepted: 3, Turnstile: Turnstile{Granted: 3}}}}, false},
+		"none was ever seen": {[]Bucket{{Start: instant(t, "2026-11-22T06:00:00Z"), End: instant(t, "2026-11-22T07:00:00Z"), Counts: Counts{Accepted: 3, Counts: turnstile.Counts{Granted: 3}}}}, false},
 		"there was one":      {someBuckets(t), true},
 	} {
 		_, body := get(t, serve(t, Config{Zone: berlin(t)}, daemonOf(s, tc.buckets)).URL+"/")
