@@ -21,7 +21,7 @@ type Verdict struct {
 	product    [maxProduct]byte
 
 	rule      string // of the rules' memory
-	holder    Tag
+	holder    Holder
 	hasHolder bool
 }
 
@@ -106,9 +106,9 @@ func (v *Verdict) Rule() string { return v.rule }
 // Parts says which parts of the policy the pass meets, as bits, and which there are. It counts for a pass that was accepted.
 func (v *Verdict) Parts() (met, of uint8) { return v.met, v.parts }
 
-// Holder tells the passes of one person from those of others within this process: a keyed hash of transliterated name
-// and date of birth. ok is false unless the policy asked for it, the pass was accepted, and it has both.
-func (v *Verdict) Holder() (t Tag, ok bool) { return v.holder, v.hasHolder && v.reason == Accepted }
+// Holder tells the passes of one person from those of others within this process. ok is false unless the policy asked
+// for it, the pass was accepted, and it has a name and a date of birth.
+func (v *Verdict) Holder() (h Holder, ok bool) { return v.holder, v.hasHolder && v.reason == Accepted }
 
 // Tolerated is what had to be tolerated to get this far; zero in any configuration that tolerates nothing.
 func (v Verdict) Tolerated() Tolerance { return v.tolerated }
