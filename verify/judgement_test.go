@@ -25,7 +25,7 @@ func allRules(t testing.TB) *Rules {
 		all = append(all, rule)
 	}
 	rules, faults := NewRules(all, valueSets(t, "bf683fc4b68d"))
-	if len(faults) > 0 {
+	if len(faults) != 1 { // Togo's rule for a newer engine, see TestRealRules
 		t.Fatal(faults)
 	}
 	return rules
