@@ -13,11 +13,12 @@ const (
 // [Framer.Gap]. However the stream is chunked, the frames are the same. It allocates nothing. The zero value is ready to use.
 type Framer struct {
 	buf     [MaxFrame]byte
-	n       int  // bytes of buf in use
-	over    bool // more came than buf holds
-	yielded bool // buf holds a frame that the caller has seen
+	n       int      // bytes of buf in use
+	over    bool     // more came than buf holds
+	yielded bool     // buf holds a frame that the caller has seen
+	noRead  [][]byte // messages that are no frames
 
-	overlong, torn, nuls uint64
+	overlong, torn, nuls, noReads uint64
 }
 
 // Next consumes b up to the end of the first frame in it and returns that frame and what follows. Without a complete frame in b
@@ -96,7 +97,12 @@ func (f *Framer) end() Frame {
 	} else {
 		b = trimNUL(b)
 	}
-	if b = text(b); len(b) == 0 {
+	b = text(b)
+	if isNoRead(f.noRead, b) {
+		f.noReads++
+		b = nil
+	}
+	if len(b) == 0 {
 		f.Reset()
 		return Frame{}
 	}

@@ -30,6 +30,7 @@ type Reader struct {
 
 	framer  Framer
 	decoder decoder // of this session, on framer
+	strayed uint64  // what it has counted
 	buf     [1024]byte
 
 	up       atomic.Bool
@@ -60,6 +61,7 @@ func (r *Reader) Run(ctx context.Context, handle func(Frame)) error {
 		return err
 	}
 	r.config = r.config.WithDefaults()
+	r.framer.noRead = noReadsOf(r.config.NoRead)
 	defer r.up.Store(false)
 	for pause := minBackoff; ; pause = min(2*pause, maxBackoff) {
 		r.turn()
@@ -187,6 +189,7 @@ func (r *Reader) meet(s Setup, c Config) life {
 	r.logSetup(s)
 	now := time.Now()
 	l := life{proven: true, heard: now}
+	r.strayed = 0
 	switch f := familyOf(s.Module); {
 	case f != nil:
 		r.decoder = f.decoder(&r.framer, c, s)
@@ -236,7 +239,10 @@ func (r *Reader) frame(n int, dropping bool) Frame {
 	r.stats.overlong.Store(r.framer.Overlong())
 	r.stats.torn.Store(r.framer.Torn())
 	r.stats.nuls.Store(r.framer.NULs())
-	r.stats.stray.Store(r.decoder.stray())
+	r.stats.noReads.Store(r.framer.noReads)
+	stray := r.decoder.stray()
+	r.stats.stray.Add(stray - r.strayed)
+	r.strayed = stray
 	return frame
 }
 

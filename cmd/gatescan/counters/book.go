@@ -9,6 +9,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"gatescan/driver/flash"
 )
 
 // Defaults and limits of a Config.
@@ -104,7 +106,7 @@ type Book struct {
 func Open(c Config, now func() time.Time, log *slog.Logger) (*Book, error) {
 	var d disk
 	if c.Dir != "" {
-		d = dirDisk(c.Dir)
+		d = flash.Dir(c.Dir)
 	}
 	return openDisk(c, d, now, log)
 }

@@ -173,7 +173,7 @@ func TestNoDirectory(t *testing.T) {
 		t.Fatal(err)
 	}
 	for dir, want := range map[string]string{
-		filepath.Join(base, "a", "b"): "make the directory yourself",
+		filepath.Join(base, "a", "b"): "make it yourself",
 		file:                          "not a directory",
 		open:                          "chmod it to 0700",
 	} {

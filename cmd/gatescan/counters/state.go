@@ -100,17 +100,17 @@ func (b *Book) note(what string, err error) {
 
 // measure counts the files.
 func (b *Book) measure() {
-	entries, err := b.disk.list()
+	entries, err := b.disk.List(".")
 	if err != nil {
 		return
 	}
 	days, bytes := 0, int64(0)
 	for _, e := range entries {
-		if _, _, is := ours(e.name); !is {
+		if _, _, is := ours(e.Name); !is {
 			continue
 		}
-		bytes += e.size
-		if _, is := dayOfName(e.name); is {
+		bytes += e.Size
+		if _, is := dayOfName(e.Name); is {
 			days++
 		}
 	}
