@@ -23,7 +23,7 @@ type Explained struct {
 	Description     string // in the wanted language, else in English, else in any
 	Selected        bool
 	Outcome         certlogic.Outcome // of a rule that is selected
-	Why             string            // it is not selected, or open; else empty
+	Why             string            // it is not selected, or open, or what an ICVP lacks; else empty
 	Values          []ExplainedValue  // what the rule may have read, by path; of a rule that is evaluated
 }
 
@@ -80,6 +80,14 @@ func (e *explainer) notSelected(r *compiledRule, why string) {
 	x := e.explained(r)
 	x.Why = why
 	e.rules = append(e.rules, x)
+}
+
+// incomplete says of an ICVP what it lacks, as if a rule had.
+func (e *explainer) incomplete(missing []string) {
+	e.rules = append(e.rules, Explained{
+		Identifier: "ICVP-COMPLETE", Version: Version{Major: 1}, Type: Acceptance, CertificateType: ICVP, Selected: true, Outcome: certlogic.Failed,
+		Why: "lacks " + strings.Join(missing, ", "),
+	})
 }
 
 func (e *explainer) judged(r *compiledRule, outcome certlogic.Outcome, cause cause, m *certlogic.Machine) {

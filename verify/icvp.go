@@ -227,6 +227,40 @@ const (
 // icvpVersions are the values of v in the model that are known: the versions of WHO's specification and of its ICVPMin.
 var icvpVersions = [...]string{"0.3.0", "1", "1.0", "1.0.0"}
 
+// lacks are the members that an ICVP must have and has not, in the words of the model, and what else makes it incomplete. It
+// allocates and is meant for people who ask.
+func (p *icvp) lacks(demand ICVPComplete) (missing []string) {
+	fields := issuedFields
+	if p.shape == shapeModel {
+		fields = modelFields
+	} else if demand == ICVPAsModel {
+		return []string{"the form of WHO's model, which it precedes"}
+	}
+	for _, member := range []struct {
+		lacking bool
+		name    string
+	}{
+		{p.has&icvpName == 0, "n"},
+		{p.has&icvpBorn == 0, "dob"},
+		{fields&^p.has&icvpSex != 0, "s"},
+		{fields&^p.has&icvpNationality != 0, "nt"},
+		{len(p.product) == 0, "vp"},
+		{len(p.dose) == 0, "dv"},
+		{p.has&icvpBatch == 0, "bo"},
+		{fields&^p.has&icvpIssuer != 0, "is or cn"},
+		{p.shape == shapeModel && len(p.version) == 0, "v"},
+		{p.badDate, "full dates"},
+	} {
+		if member.lacking {
+			missing = append(missing, member.name)
+		}
+	}
+	if len(missing) == 0 {
+		missing = append(missing, "a version that is known")
+	}
+	return missing
+}
+
 // complete says whether an ICVP has what it must have. unknownVersion says that it names a version that is not known.
 func (p *icvp) complete(demand ICVPComplete) (complete, unknownVersion bool) {
 	fields := issuedFields

@@ -403,3 +403,35 @@ func TestExplainICVP(t *testing.T) {
 		}
 	}
 }
+
+// Whoever asks is told what an ICVP lacks: of each that is incomplete something, and never what stands in it.
+func TestExplainIncompleteICVP(t *testing.T) {
+	l := newLab(t)
+	l.es.Domain = DomainPH4H
+	want := map[string]string{
+		"ICVP: model without n": "lacks n", "ICVP: model, dose without is": "lacks is or cn", "ICVP: model without v": "lacks v",
+		"ICVP: model without its dose": "lacks vp, dv, bo, is or cn", "ICVP: unknown version, as it is": "lacks a version that is known",
+		"ICVP: 2025 without dob": "lacks dob", "ICVP: 2025, dose without dt": "lacks dv", "ICVP: an end that is no date": "lacks full dates",
+		"ICVP: half a date": "lacks dv, full dates", "ICVP: 2024 where the model is demanded": "lacks the form of WHO's model, which it precedes",
+	}
+	seen := 0
+	for _, p := range icvpProbes(t, l) {
+		if p.want != ICVPIncomplete {
+			continue
+		}
+		verdict, rules := New(p.policy).Explain(l.mint(t, p.sketch), l.trust(), l.now, Explain{})
+		if verdict.Reason() != ICVPIncomplete || len(rules) != 1 || rules[0].Identifier != "ICVP-COMPLETE" || !strings.HasPrefix(rules[0].Why, "lacks ") {
+			t.Errorf("%s: %v, %+v", p.name, verdict.Reason(), rules)
+			continue
+		}
+		if why, ok := want[p.name]; ok {
+			seen++
+			if rules[0].Why != why {
+				t.Errorf("%s: %q, want %q", p.name, rules[0].Why, why)
+			}
+		}
+	}
+	if seen != len(want) {
+		t.Errorf("saw %d of %d", seen, len(want))
+	}
+}

@@ -79,6 +79,9 @@ func (v *Verifier) judgeICVP(p *icvp) (refused Reason, rule string) {
 	j, policy := &v.rules, &v.policy.ICVP
 	complete, unknownVersion := p.complete(policy.Complete)
 	if !complete || unknownVersion && v.policy.Tolerate&ICVPVersion == 0 {
+		if j.explain != nil {
+			j.explain.incomplete(p.lacks(policy.Complete))
+		}
 		return ICVPIncomplete, ""
 	}
 	p.flagged = unknownVersion

@@ -4,6 +4,7 @@ import (
 	"embed"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"sync"
 
 	"gatescan/verify/certlogic"
@@ -142,6 +143,17 @@ func NewCatalogue(sets map[string][]string) (*Catalogue, error) {
 		own[id] = codes
 	}
 	return &Catalogue{certlogic.NewValueSets(own)}, nil
+}
+
+// CatalogueSets are the ids of the value sets that are a catalogue.
+func CatalogueSets() []string { return slices.Clone(catalogueSets[:]) }
+
+// Catalogue is the one among the value sets; nil if there is none, or one of the two is missing.
+func (r *Rules) Catalogue() *Catalogue {
+	if r == nil {
+		return nil
+	}
+	return r.catalogue
 }
 
 // disease is what a product is against, or 0 if it is not in the catalogue. It does not allocate.

@@ -19,6 +19,7 @@ SYNOPSIS
     gatescan config -check FILE
     gatescan config -example
     gatescan config -rules NAME -country CC [-region R]
+    gatescan config -rules icvp
     gatescan config -export ARCHIVE -config FILE [-secrets] [-json]
     gatescan config -import ARCHIVE -config FILE [-replace] [-dry-run] [-json]
 
@@ -28,7 +29,8 @@ DESCRIPTION
     -example      prints a file with every key at its default and explained
     -rules NAME   prints rules that are built in, for gatescan check -rules: eu (the EU's
                   acceptance periods of February 2022, which rules.built_in switches on),
-                  3g, 2g, booster (the modes), test (with 2g the mode 2g+)
+                  3g, 2g, booster (the modes), test (with 2g the mode 2g+), icvp (WHO's
+                  decision tables for yellow cards and the catalogue of products)
 
     -export ARCHIVE
                   puts FILE and all files that it names into a new tar, for the unit that
@@ -138,7 +140,7 @@ func together(flags *flag.FlagSet, actions map[string][]string) error {
 
 // printRules prints built-in rules for a country and a region.
 func printRules(w io.Writer, name string, c rulesConfig) error {
-	if c.Country == "" {
+	if c.Country == "" && name != rules.ICVP {
 		return usageError("say for which country: -country DE")
 	}
 	c.Window = duration(defaultSecondPass)
