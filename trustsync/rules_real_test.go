@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"strings"
 	"testing"
 	"time"
 
@@ -49,7 +50,7 @@ func TestRealRules(t *testing.T) {
 	if s := state.Sources[0]; s.Error != "" || s.Rules != 271 || s.ValueSets != 9 || s.Skipped != 0 || s.Added != 280 || len(server.asked) != 282 {
 		t.Fatalf("%+v, asked %d times", s, len(server.asked))
 	}
-	if state.Rules != 271 || len(state.RuleFaults) != 0 {
+	if state.Rules != 271 || !onlyTogo(state.RuleFaults) {
 		t.Errorf("%d rules, %q", state.Rules, state.RuleFaults)
 	}
 	files, err := filepath.Glob(filepath.Join(dir, "generation-*"))
@@ -115,7 +116,7 @@ func TestRealRulesForms(t *testing.T) {
 	h, _, err = rulesSource(t, SourceConfig{URLs: []string{server.start(t)}, Anchors: d.Signer.PublicPEM()}).Fetch(t.Context(), Moment{Time: sourcetest.Now, Synced: true})
 	take("eu", h, err)
 	b := compileRules(given)
-	if b.rules.Len() != 271 || b.sets != 9 || len(b.faults) > 0 || len(b.vouch) != 1 {
+	if b.rules.Len() != 271 || b.sets != 9 || !onlyTogo(b.faults) || len(b.vouch) != 1 {
 		t.Errorf("all forms together: %v, %q, %d", b.rules, b.faults, len(b.vouch))
 	}
 }
@@ -158,4 +159,9 @@ func BenchmarkStoreRules(b *testing.B) {
 		}
 	}
 	b.ReportMetric(float64(len(file)), "bytes/file")
+}
+
+// onlyTogo says whether the one rule that cannot be used is Togo's, which is for a newer engine.
+func onlyTogo(faults []string) bool {
+	return len(faults) == 1 && strings.HasPrefix(faults[0], "rule GR-TG-0001 of TG: is for engine")
 }

@@ -268,7 +268,7 @@ func oneDSC(t *testing.T, until time.Time) verify.DSC {
 
 // A gate that requires rules is closed, and says why, while there are none or they are too old.
 func TestLacksRules(t *testing.T) {
-	rule := verify.Rule{Identifier: "GR-DE-0001", Type: verify.Acceptance, Country: "DE", Engine: "CERTLOGIC", Logic: []byte(`{"===":[1,1]}`)}
+	rule := verify.Rule{Identifier: "GR-DE-0001", Type: verify.Acceptance, Country: "DE", Engine: "CERTLOGIC", SchemaVersion: verify.Version{Major: 1}, Logic: []byte(`{"===":[1,1]}`)}
 	rules, faults := verify.NewRules([]verify.Rule{rule}, nil)
 	if len(faults) > 0 {
 		t.Fatal(faults)
