@@ -17,7 +17,7 @@ const checkUsage = `NAME
     gatescan check - verify QR texts
 
 SYNOPSIS
-    gatescan check [-json] [-trust PATH] [-at TIME] [-tolerate] [-icvp]
+    gatescan check [-json] [-trust PATH] [-at TIME] [-skew D] [-tolerate] [-icvp]
                    [-rules PATH -country CC [-region R]] [-explain [-lang LL] [-holder]]
                    [FILE|-]
 
@@ -34,6 +34,8 @@ DESCRIPTION
                  it every text that gets that far is refused as no_trust
     -at TIME     judge at this moment (RFC 3339, such as 2022-01-31T12:00:00Z), not now; how
                  old the trust data are does not count then
+    -skew D      let a pass be issued up to D (such as 5m, at most 10m) later than that, as
+                 run does for clocks that are a little behind (policy.clock_skew)
     -tolerate    let through, and name, deviations that some passes were issued with
     -icvp        let WHO's yellow cards (ICVP) through as well, as kind p, and judge them by WHO's
                  decision tables and catalogue, which 'gatescan config -rules icvp' prints; days are
@@ -67,6 +69,7 @@ func runCheck(args []string, stdin io.Reader, stdout, stderr io.Writer) (int, er
 	at := flags.String("at", "", "")
 	tolerate := flags.Bool("tolerate", false, "")
 	icvp := flags.Bool("icvp", false, "")
+	skew := flags.Duration("skew", 0, "")
 	var ruled ruleFlags
 	ruled.define(flags)
 	if err := parseFlags(flags, args, 1); err != nil {
@@ -74,6 +77,9 @@ func runCheck(args []string, stdin io.Reader, stdout, stderr io.Writer) (int, er
 	}
 	if err := ruled.wrong(*icvp); err != nil {
 		return 0, err
+	}
+	if *skew < 0 || *skew > verify.MaxClockSkew {
+		return 0, usageError(fmt.Sprintf("-skew %v is out of range; it must be 0s to %v", duration(*skew), duration(verify.MaxClockSkew)))
 	}
 
 	now := time.Now
@@ -84,7 +90,7 @@ func runCheck(args []string, stdin io.Reader, stdout, stderr io.Writer) (int, er
 		}
 		now = func() time.Time { return moment }
 	}
-	var policy verify.Policy
+	policy := verify.Policy{ClockSkew: *skew}
 	if *tolerate {
 		policy.Tolerate = verify.TolerateAll
 	}
@@ -134,6 +140,7 @@ func runCheck(args []string, stdin io.Reader, stdout, stderr io.Writer) (int, er
 		} else {
 			a.Verdict = verifier.Verify(text, trust, now())
 		}
+		a.Verdict = a.Verdict.Whole(text)
 		if !a.Accepted() {
 			status = exitFailed
 		}
