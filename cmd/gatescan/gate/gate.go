@@ -121,6 +121,9 @@ func (g *Gate) Handle(f scanner.Frame, now time.Time) {
 	}
 	g.verifier.SetPolicy(*g.policy.Load())
 	v := g.verifier.Verify(f.Text, g.trust(), g.clock.Wall(now))
+	if f.Whole {
+		v = v.Whole(f.Text)
+	}
 	v = g.doubt(v, now)
 	g.count(v, g.admit(v), now)
 }
@@ -134,6 +137,7 @@ func (g *Gate) count(v verify.Verdict, became verify.Reason, now time.Time) {
 	g.counts.Add(v.Kind(), became)
 	g.counts.AddTolerated(v.Tolerated())
 	g.counts.AddRule(v.Rule())
+	g.counts.AddFamily(v.Family())
 	if g.observe != nil {
 		g.observe(v, became, time.Since(now))
 	}
@@ -203,6 +207,16 @@ func (g *Gate) LacksRules(now time.Time) string {
 		return "there are no acceptance rules of " + policy.Arrival + ", and rules.require is set"
 	}
 	return ""
+}
+
+// UnusableRules says in a sentence each which acceptance rules of the country of arrival cannot be judged by, and why; where
+// they apply every pass is refused.
+func (g *Gate) UnusableRules(now time.Time) (sentences []string) {
+	policy := g.policy.Load()
+	for _, fault := range g.trust().Rules().Unusable(verify.Acceptance, policy.Arrival, policy.Region, g.clock.Wall(now)) {
+		sentences = append(sentences, fault.Error())
+	}
+	return sentences
 }
 
 // Resting returns the signal that the turnstile shows between passes. A fault that does not keep the gate from judging is
