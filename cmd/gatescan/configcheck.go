@@ -6,6 +6,7 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"time"
 
 	"gatescan/cmd/gatescan/rules"
 
@@ -25,7 +26,8 @@ SYNOPSIS
 
 DESCRIPTION
     -check FILE   names every mistake with its line and what to do about it; if there is
-                  none, prints what is in effect, defaults included
+                  none, prints what is in effect, defaults included. Rules of the country of
+                  arrival that cannot be judged by are named, as far as they are on this machine
     -example      prints a file with every key at its default and explained
     -rules NAME   prints rules that are built in, for gatescan check -rules: eu (the EU's
                   acceptance periods of February 2022, which rules.built_in switches on),
@@ -103,7 +105,7 @@ func runConfig(args []string, _ io.Reader, stdout, stderr io.Writer) (int, error
 	if err != nil {
 		return 0, err
 	}
-	for _, warning := range c.warnings() {
+	for _, warning := range append(c.warnings(), c.unusableRules(time.Now())...) {
 		fmt.Fprintf(stderr, "%s: warning: %s: %s\n", *check, warning.key, warning.text)
 	}
 	fmt.Fprintf(stderr, "%s: good\n", *check)
