@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"strings"
 	"testing"
 	"time"
 
@@ -55,7 +56,7 @@ func TestRealRules(t *testing.T) {
 	if s := state.Sources[0]; s.Error != "" || s.Rules != 271 || s.ValueSets != 9 || s.Skipped != 0 || s.Added != 280 || len(server.Asked) != 282 {
 		t.Fatalf("%+v, asked %d times", s, len(server.Asked))
 	}
-	if state.Rules != 271 || len(state.RuleFaults) != 0 {
+	if state.Rules != 271 || !onlyTogo(state.RuleFaults) {
 		t.Errorf("%d rules, %q", state.Rules, state.RuleFaults)
 	}
 	files, err := filepath.Glob(filepath.Join(dir, "generation-*"))
@@ -125,7 +126,7 @@ func TestRealRulesForms(t *testing.T) {
 	h, _, err = namedSource(t, SourceConfig{Kind: "eu_rules", URLs: []string{server.Start(t)}, Anchors: d.Signer.PublicPEM()}).Fetch(t.Context(), Moment{Time: sourcetest.Now, Synced: true})
 	take("eu", h, err)
 	b := compileRules(given)
-	if b.rules.Len() != 271 || b.sets != 9 || len(b.faults) > 0 || len(b.vouch) != 1 {
+	if b.rules.Len() != 271 || b.sets != 9 || !onlyTogo(b.faults) || len(b.vouch) != 1 {
 		t.Errorf("all forms together: %v, %q, %d", b.rules, b.faults, len(b.vouch))
 	}
 }
@@ -168,4 +169,9 @@ func BenchmarkStoreRules(b *testing.B) {
 		}
 	}
 	b.ReportMetric(float64(len(file)), "bytes/file")
+}
+
+// onlyTogo says whether the one rule that cannot be used is Togo's, which is for a newer engine.
+func onlyTogo(faults []string) bool {
+	return len(faults) == 1 && strings.HasPrefix(faults[0], "rule GR-TG-0001 of TG: is for engine")
 }

@@ -34,7 +34,8 @@ func (d *daemon) snapshot() status.Snapshot {
 		Trust:     trustStanding(d.syncer.State()),
 		Totals:    countsOf(d.book.Live().Tally()),
 		Tolerated: d.book.Live().Tolerated(verify.TolerateAll),
-		Faults:    d.faults(),
+		Families:  d.book.Live().Families(),
+		Faults:    append(d.faults(), d.gate.UnusableRules(now)...),
 	}
 	byRule, others := d.book.Live().Rules()
 	for _, c := range byRule {

@@ -132,7 +132,7 @@ func (g *Gate) Handle(f scanner.Frame, now time.Time) {
 		return
 	}
 	if v, judged := g.bench.judge(f.Text, now); judged {
-		if !g.showings.belongs(f.Text, v, now) {
+		if !g.showings.belongs(f, v, now) {
 			g.bench.report(f.Text, v)
 			g.showings.decide(false)
 		}
@@ -140,7 +140,10 @@ func (g *Gate) Handle(f scanner.Frame, now time.Time) {
 	}
 	g.verifier.SetPolicy(*g.policy.Load())
 	v := g.verifier.Verify(f.Text, g.trust(), g.clock.Wall(now))
-	if g.showings.belongs(f.Text, v, now) {
+	if f.Whole {
+		v = v.Whole(f.Text)
+	}
+	if g.showings.belongs(f, v, now) {
 		return
 	}
 	v = g.doubt(v, now)
@@ -173,6 +176,7 @@ func (g *Gate) count(v verify.Verdict, became verify.Reason, took time.Duration)
 	g.counts.Add(v.Kind(), became)
 	g.counts.AddTolerated(v.Tolerated())
 	g.counts.AddRule(v.Rule())
+	g.counts.AddFamily(v.Family())
 	if g.observe != nil {
 		g.observe(v, became, took)
 	}
@@ -245,6 +249,16 @@ func (g *Gate) LacksRules(now time.Time) string {
 		return "there are no acceptance rules of " + policy.Arrival + ", and rules.require is set"
 	}
 	return ""
+}
+
+// UnusableRules says in a sentence each which acceptance rules of the country of arrival cannot be judged by, and why; where
+// they apply every pass is refused.
+func (g *Gate) UnusableRules(now time.Time) (sentences []string) {
+	policy := g.policy.Load()
+	for _, fault := range g.trust().Rules().Unusable(verify.Acceptance, policy.Arrival, policy.Region, g.clock.Wall(now)) {
+		sentences = append(sentences, fault.Error())
+	}
+	return sentences
 }
 
 // Resting returns the signal that the turnstile shows between passes. A fault that does not keep the gate from judging is

@@ -151,6 +151,42 @@ func TestGate(t *testing.T) {
 	}
 }
 
+// A code of another kind is refused once it came whole; before that it may be a piece of a pass, to be held closer. Only its
+// family is counted.
+func TestOtherCodes(t *testing.T) {
+	for name, tc := range map[string]struct {
+		frame  scanner.Frame
+		want   verify.Reason
+		signal turnstile.Signal
+		family verify.Family
+	}{
+		"web address":          {scanner.Frame{Text: []byte("https://example.org/t"), Whole: true}, verify.OtherCode, turnstile.Refused, verify.WebAddress},
+		"rail ticket":          {scanner.Frame{Text: []byte("#UT01\x00\xff"), Whole: true}, verify.OtherCode, turnstile.Refused, verify.RailTicket},
+		"anything else":        {scanner.Frame{Text: []byte("4006381333931"), Whole: true}, verify.OtherCode, turnstile.Refused, verify.UnknownFamily},
+		"web address, perhaps": {scanner.Frame{Text: []byte("https://example.org/t")}, verify.NotHCERT, turnstile.TryAgain, verify.NoFamily},
+		"noise":                {scanner.Frame{Text: []byte("\x00\xff"), Whole: true}, verify.NotHCERT, turnstile.TryAgain, verify.NoFamily},
+		"a damaged pass":       {scanner.Frame{Text: []byte("HC1:NCF"), Whole: true}, verify.BadDeflate, turnstile.TryAgain, verify.NoFamily},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				g := newTestGate(t, nil, turnstile.Config{})
+				g.Handle(tc.frame, time.Now())
+				if !slices.Equal(g.became, []verify.Reason{tc.want}) || g.signal() != tc.signal || g.relay() {
+					t.Errorf("became %v, shows %v", g.became, g.signal())
+				}
+				var want [verify.NumFamilies]uint64
+				if tc.family != verify.NoFamily {
+					want[tc.family] = 1
+				}
+				if got := g.counts.Families(); got != want {
+					t.Errorf("families %v, want %v", got, want)
+				}
+				g.turnstile.Close()
+			})
+		})
+	}
+}
+
 // No verdict that refuses, whatever its reason, reaches the relay.
 func TestNoRefusalOpens(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -287,9 +323,36 @@ func oneDSC(t *testing.T, until time.Time) verify.DSC {
 	return d
 }
 
+// A rule of the country of arrival that cannot be judged by is named, while it is in force.
+func TestUnusableRules(t *testing.T) {
+	rule := verify.Rule{
+		Identifier: "GR-DE-0001", Type: verify.Acceptance, Country: "DE", Logic: []byte(`{"===":[1,1]}`),
+		Engine: "CERTLOGIC", EngineVersion: verify.Version{Major: 2}, SchemaVersion: verify.Version{Major: 1},
+	}
+	rules, _ := verify.NewRules([]verify.Rule{rule}, nil)
+	trust := verify.NewTrust([]verify.DSC{oneDSC(t, time.Time{})})
+	for name, tc := range map[string]struct {
+		trust   *verify.Trust
+		country string
+		n       int
+	}{
+		"no trust":           {nil, "DE", 0},
+		"no rules":           {trust, "DE", 0},
+		"no country":         {trust.WithRules(rules), "", 0},
+		"of another country": {trust.WithRules(rules), "FR", 0},
+		"of the country":     {trust.WithRules(rules), "DE", 1},
+	} {
+		g := New(Parts{Trust: func() *verify.Trust { return tc.trust }, Clock: floorClock(time.Unix(1000, 0)), Bench: &Bench{}})
+		g.SetPolicy(verify.Policy{Arrival: tc.country})
+		if got := g.UnusableRules(time.Unix(1_800_000_000, 0)); len(got) != tc.n || tc.n > 0 && !strings.Contains(got[0], "GR-DE-0001 of DE: is for engine") {
+			t.Errorf("%s: %q", name, got)
+		}
+	}
+}
+
 // A gate that requires rules is closed, and says why, while there are none or they are too old.
 func TestLacksRules(t *testing.T) {
-	rule := verify.Rule{Identifier: "GR-DE-0001", Type: verify.Acceptance, Country: "DE", Engine: "CERTLOGIC", Logic: []byte(`{"===":[1,1]}`)}
+	rule := verify.Rule{Identifier: "GR-DE-0001", Type: verify.Acceptance, Country: "DE", Engine: "CERTLOGIC", SchemaVersion: verify.Version{Major: 1}, Logic: []byte(`{"===":[1,1]}`)}
 	rules, faults := verify.NewRules([]verify.Rule{rule}, nil)
 	if len(faults) > 0 {
 		t.Fatal(faults)

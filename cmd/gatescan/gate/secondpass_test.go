@@ -25,6 +25,7 @@ func TestSecondPass(t *testing.T) {
 	texts := m.Mint(
 		passtest.DCC("ANNA", vaccination), passtest.DCC("ANNA", test), passtest.DCC("BERT", vaccination), passtest.DCC("BERT", test),
 		passtest.DCC("ANNA", passtest.Recovered("2022-03-01")), `{"ver":"1.3.0","nam":{},"dob":"1980-01-01",`+vaccination+`}`, `{"ver":"1.3.0","nam":{},"dob":"1980-01-01",`+test+`}`,
+		passtest.DCC("DR<ANNA<MARIA", test),
 	)
 	const (
 		annaV = iota
@@ -34,6 +35,7 @@ func TestSecondPass(t *testing.T) {
 		annaR
 		nobodyV
 		nobodyT
+		doctorT
 	)
 	type step struct {
 		pass  int
@@ -47,6 +49,7 @@ func TestSecondPass(t *testing.T) {
 		"test, then vaccination":     {{annaT, 0, verify.SecondPass}, {annaV, time.Second, verify.Accepted}},
 		"test, then recovery":        {{annaT, 0, verify.SecondPass}, {annaR, time.Second, verify.Accepted}},
 		"the same twice":             {{annaV, 0, verify.SecondPass}, {annaV, 3 * time.Second, verify.SecondPass}, {annaR, time.Second, verify.SecondPass}},
+		"written otherwise":          {{annaV, 0, verify.SecondPass}, {bertV, 0, verify.SecondPass}, {doctorT, time.Second, verify.Accepted}},
 		"of two people":              {{annaV, 0, verify.SecondPass}, {bertT, time.Second, verify.SecondPass}},
 		"of two people, interleaved": {{annaV, 0, verify.SecondPass}, {bertT, 0, verify.SecondPass}, {annaT, time.Second, verify.Accepted}, {bertV, 2 * time.Second, verify.Accepted}},
 		"of nobody":                  {{nobodyV, 0, verify.SecondPass}, {nobodyT, time.Second, verify.SecondPass}},
