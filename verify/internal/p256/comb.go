@@ -1,5 +1,7 @@
 package p256
 
+import "runtime"
+
 // shape says how a comb is made. Its bits, blocks·teeth·spacing, are at least 256.
 //
 // A multiple is cut into bits with signs, and bit (b·teeth + j)·spacing + s belongs to tooth j of block b in row s. A row needs
@@ -7,22 +9,42 @@ package p256
 // signs as in libsecp256k1's comb of its generator). With a spacing of 1 these are windows of teeth bits and nothing is doubled.
 type shape struct{ blocks, teeth, spacing int }
 
-// Shapes of tables, with the additions and doublings that a multiple takes.
-var (
-	smallShape  = shape{2, 5, 26}  //   2 KiB: 52 and 25
-	mediumShape = shape{4, 6, 11}  //   8 KiB: 44 and 10
-	wideShape   = shape{13, 10, 2} // 416 KiB: 26 and 1
-	baseShape   = shape{12, 11, 2} // 768 KiB: 24 and 1
-)
+// level is how large a table is.
+type level uint8
 
 const (
-	smallPoints = 2 << 4 // of smallShape
+	none level = iota
+	small
+	medium
+	wide
+)
+
+// shapes are those of each level, with the additions and doublings that a multiple takes.
+var shapes = [...]shape{
+	small:  {2, 5, 26}, //   2 KiB: 52 and 25
+	medium: {4, 6, 11}, //   8 KiB: 44 and 10
+	wide:   {4, 11, 6}, // 256 KiB: 24 and 5
+}
+
+// baseShape is that of the generator's own table, of which there is one for all keys: 1 MiB, 20 additions and 4 doublings.
+var baseShape = shape{4, 13, 5}
+
+const (
+	smallPoints = 2 << 4 // of the small shape
 	smallBases  = 2 * 5
 	maxPicks    = 2 * 26 // of any shape
 )
 
 // points is how many points a table has: of each sum of teeth with signs and of its negative, one is kept.
 func (s shape) points() int { return s.blocks << (s.teeth - 1) }
+
+// bytes is the memory of a table.
+func (s shape) bytes() int64 {
+	if s == (shape{}) {
+		return 0
+	}
+	return int64(s.points()) * 64
+}
 
 // picks is how many points a multiple is the sum of.
 func (s shape) picks() int { return s.blocks * s.spacing }
@@ -110,9 +132,17 @@ type builder struct {
 	products []element // for toAffine
 }
 
-func newBuilder(s shape) *builder {
-	teeth, sums := 2*s.blocks*s.teeth, 1<<(s.teeth-1)
-	return &builder{make([]point, teeth), make([]affine, teeth), make([]point, sums), make([]element, max(teeth, sums))}
+// grow makes it large enough for a shape.
+func (w *builder) grow(s shape) {
+	if bases := 2 * s.blocks * s.teeth; len(w.bases) < bases {
+		w.bases, w.affine = make([]point, bases), make([]affine, bases)
+	}
+	if sums := 1 << (s.teeth - 1); len(w.sums) < sums {
+		w.sums = make([]point, sums)
+	}
+	if n := max(len(w.bases), len(w.sums)); len(w.products) < n {
+		w.products = make([]element, n)
+	}
 }
 
 // build fills the entries of a comb of q, which must be on the curve. Between pieces of work it calls pause, which may be nil.
@@ -154,8 +184,10 @@ func (c *comb) build(q *affine, w *builder, pause func()) {
 	}
 }
 
-func newComb(q *affine, s shape, pause func()) *comb {
+// newComb makes a comb of q.
+func (w *builder) newComb(q *affine, s shape) *comb {
+	w.grow(s)
 	c := &comb{s, make([]affine, s.points())}
-	c.build(q, newBuilder(s), pause)
+	c.build(q, w, runtime.Gosched)
 	return c
 }

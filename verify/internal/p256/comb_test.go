@@ -10,7 +10,7 @@ import (
 )
 
 // allShapes are those in use, and some whose blocks, teeth and spacing end elsewhere.
-var allShapes = []shape{smallShape, mediumShape, wideShape, baseShape, {1, 5, 52}, {8, 8, 4}, {32, 8, 1}, {52, 5, 1}}
+var allShapes = []shape{shapes[small], shapes[medium], shapes[wide], baseShape, {13, 10, 2}, {1, 5, 52}, {8, 8, 4}, {32, 8, 1}, {52, 5, 1}}
 
 // values are the integers by which the entries multiply.
 func (s shape) values() []*big.Int {
@@ -44,7 +44,7 @@ func TestShapes(t *testing.T) {
 			t.Errorf("%v may have infinity as a sum", s)
 		}
 	}
-	if smallShape.points() != smallPoints || smallShape.blocks*smallShape.teeth != smallBases {
+	if shapes[small].points() != smallPoints || shapes[small].blocks*shapes[small].teeth != smallBases {
 		t.Error("the arrays for a small comb have another size")
 	}
 }
@@ -52,7 +52,7 @@ func TestShapes(t *testing.T) {
 func TestEntries(t *testing.T) {
 	q := multiple(t, big.NewInt(12345))
 	for _, s := range allShapes {
-		c := newComb(&q, s, nil)
+		c := new(builder).newComb(&q, s)
 		values := s.values()
 		if len(values) != len(c.entries) {
 			t.Fatalf("%v: %d entries, want %d", s, len(c.entries), len(values))
@@ -84,8 +84,8 @@ func TestMultiplesCorners(t *testing.T) {
 	q := multiple(t, big.NewInt(987654321))
 	list := corners()
 	for i, s := range allShapes {
-		qc := newComb(&q, s, nil)
-		g := newComb(&generator, allShapes[(i+3)%len(allShapes)], nil)
+		qc := new(builder).newComb(&q, s)
+		g := new(builder).newComb(&generator, allShapes[(i+3)%len(allShapes)])
 		for j, u := range list {
 			if testing.Short() && j%5 != i%5 {
 				continue
@@ -101,7 +101,8 @@ func TestMultiplesCorners(t *testing.T) {
 func TestEqualXInTheLastAddition(t *testing.T) {
 	r := rand.New(rand.NewPCG(15, 16))
 	for _, s := range allShapes {
-		q, g := newComb(&generator, s, nil), newComb(&generator, s, nil)
+		var w builder
+		q, g := w.newComb(&generator, s), w.newComb(&generator, s)
 		values := s.values()
 		for range 5 {
 			u := mod(new(big.Int).SetBit(randomInt(r), 0, 1), bigN)

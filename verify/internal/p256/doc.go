@@ -11,6 +11,8 @@
 //	point.go                XYZZ coordinates                       Explicit-Formulas Database
 //	comb.go                 tables and sums of their entries       Lim and Lee 1994
 //	key.go                  ECDSA                                  FIPS 186-5 §6.4.2
+//	store.go, room.go       which key has which table
+//	heat.go                 how often a key was seen lately
 //
 // The curve is that of SP 800-186 §3.2.1.3. Tests compare every layer with math/big, filippo.io/nistec and crypto/ecdsa.
 package p256

@@ -19,6 +19,17 @@ func (z *element) setBytes(b *[32]byte) bool {
 	return true
 }
 
+// bytes writes z, big-endian.
+func (z *element) bytes(out *[32]byte) {
+	var plain element
+	mul(&plain, z, &element{1}) // out of Montgomery form
+	for i, v := range plain {
+		for j := range limbBits / 8 {
+			out[31-i*limbBits/8-j] = byte(v >> (8 * j))
+		}
+	}
+}
+
 // setScalar sets z to x, which must be below p.
 func (z *element) setScalar(x *scalar) { mul(z, (*element)(x), &rrP) }
 

@@ -39,10 +39,10 @@ func FuzzPoint(f *testing.F) {
 func FuzzMultiples(f *testing.F) {
 	addCorners(f, func(a, b, c []byte) { f.Add(a, b, c) })
 	f.Add([]byte{1}, []byte{9}, []byte{9})
-	shapes := []shape{smallShape, mediumShape, {8, 8, 4}, {52, 5, 1}, {32, 8, 1}}
+	shapes := []shape{shapes[small], shapes[medium], {8, 8, 4}, {52, 5, 1}, {32, 8, 1}}
 	var bases []*comb
 	for _, s := range append(shapes, baseShape) {
-		bases = append(bases, newComb(&generator, s, nil))
+		bases = append(bases, new(builder).newComb(&generator, s))
 	}
 	f.Fuzz(func(t *testing.T, d, u, v []byte) {
 		private := mod(fuzzInt(d), bigN)
@@ -51,7 +51,7 @@ func FuzzMultiples(f *testing.F) {
 		}
 		q := multiple(t, private)
 		which := int(private.Bits()[0] % 1024)
-		c := newComb(&q, shapes[which%(len(shapes)-1)], nil)
+		c := new(builder).newComb(&q, shapes[which%(len(shapes)-1)])
 		checkMultiples(t, c, bases[which/8%len(bases)], &q, fuzzInt(u), fuzzInt(v))
 	})
 }

@@ -12,14 +12,14 @@ import "math/bits"
 // words. It gives a matrix (u v; q r) with which f and g are multiplied, and d and e with them, modulo the modulus:
 // d·x = f and e·x = g hold throughout. The theorem that 741 steps are enough for 256 bits (ibid. §11) bounds the loop.
 
-// wide is a signed integer: the sum of w_i·2³⁰ⁱ, the lowest first. All but the last are in 0 to 2³⁰-1; the last has the sign.
-type wide [9]int32
+// signed30 is a signed integer: the sum of w_i·2³⁰ⁱ, the lowest first. All but the last are in 0 to 2³⁰-1; the last has the sign.
+type signed30 [9]int32
 
 const low30 = 1<<30 - 1
 
 // invertible is a prime to invert by.
 type invertible struct {
-	modulus wide
+	modulus signed30
 	inverse uint32 // 1/modulus mod 2³⁰
 }
 
@@ -30,7 +30,7 @@ var (
 
 func newInvertible(m *scalar, inverse uint32) invertible { return invertible{widen(m), inverse} }
 
-func widen(x *scalar) (w wide) {
+func widen(x *scalar) (w signed30) {
 	for i := range w {
 		w[i] = int32(x.bits(30*uint(i), 30))
 	}
@@ -38,7 +38,7 @@ func widen(x *scalar) (w wide) {
 }
 
 // narrow is the way back of widen for 0 <= w < 2²⁵⁶.
-func (w *wide) narrow() (x scalar) {
+func (w *signed30) narrow() (x scalar) {
 	for i, v := range w {
 		at := uint(30 * i)
 		j, shift := at/limbBits, at%limbBits
@@ -96,7 +96,7 @@ func negInverse(f uint32) uint32 {
 }
 
 // apply sets f and g to (u·f + v·g)/2³⁰ and (q·f + r·g)/2³⁰, which are whole, and returns how many words still matter.
-func (t *steps) apply(f, g *wide, n int) int {
+func (t *steps) apply(f, g *signed30, n int) int {
 	u, v, q, r := int64(t.u), int64(t.v), int64(t.q), int64(t.r)
 	fi, gi := int64(f[0]), int64(g[0])
 	cf, cg := (u*fi+v*gi)>>30, (q*fi+r*gi)>>30
@@ -123,7 +123,7 @@ func isSign(w int32) bool { return w == w>>31 }
 // applyModulo sets d and e to (u·d + v·e)/2³⁰ and (q·d + r·e)/2³⁰ modulo the modulus M. Both stay between -2M and M: a
 // negative one is taken as itself plus M, so that the sum is between -2³⁰M and 2³⁰M; to make it a multiple of 2³⁰, at
 // most (2³⁰-1)·M is taken away. In a column, |u·d_i + v·e_i| <= 2⁶⁰ and |M_i·k| < 2⁶¹, which an int64 holds with the carry.
-func (t *steps) applyModulo(d, e *wide, m *invertible) {
+func (t *steps) applyModulo(d, e *signed30, m *invertible) {
 	u, v, q, r := int64(t.u), int64(t.v), int64(t.q), int64(t.r)
 	sd, se := d[8]>>31, e[8]>>31
 	kd, ke := t.u&sd+t.v&se, t.q&sd+t.r&se
@@ -145,7 +145,7 @@ func (t *steps) applyModulo(d, e *wide, m *invertible) {
 }
 
 // addModulus adds M if d is negative.
-func (d *wide) addModulus(m *invertible) {
+func (d *signed30) addModulus(m *invertible) {
 	if d[8] >= 0 {
 		return
 	}
@@ -155,14 +155,14 @@ func (d *wide) addModulus(m *invertible) {
 	d.carry()
 }
 
-func (d *wide) negate() {
+func (d *signed30) negate() {
 	for i := range d {
 		d[i] = -d[i]
 	}
 	d.carry()
 }
 
-func (d *wide) carry() {
+func (d *signed30) carry() {
 	for i := range 8 {
 		d[i+1] += d[i] >> 30
 		d[i] &= low30
@@ -171,11 +171,11 @@ func (d *wide) carry() {
 
 // inverse sets x to 1/x modulo m for 0 < x < m, and leaves 0.
 func inverse(x *scalar, m *invertible) {
-	d, e := wide{}, wide{1}
+	d, e := signed30{}, signed30{1}
 	f, g := m.modulus, widen(x)
 	n := len(f)
 	var t steps
-	for eta := int32(-1); g != (wide{}); {
+	for eta := int32(-1); g != (signed30{}); {
 		eta = t.run(eta, uint32(f[0]), uint32(g[0]))
 		t.applyModulo(&d, &e, m)
 		n = t.apply(&f, &g, n)

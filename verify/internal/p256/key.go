@@ -8,23 +8,42 @@ import (
 
 // Key is a public key. It is safe for any number of goroutines.
 type Key struct {
-	q     affine
-	table atomic.Pointer[comb]
+	q      affine
+	table  atomic.Pointer[comb]
+	passes atomic.Uint32 // accepted ones, up to enoughPasses
+	heat   heat
 }
 
-var errPoint = errors.New("not an uncompressed point of P-256")
+var (
+	errForm  = errors.New("not an uncompressed P-256 point")
+	errCurve = errors.New("not a point on P-256")
+)
 
 // NewKey reads a point in uncompressed form (SEC 1 §2.3.4, 65 bytes). Points that are not on the curve, and the point at
-// infinity, are errors.
+// infinity, are errors. It returns the same Key for the same point while that has a table, so that a list that is read again finds
+// its tables.
 func NewKey(point []byte) (*Key, error) {
 	if len(point) != 65 || point[0] != 4 {
-		return nil, errPoint
+		return nil, errForm
 	}
-	k := &Key{}
-	if !k.q.x.setBytes((*[32]byte)(point[1:33])) || !k.q.y.setBytes((*[32]byte)(point[33:])) || !k.q.onCurve() {
-		return nil, errPoint
+	var q affine
+	if !q.x.setBytes((*[32]byte)(point[1:33])) || !q.y.setBytes((*[32]byte)(point[33:])) || !q.onCurve() {
+		return nil, errCurve
 	}
-	return k, nil
+	if k := shared.find(&q); k != nil {
+		return k, nil
+	}
+	firstBase() // so that no verification has to
+	return &Key{q: q}, nil
+}
+
+// Bytes is the point in the form that NewKey reads.
+func (k *Key) Bytes() []byte {
+	b := make([]byte, 65)
+	b[0] = 4
+	k.q.x.bytes((*[32]byte)(b[1:33]))
+	k.q.y.bytes((*[32]byte)(b[33:]))
+	return b
 }
 
 // generator is the base point G (SP 800-186 §3.2.1.3).
@@ -40,10 +59,11 @@ var generator = func() (g affine) {
 	return g
 }()
 
-// baseTable is the comb of the generator: at first a medium one.
-var baseTable atomic.Pointer[comb]
-
-var firstBase = sync.OnceValue(func() *comb { return newComb(&generator, mediumShape, nil) })
+// baseTable is the comb of the generator. firstBase is what it is until shared has built a larger one.
+var (
+	baseTable atomic.Pointer[comb]
+	firstBase = sync.OnceValue(func() *comb { return new(builder).newComb(&generator, shapes[medium]) })
+)
 
 func base() *comb {
 	if c := baseTable.Load(); c != nil {
@@ -87,7 +107,7 @@ func (k *Key) multiplesWithout(p *point, u, v *scalar) {
 		sums     [smallPoints / 2]point
 		products [2 * smallBases]element
 	)
-	c := comb{smallShape, entries[:]}
+	c := comb{shapes[small], entries[:]}
 	c.build(&k.q, &builder{bases[:], affines[:], sums[:], products[:]}, nil)
 	p.twoMultiples(&c, u, base(), v)
 }

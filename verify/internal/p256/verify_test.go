@@ -1,6 +1,7 @@
 package p256
 
 import (
+	"bytes"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -13,7 +14,7 @@ import (
 )
 
 // tried are the tables with which a key is tried: none first.
-var tried = []shape{{}, smallShape, mediumShape, wideShape}
+var tried = []shape{{}, shapes[small], shapes[medium], shapes[wide]}
 
 // withTable is a key with a table of its own.
 func withTable(t testing.TB, point []byte, s shape) *Key {
@@ -23,7 +24,7 @@ func withTable(t testing.TB, point []byte, s shape) *Key {
 		t.Fatal(err)
 	}
 	if s != (shape{}) {
-		k.table.Store(newComb(&k.q, s, nil))
+		k.table.Store(new(builder).newComb(&k.q, s))
 	}
 	return k
 }
@@ -51,7 +52,7 @@ func (m *signed) check(t *testing.T, what string, point []byte, want bool) {
 		t.Errorf("%s: crypto/ecdsa says %v, want %v", what, got, want)
 	}
 	for _, s := range tried {
-		if s == wideShape && testing.Short() { // of which building takes most of the time
+		if s == shapes[wide] && testing.Short() { // of which building takes most of the time
 			continue
 		}
 		if got := m.acceptedBy(withTable(t, point, s)); got != want {
@@ -267,6 +268,9 @@ func TestNewKey(t *testing.T) {
 	}
 	off := append([]byte(nil), good...)
 	off[64] ^= 1
+	if k, err := NewKey(good); err != nil || !bytes.Equal(k.Bytes(), good) {
+		t.Errorf("%x: error %v", good, err)
+	}
 	y := new(big.Int).SetBytes(good[33:])
 	if _, err := NewKey(change(33, new(big.Int).Sub(bigP, y))); err != nil {
 		t.Error("refused the negative of a point")
@@ -318,7 +322,7 @@ func TestWycheproof(t *testing.T) {
 	for _, s := range tried {
 		valid, invalid := 0, 0
 		for i, g := range file.TestGroups {
-			if s == wideShape && testing.Short() && i%8 != 0 {
+			if s == shapes[wide] && testing.Short() && i%8 != 0 {
 				continue
 			}
 			k := withTable(t, unhex(g.PublicKey.Uncompressed), s)
@@ -336,7 +340,7 @@ func TestWycheproof(t *testing.T) {
 				}
 			}
 		}
-		if s != wideShape && (valid != 173 || invalid != 89) {
+		if s != shapes[wide] && (valid != 173 || invalid != 89) {
 			t.Errorf("table %v: %d valid and %d invalid ones, want 173 and 89", s, valid, invalid)
 		}
 	}
