@@ -30,14 +30,13 @@ type Verifier struct {
 	inflater inflater
 	check    cbor.Checker
 	join     cbor.Arena
-	es256    es256Scratch
 	ps256    ps256Scratch
 	rules    judgement
 }
 
 // New makes a verifier. Its tags are keyed with a fresh random key.
 func New(p Policy) *Verifier {
-	v := &Verifier{policy: p, es256: newES256Scratch(), ps256: newPS256Scratch()}
+	v := &Verifier{policy: p, ps256: newPS256Scratch()}
 	v.rules.machine = certlogic.NewMachine()
 	v.join.Buf = v.joined[:]
 	rand.Read(v.tagKey[:]) // never fails (crypto/rand)
@@ -186,6 +185,7 @@ func (v *Verifier) judge(d *DSC, m *sign1, trust *Trust, digest *[sha256.Size]by
 		verdict.holder, verdict.hasHolder = v.holder(&cl)
 	}
 	verdict.tag = v.tag(d.Key, m.signature)
+	d.Key.accepted(now)
 	verdict.reason = Accepted
 	return verdict
 }
@@ -193,7 +193,7 @@ func (v *Verifier) judge(d *DSC, m *sign1, trust *Trust, digest *[sha256.Size]by
 func (v *Verifier) signed(key PublicKey, digest *[sha256.Size]byte, signature []byte) bool {
 	switch {
 	case key.es256 != nil:
-		return key.es256.verify(&v.es256, digest, signature)
+		return verifyES256(key.es256, digest, signature)
 	case key.ps256 != nil:
 		return key.ps256.verify(&v.ps256, digest, signature)
 	}
