@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"gatescan/trustsync/internal/sourcetest"
 )
 
 func TestDefinite(t *testing.T) {
@@ -106,7 +108,7 @@ func TestDefiniteHostile(t *testing.T) {
 
 // FuzzDefinite: what comes out is definite, and of DER it is what went in.
 func FuzzDefinite(f *testing.F) {
-	files, err := filepath.Glob("testdata/cms/*.[db]er")
+	files, err := filepath.Glob(sourcetest.Repository(f) + "/trustsync/testdata/cms/*.[db]er")
 	if err != nil || len(files) == 0 {
 		f.Fatalf("no seeds: %v", err)
 	}

@@ -100,6 +100,9 @@ var dccUsage = map[string]verify.Usage{
 	"1.3.6.1.4.1.0.1847.2021.1.3": verify.SignsRecovery,
 }
 
+// usageOf is the usage that an extended key usage of the DCC allows, zero for any other.
+func usageOf(oid string) verify.Usage { return dccUsage[oid] }
+
 // countryCode is c in capitals and without surrounding space, or empty if that is not two letters (ISO 3166-1 alpha-2).
 // Only ASCII is folded: Unicode has letters outside of it whose capital is inside.
 func countryCode(c string) string {
@@ -117,3 +120,6 @@ func countryCode(c string) string {
 	}
 	return string(code)
 }
+
+// maxCertificateText bounds a certificate in base64, with room for line ends, in bytes.
+const maxCertificateText = maxCertificateSize * 3 / 2

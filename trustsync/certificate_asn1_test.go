@@ -10,13 +10,14 @@ import (
 	"testing"
 	"time"
 
+	"gatescan/trustsync/internal/sourcetest"
 	"gatescan/verify"
 )
 
 // TestSecondReaderAgrees has x509 as the oracle for the second reader, over all of the pool that x509 can read.
 func TestSecondReaderAgrees(t *testing.T) {
 	both, neither := 0, 0
-	for _, p := range pool(t) {
+	for _, p := range sourcetest.Pool(t) {
 		cert, err := x509.ParseCertificate(p.DER)
 		if (err == nil) != (p.X509 == "ok") {
 			t.Errorf("%s %s: x509 says %v, said %s when the pool was made", p.Country, p.KID, err, p.X509)
@@ -32,7 +33,7 @@ func TestSecondReaderAgrees(t *testing.T) {
 			if wantErr.Error() != gotErr.Error() {
 				t.Errorf("%s %s: x509: %v, second reader: %v", p.Country, p.KID, wantErr, gotErr)
 			}
-		case wantErr != nil || gotErr != nil || !sameDSC(want, got):
+		case wantErr != nil || gotErr != nil || !sourcetest.SameDSC(want, got):
 			t.Errorf("%s %s: x509: %+v, %v; second reader: %+v, %v", p.Country, p.KID, want, wantErr, got, gotErr)
 		default:
 			both++
@@ -46,7 +47,7 @@ func TestSecondReaderAgrees(t *testing.T) {
 // TestSameDSC makes sure that the comparison above can fail.
 func TestSameDSC(t *testing.T) {
 	read := func(kid string) verify.DSC {
-		d, err := ParseCertificate(fromPool(t, kid))
+		d, err := ParseCertificate(sourcetest.FromPool(t, kid))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -65,7 +66,7 @@ func TestSameDSC(t *testing.T) {
 	} {
 		b := a
 		change(&b)
-		if sameDSC(a, b) || !sameDSC(a, a) {
+		if sourcetest.SameDSC(a, b) || !sourcetest.SameDSC(a, a) {
 			t.Errorf("%+v and %+v are the same", a, b)
 		}
 	}
@@ -74,7 +75,7 @@ func TestSameDSC(t *testing.T) {
 // TestSecondReaderMended mends what x509 refuses in a certificate, and wants both readings to agree in all but the kid.
 func TestSecondReaderMended(t *testing.T) {
 	mended := 0
-	for _, p := range pool(t) {
+	for _, p := range sourcetest.Pool(t) {
 		der := slices.Clone(p.DER)
 		switch p.X509 {
 		case "ok":
@@ -117,7 +118,7 @@ func TestSecondReaderMended(t *testing.T) {
 		}
 		got, err := ParseCertificate(p.DER)
 		want.KID = got.KID
-		if err != nil || !sameDSC(want, got) {
+		if err != nil || !sourcetest.SameDSC(want, got) {
 			t.Errorf("%s %s: read %+v, %v; mended %+v", p.Country, p.KID, got, err, want)
 		}
 		mended++
@@ -200,7 +201,7 @@ func TestSecondReaderParts(t *testing.T) {
 	}
 	want.KID = kidOf(good.der())
 	for reader, read := range map[string]func([]byte) (verify.DSC, error){"x509": ParseCertificate, "second": readCertificate} {
-		if d, err := read(good.der()); err != nil || !sameDSC(d, want) {
+		if d, err := read(good.der()); err != nil || !sourcetest.SameDSC(d, want) {
 			t.Fatalf("%s: %+v, error %v, want %+v", reader, d, err, want)
 		}
 	}
@@ -291,7 +292,7 @@ func TestSecondReaderParts(t *testing.T) {
 // x509 does not look at.
 func FuzzParseCertificate(f *testing.F) {
 	seeds, odd := 0, 0
-	for i, p := range pool(f) {
+	for i, p := range sourcetest.Pool(f) {
 		if p.X509 != "ok" {
 			odd++
 		} else if i%150 != 0 {
@@ -319,7 +320,7 @@ func FuzzParseCertificate(f *testing.F) {
 		if secondErr != nil && !errors.Is(secondErr, ErrTrailingData) {
 			t.Errorf("the second reader refuses it: %v", secondErr)
 		}
-		if secondErr == nil && !sameDSC(d, second) {
+		if secondErr == nil && !sourcetest.SameDSC(d, second) {
 			t.Errorf("x509 reads %+v, the second reader %+v", d, second)
 		}
 	})

@@ -17,6 +17,7 @@ import (
 	"testing"
 	"time"
 
+	"gatescan/trustsync/internal/sourcetest"
 	"gatescan/verify"
 )
 
@@ -38,7 +39,7 @@ var unusable = map[string]string{
 
 func TestParseCertificatePool(t *testing.T) {
 	usages, keys, refused := map[verify.Usage]int{}, map[verify.Alg]int{}, 0
-	for _, p := range pool(t) {
+	for _, p := range sourcetest.Pool(t) {
 		d, err := ParseCertificate(p.DER)
 		if want, ok := unusable[p.KID]; ok {
 			if err == nil || !strings.Contains(err.Error(), want) {
@@ -87,7 +88,7 @@ func TestParseCertificateDates(t *testing.T) {
 		{"e7b13bdfdb8976cb", "2023-11-01T11:39:00Z", "2024-05-01T10:39:00Z", verify.SignsVaccination},
 		{"ca74a37bf8b4b5a7", "2020-08-21T06:09:23Z", "2033-11-23T06:09:23Z", 0}, // EE
 	} {
-		d, err := ParseCertificate(fromPool(t, test.kid))
+		d, err := ParseCertificate(sourcetest.FromPool(t, test.kid))
 		if err != nil {
 			t.Errorf("%s: %v", test.kid, err)
 			continue
@@ -278,7 +279,7 @@ func TestParseCertificateCut(t *testing.T) {
 		"ca74a37bf8b4b5a7", // EE: second reader, RSA
 		"361d60ba426322de", // FJ: second reader, explicit parameters
 	} {
-		der := fromPool(t, kid)
+		der := sourcetest.FromPool(t, kid)
 		for n := range der {
 			if _, err := ParseCertificate(der[:n]); err == nil {
 				t.Errorf("%s: loads when cut after %d of %d bytes", kid, n, len(der))

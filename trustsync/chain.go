@@ -265,3 +265,16 @@ func authorityKey(spki asn1.RawValue) (crypto.PublicKey, error) {
 	}
 	return nil, errors.New("key of a kind that signs no certificates here (RSA, P-256, P-384 and P-521 do)")
 }
+
+// subjectCountry is the country of a certificate's subject, empty if it names none.
+func subjectCountry(der []byte) (string, error) {
+	c, err := readIssued(der)
+	if err != nil {
+		return "", err
+	}
+	var name asn1.RawValue
+	if err := unmarshal(c.subject, &name); err != nil {
+		return "", err
+	}
+	return readCountry(name)
+}

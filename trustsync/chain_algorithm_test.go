@@ -12,6 +12,8 @@ import (
 	"errors"
 	"slices"
 	"testing"
+
+	"gatescan/trustsync/internal/sourcetest"
 )
 
 func TestSignedAlgorithms(t *testing.T) {
@@ -19,23 +21,23 @@ func TestSignedAlgorithms(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	dsc := chainECKey(t, elliptic.P256())
+	dsc := sourcetest.ECKey(t, elliptic.P256())
 	tests := []struct {
 		algorithm x509.SignatureAlgorithm
 		key       crypto.Signer
 		want      error
 	}{
-		{x509.ECDSAWithSHA256, chainECKey(t, elliptic.P256()), nil},
-		{x509.ECDSAWithSHA384, chainECKey(t, elliptic.P384()), nil},
-		{x509.ECDSAWithSHA512, chainECKey(t, elliptic.P521()), nil},
-		{x509.ECDSAWithSHA512, chainECKey(t, elliptic.P256()), nil},
+		{x509.ECDSAWithSHA256, sourcetest.ECKey(t, elliptic.P256()), nil},
+		{x509.ECDSAWithSHA384, sourcetest.ECKey(t, elliptic.P384()), nil},
+		{x509.ECDSAWithSHA512, sourcetest.ECKey(t, elliptic.P521()), nil},
+		{x509.ECDSAWithSHA512, sourcetest.ECKey(t, elliptic.P256()), nil},
 		{x509.SHA256WithRSA, rsaKey, nil},
 		{x509.SHA384WithRSA, rsaKey, nil},
 		{x509.SHA512WithRSA, rsaKey, nil},
 		{x509.SHA256WithRSAPSS, rsaKey, nil},
 		{x509.SHA384WithRSAPSS, rsaKey, nil},
 		{x509.SHA512WithRSAPSS, rsaKey, nil},
-		{x509.ECDSAWithSHA1, chainECKey(t, elliptic.P256()), errSHA1},
+		{x509.ECDSAWithSHA1, sourcetest.ECKey(t, elliptic.P256()), errSHA1},
 		{x509.SHA1WithRSA, rsaKey, errSHA1},
 	}
 	for _, tt := range tests {
@@ -118,7 +120,7 @@ func chainSequence(t testing.TB, parts ...[]byte) []byte {
 // Leaves that crypto/x509 refuses are checked all the same: a negative serial number (LB) is not among the real pairs, so
 // one is made.
 func TestSignedNegativeSerial(t *testing.T) {
-	key := chainECKey(t, elliptic.P256())
+	key := sourcetest.ECKey(t, elliptic.P256())
 	a := authorities{}
 	if err := a.add(chainCert(t, chainCSCA, key.Public(), chainName, key)); err != nil {
 		t.Fatal(err)
@@ -220,7 +222,7 @@ func TestIssuedAlgorithm(t *testing.T) {
 	}
 
 	// The algorithm that is signed must be the one that is used.
-	key := chainECKey(t, elliptic.P256())
+	key := sourcetest.ECKey(t, elliptic.P256())
 	leaf := chainCert(t, nil, key.Public(), chainName, key)
 	used := bytes.LastIndex(leaf, []byte{0x2a, 0x86, 0x48, 0xce, 0x3d, 4, 3, 2})
 	leaf[used+7] = 3 // SHA-384

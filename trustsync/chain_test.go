@@ -3,49 +3,27 @@ package trustsync
 import (
 	"bytes"
 	"crypto"
-	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/x509"
 	"crypto/x509/pkix"
-	"encoding/base64"
 	"encoding/pem"
 	"errors"
 	"math/big"
 	"slices"
 	"testing"
 	"time"
-)
 
-// chainReal returns the certificates of the real list: each DSC with the CSCA beside it.
-func chainReal(t testing.TB) (pairs [][2][]byte) {
-	t.Helper()
-	d, err := readDID(whoDocument(t, "dcc-all-dsc"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, m := range d.methods {
-		var pair [2][]byte
-		for i, text := range m.key.member("x5c").texts {
-			if pair[i], err = base64.StdEncoding.DecodeString(text); err != nil {
-				t.Fatal(err)
-			}
-		}
-		pairs = append(pairs, pair)
-	}
-	if len(pairs) != 438 {
-		t.Fatalf("%d entries, want 438", len(pairs))
-	}
-	return pairs
-}
+	"gatescan/trustsync/internal/sourcetest"
+)
 
 // All real CSCAs have the basic constraints of an authority: what has none need not be taken for one.
 func TestSignedReal(t *testing.T) {
 	all := authorities{}
 	seen := map[string]bool{}
 	results := map[string]int{}
-	pairs := chainReal(t)
+	pairs := sourcetest.RealChains(t)
 	for _, pair := range pairs {
 		if !seen[string(pair[1])] {
 			seen[string(pair[1])] = true
@@ -118,17 +96,8 @@ func chainCSCA(c *x509.Certificate) {
 	c.Subject, c.IsCA, c.BasicConstraintsValid, c.KeyUsage = chainName, true, true, x509.KeyUsageCertSign|x509.KeyUsageCRLSign
 }
 
-func chainECKey(t testing.TB, curve elliptic.Curve) *ecdsa.PrivateKey {
-	t.Helper()
-	key, err := ecdsa.GenerateKey(curve, rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return key
-}
-
 func TestSignedByWhom(t *testing.T) {
-	key, other := chainECKey(t, elliptic.P256()), chainECKey(t, elliptic.P256())
+	key, other := sourcetest.ECKey(t, elliptic.P256()), sourcetest.ECKey(t, elliptic.P256())
 	leaf := chainCert(t, nil, key.Public(), chainName, key)
 	csca := chainCert(t, chainCSCA, key.Public(), chainName, key)
 	sameName := chainCert(t, chainCSCA, other.Public(), chainName, other)
@@ -164,7 +133,7 @@ func TestSignedByWhom(t *testing.T) {
 }
 
 func TestAuthorityRefused(t *testing.T) {
-	key := chainECKey(t, elliptic.P256())
+	key := sourcetest.ECKey(t, elliptic.P256())
 	small, err := rsa.GenerateKey(rand.Reader, 1024)
 	if err != nil {
 		t.Fatal(err)
@@ -181,9 +150,9 @@ func TestAuthorityRefused(t *testing.T) {
 		{"no CA", make(func(c *x509.Certificate) { c.IsCA = false }), errNotCSCA},
 		{"no basic constraints", make(func(c *x509.Certificate) { c.IsCA, c.BasicConstraintsValid = false, false }), errNotCSCA},
 		{"may not sign certificates", make(func(c *x509.Certificate) { c.KeyUsage = x509.KeyUsageCRLSign | x509.KeyUsageDigitalSignature }), errNotCSCA},
-		{"version 1", fromPool(t, "308ee117438217c6"), errNotCSCA},
-		{"a DSC", chainReal(t)[0][0], errNotCSCA},
-		{"P-224", chainCert(t, chainCSCA, chainECKey(t, elliptic.P224()).Public(), chainName, key), nil},
+		{"version 1", sourcetest.FromPool(t, "308ee117438217c6"), errNotCSCA},
+		{"a DSC", sourcetest.RealChains(t)[0][0], errNotCSCA},
+		{"P-224", chainCert(t, chainCSCA, sourcetest.ECKey(t, elliptic.P224()).Public(), chainName, key), nil},
 		{"RSA of 1024 bits", chainCert(t, chainCSCA, small.Public(), chainName, key), nil},
 		{"empty", nil, nil},
 		{"cut short", csca[:len(csca)-1], nil},
@@ -203,7 +172,7 @@ func TestAuthorityRefused(t *testing.T) {
 // crypto/x509 and this package agree on which certificates are authorities, where both can read them.
 func TestAuthorityPool(t *testing.T) {
 	authorityCount, onlyHere := 0, 0
-	for _, p := range pool(t) {
+	for _, p := range sourcetest.Pool(t) {
 		a, err := readAuthority(p.DER)
 		cert, x509Err := x509.ParseCertificate(p.DER)
 		switch {
@@ -232,7 +201,7 @@ func TestAuthorityPool(t *testing.T) {
 }
 
 func TestParseAuthorities(t *testing.T) {
-	key := chainECKey(t, elliptic.P256())
+	key := sourcetest.ECKey(t, elliptic.P256())
 	block := func(kind string, der []byte) []byte { return pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}) }
 	csca := block("CERTIFICATE", chainCert(t, chainCSCA, key.Public(), chainName, key))
 	if a, err := parseAuthorities(slices.Concat(csca, csca)); err != nil || len(a) != 1 {
@@ -250,7 +219,7 @@ func TestParseAuthorities(t *testing.T) {
 }
 
 func FuzzSigned(f *testing.F) {
-	pairs := chainReal(f)
+	pairs := sourcetest.RealChains(f)
 	a := authorities{}
 	for _, pair := range pairs[:40] {
 		if err := a.add(pair[1]); err != nil {
@@ -258,7 +227,7 @@ func FuzzSigned(f *testing.F) {
 		}
 		f.Add(pair[0])
 	}
-	f.Add(fromPool(f, "308ee117438217c6"))
+	f.Add(sourcetest.FromPool(f, "308ee117438217c6"))
 	genuine := map[string]bool{}
 	for _, pair := range pairs {
 		genuine[string(pair[0])] = true

@@ -12,10 +12,15 @@ import (
 	"strings"
 	"sync/atomic"
 	"time"
+
+	"gatescan/trustsync/internal/source"
 )
 
 // DefaultTimeout is the deadline of a request to one mirror, from the dial to the last byte of the body.
 const DefaultTimeout = 60 * time.Second
+
+// maxFetchTime bounds one Fetch of a source that asks for many documents. What came before the end is not lost.
+const maxFetchTime = 30 * time.Minute
 
 const (
 	maxRedirects      = 3
@@ -109,15 +114,15 @@ func (c *client) time() time.Time {
 	if now := c.now.Load(); now != nil && !now.IsZero() {
 		return *now
 	}
-	return beginningOfTime
+	return source.BeginningOfTime
 }
 
 // get asks the mirrors in turn until one answers with 200, 204 or, if r holds a condition, 304, and accept, which authenticates
-// the answer, returns nil. If accept returns errUnchanged, so does get. The error says what each mirror did: it holds a
+// the answer, returns nil. If accept returns ErrUnchanged, so does get. The error says what each mirror did: it holds a
 // StatusError, ErrTooLarge or ErrMalformed (cut short, or encoded without having been asked), or what accept said.
 //
 // It is called by one goroutine at a time.
-func (c *client) get(ctx context.Context, now Moment, r request, accept func(*response) error) error {
+func (c *client) get(ctx context.Context, now source.Moment, r request, accept func(*response) error) error {
 	c.now.Store(&now.Time)
 	var failed mirrorErrors
 	for _, m := range c.mirrors {
@@ -127,14 +132,14 @@ func (c *client) get(ctx context.Context, now Moment, r request, accept func(*re
 		}
 		answer, err := c.ask(ctx, now, m, target, r)
 		if err == nil {
-			now.date(answer.header)
+			tellDate(now, answer.header)
 			err = accept(answer)
 		}
 		if err == nil {
 			return nil
 		}
-		if errors.Is(err, errUnchanged) {
-			return errUnchanged
+		if errors.Is(err, source.ErrUnchanged) {
+			return source.ErrUnchanged
 		}
 		failed = append(failed, fmt.Errorf("%s: %w", withoutQuery(target), err))
 		if ctx.Err() != nil {
@@ -155,7 +160,7 @@ func (c *client) closeIdle() {
 }
 
 // ask sends one request to one mirror, for target, and reads the answer.
-func (c *client) ask(ctx context.Context, now Moment, m mirror, target string, r request) (*response, error) {
+func (c *client) ask(ctx context.Context, now source.Moment, m mirror, target string, r request) (*response, error) {
 	if m.file {
 		return readFileMirror(target, r.limit)
 	}
@@ -195,19 +200,19 @@ func (c *client) ask(ctx context.Context, now Moment, m mirror, target string, r
 		return nil, &StatusError{Code: resp.StatusCode, Said: string(said)}
 	}
 	if encoding := resp.Header.Get("Content-Encoding"); encoding != "" && !strings.EqualFold(encoding, "identity") {
-		return nil, fmt.Errorf("%w: encoded as %s, which was not asked for", ErrMalformed, quote(encoding))
+		return nil, fmt.Errorf("%w: encoded as %s, which was not asked for", source.ErrMalformed, quote(encoding))
 	}
 	if resp.ContentLength > r.limit {
-		return nil, fmt.Errorf("%w: %d bytes (%d are allowed)", ErrTooLarge, resp.ContentLength, r.limit)
+		return nil, fmt.Errorf("%w: %d bytes (%d are allowed)", source.ErrTooLarge, resp.ContentLength, r.limit)
 	}
 	data, err := io.ReadAll(io.LimitReader(body, r.limit+1))
 	switch {
 	case errors.Is(err, io.ErrUnexpectedEOF):
-		return nil, fmt.Errorf("%w: cut short after %d bytes", ErrMalformed, len(data))
+		return nil, fmt.Errorf("%w: cut short after %d bytes", source.ErrMalformed, len(data))
 	case err != nil:
 		return nil, because(ctx, err)
 	case int64(len(data)) > r.limit:
-		return nil, fmt.Errorf("%w: more than %d bytes", ErrTooLarge, r.limit)
+		return nil, fmt.Errorf("%w: more than %d bytes", source.ErrTooLarge, r.limit)
 	}
 	return &response{resp.StatusCode, resp.Header, data, target}, nil
 }
@@ -261,4 +266,19 @@ func (c *client) checkRedirect(req *http.Request, via []*http.Request) error {
 		}
 	}
 	return nil
+}
+
+// ok is nil for status 200.
+func (r *response) ok() error {
+	if r.status != http.StatusOK {
+		return fmt.Errorf("%w: status %d", source.ErrMalformed, r.status)
+	}
+	return nil
+}
+
+// tellDate passes on the time that a server states (RFC 9110 §6.6.1).
+func tellDate(now source.Moment, header http.Header) {
+	if date, err := http.ParseTime(header.Get("Date")); err == nil && now.Date != nil {
+		now.Date(date)
+	}
 }

@@ -30,35 +30,6 @@ func (e *StatusError) Error() string {
 	return text
 }
 
-// mirrorErrors says what each mirror did. It is any of their errors.
-type mirrorErrors []error
-
-func (e mirrorErrors) Error() string {
-	texts := make([]string, len(e))
-	for i, err := range e {
-		texts[i] = err.Error()
-	}
-	return strings.Join(texts, "; ")
-}
-
-func (e mirrorErrors) Unwrap() []error { return e }
-
-// firstMirror asks mirrors in turn until one answers, with a holding or with errUnchanged. The error is what each of them did.
-func firstMirror[M any](ctx context.Context, mirrors []M, ask func(M) (*Holding, Report, error)) (*Holding, Report, error) {
-	var failed mirrorErrors
-	for _, m := range mirrors {
-		holding, report, err := ask(m)
-		if err == nil || errors.Is(err, errUnchanged) {
-			return holding, report, err
-		}
-		failed = append(failed, err)
-		if ctx.Err() != nil {
-			break
-		}
-	}
-	return nil, Report{}, failed
-}
-
 // briefError is an error whose text a server had a hand in: a name in its certificate, a line that is no HTTP.
 type briefError struct{ error }
 

@@ -5,6 +5,9 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+
+	"gatescan/trustsync/internal/files"
+	"gatescan/trustsync/internal/source"
 )
 
 // checkFileMirror judges a mirror that is a place in the file system, such as file:///media/stick/did.json: a stick that a
@@ -27,12 +30,12 @@ func readFileMirror(target string, limit int64) (*response, error) {
 	if err != nil {
 		return nil, brief(err)
 	}
-	data, err := readRegular(u.Path, limit)
+	data, err := files.Read(u.Path, limit)
 	if err != nil {
 		return nil, err
 	}
 	if int64(len(data)) > limit {
-		return nil, fmt.Errorf("%w: more than %d bytes", ErrTooLarge, limit)
+		return nil, fmt.Errorf("%w: more than %d bytes", source.ErrTooLarge, limit)
 	}
 	return &response{http.StatusOK, http.Header{}, data, target}, nil
 }

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"gatescan/cmd/gatelab/lists"
+	"gatescan/trustsync/internal/source"
 )
 
 func TestFileMirrorConfiguration(t *testing.T) {
@@ -71,13 +72,13 @@ func TestStick(t *testing.T) {
 		}
 		write(t, dir, "did.json", list)
 	}
-	source, err := NewSource(SourceConfig{
+	src, err := NewSource(SourceConfig{
 		Name: "stick", Kind: kindWHO, URLs: []string{"file://" + dir + "/did.json"}, Anchors: domain.Signer.PublicPEM(),
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	y := New(Config{Sources: []Named{source}, Lab: true}, fixed(now), nil, slog.New(slog.DiscardHandler))
+	y := New(Config{Sources: []Named{src}, Lab: true}, fixed(now), nil, slog.New(slog.DiscardHandler))
 	for _, step := range []struct {
 		what  string
 		bring func()
@@ -86,19 +87,19 @@ func TestStick(t *testing.T) {
 	}{
 		{"no stick", func() {}, os.ErrNotExist, 0},
 		{"a list", func() { bring(domain, now.Add(-time.Hour)) }, nil, 2},
-		{"an older one", func() { bring(domain, now.Add(-2*time.Hour)) }, ErrRollback, 2},
+		{"an older one", func() { bring(domain, now.Add(-2*time.Hour)) }, source.ErrRollback, 2},
 		{"somebody else's", func() {
 			other, err := lists.NewDomain("FR", 5)
 			if err != nil {
 				t.Fatal(err)
 			}
 			bring(other, now)
-		}, ErrNotAuthentic, 2},
+		}, source.ErrNotAuthentic, 2},
 		{"a newer one", func() { bring(domain, now) }, nil, 2},
 		{"the stick is gone", func() { os.RemoveAll(dir) }, os.ErrNotExist, 2},
 	} {
 		step.bring()
-		err := y.attempt(t.Context(), source)
+		err := y.attempt(t.Context(), src)
 		if !errors.Is(err, step.fails) || (err == nil) != (step.fails == nil) || y.Current().Len() != step.dscs {
 			t.Errorf("%s: %v, %d DSCs", step.what, err, y.Current().Len())
 		}

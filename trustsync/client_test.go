@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -17,9 +16,10 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
-)
 
-var webSilence = log.New(io.Discard, "", 0)
+	"gatescan/trustsync/internal/source"
+	"gatescan/trustsync/internal/sourcetest"
+)
 
 // hasty is a patience that tests can wait for.
 var hasty = patience{
@@ -42,7 +42,7 @@ func webClient(t testing.TB, signed bool, transport Transport, urls ...string) *
 }
 
 // webGet asks for at most 1000 bytes.
-func webGet(c *client, now Moment, header map[string]string) (got *response, err error) {
+func webGet(c *client, now source.Moment, header map[string]string) (got *response, err error) {
 	err = c.get(context.Background(), now, request{limit: 1000, header: header}, func(r *response) error {
 		got = r
 		return nil
@@ -50,7 +50,7 @@ func webGet(c *client, now Moment, header map[string]string) (got *response, err
 	return got, err
 }
 
-var synced = Moment{Time: webNow, Synced: true}
+var synced = source.Moment{Time: sourcetest.WebNow, Synced: true}
 
 func TestClientAnswers(t *testing.T) {
 	send := func(text string) func(net.Conn) {
@@ -108,15 +108,15 @@ func TestClientAnswers(t *testing.T) {
 		{"redirect to nowhere", send("HTTP/1.1 302 Found\r\nContent-Length: 0\r\n\r\n"), nil, status(302), "", 0},
 		{"status 999", send("HTTP/1.1 999 What\r\nContent-Length: 0\r\n\r\n"), nil, status(999), "status 999", 0},
 
-		{"endless body", endless(ok+"\r\n", strings.Repeat("x", 1000), 0), nil, ErrTooLarge, "more than 1000 bytes", 0},
-		{"endless chunks", endless(ok+"Transfer-Encoding: chunked\r\n\r\n", "5\r\nhello\r\n", 0), nil, ErrTooLarge, "", 0},
-		{"one byte more", send(ok + "\r\n" + strings.Repeat("x", 1001)), nil, ErrTooLarge, "", 0},
-		{"large by its own word", hang(ok + "Content-Length: 99999999999\r\n\r\n"), nil, ErrTooLarge, "99999999999 bytes (1000 are allowed)", 0},
+		{"endless body", endless(ok+"\r\n", strings.Repeat("x", 1000), 0), nil, source.ErrTooLarge, "more than 1000 bytes", 0},
+		{"endless chunks", endless(ok+"Transfer-Encoding: chunked\r\n\r\n", "5\r\nhello\r\n", 0), nil, source.ErrTooLarge, "", 0},
+		{"one byte more", send(ok + "\r\n" + strings.Repeat("x", 1001)), nil, source.ErrTooLarge, "", 0},
+		{"large by its own word", hang(ok + "Content-Length: 99999999999\r\n\r\n"), nil, source.ErrTooLarge, "99999999999 bytes (1000 are allowed)", 0},
 		{"one byte at a time", endless(ok+"\r\n", "x", 50*time.Millisecond), nil, nil, "too slow", 0},
 		{"body that stops", hang(ok + "Content-Length: 10\r\n\r\nhello"), nil, nil, "too slow: 5 bytes", 0},
-		{"cut short", send(ok + "Content-Length: 10\r\n\r\nhello"), nil, ErrMalformed, "cut short after 5 bytes", 0},
-		{"cut short, chunked", send(ok + "Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n"), nil, ErrMalformed, "cut short", 0},
-		{"gzip, unasked", send(gzipped), nil, ErrMalformed, `encoded as "gzip"`, 0},
+		{"cut short", send(ok + "Content-Length: 10\r\n\r\nhello"), nil, source.ErrMalformed, "cut short after 5 bytes", 0},
+		{"cut short, chunked", send(ok + "Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n"), nil, source.ErrMalformed, "cut short", 0},
+		{"gzip, unasked", send(gzipped), nil, source.ErrMalformed, `encoded as "gzip"`, 0},
 		{"negative length", send(ok + "Content-Length: -1\r\n\r\n"), nil, nil, "Content-Length", 0},
 		{"two lengths", send(ok + "Content-Length: 1\r\nContent-Length: 2\r\n\r\nxx"), nil, nil, "Content-Length", 0},
 
@@ -130,7 +130,7 @@ func TestClientAnswers(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			asked := webClient(t, true, Transport{}, "http://"+webRaw(t, c.serve)+"/list")
+			asked := webClient(t, true, Transport{}, "http://"+sourcetest.WebRaw(t, c.serve)+"/list")
 			start := time.Now()
 			got, err := webGet(asked, synced, c.header)
 			if took := time.Since(start); took > 5*time.Second {
@@ -166,7 +166,7 @@ func TestClientAnswers(t *testing.T) {
 
 // A deadline holds where patience does not: data that comes fast enough and never ends in time.
 func TestClientDeadline(t *testing.T) {
-	s := webPlain(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	s := sourcetest.WebPlain(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		for r.Context().Err() == nil {
 			w.Write(make([]byte, 100))
 			w.(http.Flusher).Flush()
@@ -194,7 +194,7 @@ func TestClientDeadline(t *testing.T) {
 
 // The floor is of each window, not of what is left until the deadline.
 func TestClientSlowButSteady(t *testing.T) {
-	s := webPlain(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+	s := sourcetest.WebPlain(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		for range 20 { // four windows
 			w.Write(make([]byte, 2*hasty.floor))
 			w.(http.Flusher).Flush()
@@ -214,7 +214,7 @@ func TestClientSlowButSteady(t *testing.T) {
 func TestClientSends(t *testing.T) {
 	var mu sync.Mutex
 	var seen []*http.Request
-	s := webPlain(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	s := sourcetest.WebPlain(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		mu.Lock()
 		defer mu.Unlock()
 		seen = append(seen, r)
@@ -266,14 +266,14 @@ func TestClientPaths(t *testing.T) {
 }
 
 func TestClientMirrors(t *testing.T) {
-	good := webPlain(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "truth") }))
-	liar := webPlain(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "lie") }))
-	broken := webPlain(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(503) }))
+	good := sourcetest.WebPlain(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "truth") }))
+	liar := sourcetest.WebPlain(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "lie") }))
+	broken := sourcetest.WebPlain(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(503) }))
 	dead := httptest.NewServer(nil)
 	dead.Close()
 	accept := func(r *response) error {
 		if string(r.body) != "truth" {
-			return fmt.Errorf("%w: %q", ErrNotAuthentic, r.body)
+			return fmt.Errorf("%w: %q", source.ErrNotAuthentic, r.body)
 		}
 		return nil
 	}
@@ -290,7 +290,7 @@ func TestClientMirrors(t *testing.T) {
 	}
 	err := get(dead.URL, liar.URL, broken.URL)
 	var status *StatusError
-	if !errors.Is(err, ErrNotAuthentic) || !errors.As(err, &status) || status.Code != 503 {
+	if !errors.Is(err, source.ErrNotAuthentic) || !errors.As(err, &status) || status.Code != 503 {
 		t.Errorf("error %v: want what each did", err)
 	}
 	for _, part := range []string{dead.URL, "refused", liar.URL, `"lie"`, broken.URL, "503"} {
@@ -303,18 +303,18 @@ func TestClientMirrors(t *testing.T) {
 	c := webClient(t, true, Transport{}, good.URL, good.URL)
 	err = c.get(t.Context(), synced, request{limit: 100}, func(*response) error {
 		asked++
-		return fmt.Errorf("seen that: %w", errUnchanged)
+		return fmt.Errorf("seen that: %w", source.ErrUnchanged)
 	})
-	if err != errUnchanged || asked != 1 { // exactly: nobody is to read more into it
-		t.Errorf("error %v after %d mirrors, want %v after one", err, asked, errUnchanged)
+	if err != source.ErrUnchanged || asked != 1 { // exactly: nobody is to read more into it
+		t.Errorf("error %v after %d mirrors, want %v after one", err, asked, source.ErrUnchanged)
 	}
 }
 
 // What is asked once in hours must not hold anything between.
 func TestClientLeaksNothing(t *testing.T) {
 	var open atomic.Int64
-	root := webRoot(t)
-	id := webCert(t, &root, webNow.AddDate(-1, 0, 0), webNow.AddDate(1, 0, 0), "127.0.0.1")
+	root := sourcetest.WebRoot(t)
+	id := sourcetest.WebCert(t, &root, sourcetest.WebNow.AddDate(-1, 0, 0), sourcetest.WebNow.AddDate(1, 0, 0), "127.0.0.1")
 	s := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "x") }))
 	s.Config.ConnState = func(_ net.Conn, state http.ConnState) {
 		switch state {
@@ -324,18 +324,18 @@ func TestClientLeaksNothing(t *testing.T) {
 			open.Add(-1)
 		}
 	}
-	s.Config.ErrorLog = webSilence
+	s.Config.ErrorLog = sourcetest.Silence
 	s.StartTLS()
-	s.TLS.Certificates[0] = id.tls()
+	s.TLS.Certificates[0] = id.TLS()
 	defer s.Close()
-	slow := "https://" + webRaw(t, func(conn net.Conn) { io.Copy(io.Discard, conn) })
+	slow := "https://" + sourcetest.WebRaw(t, func(conn net.Conn) { io.Copy(io.Discard, conn) })
 
 	before := runtime.NumGoroutine()
-	c := webClient(t, true, Transport{CA: root.pem()}, s.URL)
-	hung := webClient(t, true, Transport{CA: root.pem()}, slow)
+	c := webClient(t, true, Transport{CA: root.PEM()}, s.URL)
+	hung := webClient(t, true, Transport{CA: root.PEM()}, slow)
 	for _, synced := range []bool{true, false} {
 		for range 3 {
-			if _, err := webGet(c, Moment{Time: webNow, Synced: synced}, nil); err != nil {
+			if _, err := webGet(c, source.Moment{Time: sourcetest.WebNow, Synced: synced}, nil); err != nil {
 				t.Fatal(err)
 			}
 		}

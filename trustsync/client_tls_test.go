@@ -11,27 +11,30 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"gatescan/trustsync/internal/source"
+	"gatescan/trustsync/internal/sourcetest"
 )
 
 var webHello = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "hello") })
 
 func TestClientCertificates(t *testing.T) {
-	from, until := webNow.AddDate(0, -1, 0), webNow.AddDate(0, 1, 0)
-	root, stranger := webRoot(t), webRoot(t)
-	between := webCert(t, &root, webNow.AddDate(-2, 0, 0), webNow.AddDate(2, 0, 0))
-	brief := webCert(t, &root, from.AddDate(0, -1, 0), until.AddDate(0, 0, 1)) // an intermediate that is not valid for much longer
-	leaf := func(parent *webIdentity, hosts ...string) webIdentity {
-		return webCert(t, parent, from, until, hosts...)
+	from, until := sourcetest.WebNow.AddDate(0, -1, 0), sourcetest.WebNow.AddDate(0, 1, 0)
+	root, stranger := sourcetest.WebRoot(t), sourcetest.WebRoot(t)
+	between := sourcetest.WebCert(t, &root, sourcetest.WebNow.AddDate(-2, 0, 0), sourcetest.WebNow.AddDate(2, 0, 0))
+	brief := sourcetest.WebCert(t, &root, from.AddDate(0, -1, 0), until.AddDate(0, 0, 1)) // an intermediate that is not valid for much longer
+	leaf := func(parent *sourcetest.WebIdentity, hosts ...string) sourcetest.WebIdentity {
+		return sourcetest.WebCert(t, parent, from, until, hosts...)
 	}
 	good := leaf(&between, "127.0.0.1")
 	var both Transport // a CA and a pin
-	both.CA, both.Pins = root.pem(), [][32]byte{good.pin()}
+	both.CA, both.Pins = root.PEM(), [][32]byte{good.Pin()}
 
-	in, before, after := webNow, webNow.AddDate(-1, 0, 0), webNow.AddDate(1, 0, 0)
+	in, before, after := sourcetest.WebNow, sourcetest.WebNow.AddDate(-1, 0, 0), sourcetest.WebNow.AddDate(1, 0, 0)
 	const yes, no = true, false
 	for _, c := range []struct {
 		name           string
-		server         webIdentity
+		server         sourcetest.WebIdentity
 		trust          Transport
 		now            time.Time
 		signed, synced bool
@@ -41,10 +44,10 @@ func TestClientCertificates(t *testing.T) {
 		{"good, no clock", good, both, in, no, no, yes},
 		{"good, signed", good, both, in, yes, yes, yes},
 		{"good, signed, no clock", good, both, in, yes, no, yes},
-		{"pin of the leaf, among others", good, Transport{CA: root.pem(), Pins: [][32]byte{stranger.pin(), good.pin()}}, in, no, yes, yes},
-		{"pin of the intermediate", good, Transport{CA: root.pem(), Pins: [][32]byte{between.pin()}}, in, no, yes, yes},
-		{"pin of the root", good, Transport{CA: root.pem(), Pins: [][32]byte{root.pin()}}, in, yes, no, yes},
-		{"two CAs", good, Transport{CA: append(stranger.pem(), root.pem()...)}, in, no, yes, yes},
+		{"pin of the leaf, among others", good, Transport{CA: root.PEM(), Pins: [][32]byte{stranger.Pin(), good.Pin()}}, in, no, yes, yes},
+		{"pin of the intermediate", good, Transport{CA: root.PEM(), Pins: [][32]byte{between.Pin()}}, in, no, yes, yes},
+		{"pin of the root", good, Transport{CA: root.PEM(), Pins: [][32]byte{root.Pin()}}, in, yes, no, yes},
+		{"two CAs", good, Transport{CA: append(stranger.PEM(), root.PEM()...)}, in, no, yes, yes},
 
 		{"expired", good, both, after, no, yes, no},
 		{"expired, no clock", good, both, after, no, no, no},
@@ -56,30 +59,30 @@ func TestClientCertificates(t *testing.T) {
 		{"no time at all, signed, no clock", good, both, time.Time{}, yes, no, yes},
 		{"1970", good, both, time.Unix(0, 0), yes, no, yes},
 		{"the intermediate, too", leaf(&brief, "127.0.0.1"), both, after, yes, no, no}, // other key than the pinned one
-		{"the intermediate, too, unpinned", leaf(&brief, "127.0.0.1"), Transport{CA: root.pem()}, after, yes, no, yes},
-		{"the intermediate was never valid with the leaf", func() webIdentity {
-			past := webCert(t, &root, webNow.AddDate(-2, 0, 0), webNow.AddDate(-1, 0, 0))
+		{"the intermediate, too, unpinned", leaf(&brief, "127.0.0.1"), Transport{CA: root.PEM()}, after, yes, no, yes},
+		{"the intermediate was never valid with the leaf", func() sourcetest.WebIdentity {
+			past := sourcetest.WebCert(t, &root, sourcetest.WebNow.AddDate(-2, 0, 0), sourcetest.WebNow.AddDate(-1, 0, 0))
 			return leaf(&past, "127.0.0.1")
-		}(), Transport{CA: root.pem()}, in, yes, no, no},
+		}(), Transport{CA: root.PEM()}, in, yes, no, no},
 
-		{"wrong host", leaf(&between, "other.example"), Transport{CA: root.pem()}, in, no, yes, no},
-		{"wrong host, signed, no clock", leaf(&between, "other.example"), Transport{CA: root.pem()}, in, yes, no, no},
-		{"wrong host, expired, signed, no clock", leaf(&between, "other.example", "127.0.0.2"), Transport{CA: root.pem()}, after, yes, no, no},
-		{"wrong CA", good, Transport{CA: stranger.pem()}, in, no, yes, no},
-		{"wrong CA, signed, no clock", good, Transport{CA: stranger.pem()}, in, yes, no, no},
-		{"wrong CA, expired, signed, no clock", good, Transport{CA: stranger.pem()}, after, yes, no, no},
+		{"wrong host", leaf(&between, "other.example"), Transport{CA: root.PEM()}, in, no, yes, no},
+		{"wrong host, signed, no clock", leaf(&between, "other.example"), Transport{CA: root.PEM()}, in, yes, no, no},
+		{"wrong host, expired, signed, no clock", leaf(&between, "other.example", "127.0.0.2"), Transport{CA: root.PEM()}, after, yes, no, no},
+		{"wrong CA", good, Transport{CA: stranger.PEM()}, in, no, yes, no},
+		{"wrong CA, signed, no clock", good, Transport{CA: stranger.PEM()}, in, yes, no, no},
+		{"wrong CA, expired, signed, no clock", good, Transport{CA: stranger.PEM()}, after, yes, no, no},
 		{"system's CAs", good, Transport{}, in, yes, no, no},
-		{"wrong pin", good, Transport{CA: root.pem(), Pins: [][32]byte{stranger.pin()}}, in, no, yes, no},
-		{"wrong pin, signed, no clock", good, Transport{CA: root.pem(), Pins: [][32]byte{stranger.pin()}}, in, yes, no, no},
-		{"wrong pin, expired, signed, no clock", good, Transport{CA: root.pem(), Pins: [][32]byte{stranger.pin()}}, after, yes, no, no},
-		{"right pin, wrong CA", good, Transport{CA: stranger.pem(), Pins: [][32]byte{good.pin()}}, in, no, yes, no},
-		{"self-signed", webCert(t, nil, from, until, "127.0.0.1"), Transport{CA: root.pem()}, in, no, yes, no},
-		{"self-signed, expired, signed, no clock", webCert(t, nil, from, until, "127.0.0.1"), Transport{CA: root.pem()}, after, yes, no, no},
-		{"an authority as server", root, Transport{CA: root.pem()}, in, yes, no, no},
+		{"wrong pin", good, Transport{CA: root.PEM(), Pins: [][32]byte{stranger.Pin()}}, in, no, yes, no},
+		{"wrong pin, signed, no clock", good, Transport{CA: root.PEM(), Pins: [][32]byte{stranger.Pin()}}, in, yes, no, no},
+		{"wrong pin, expired, signed, no clock", good, Transport{CA: root.PEM(), Pins: [][32]byte{stranger.Pin()}}, after, yes, no, no},
+		{"right pin, wrong CA", good, Transport{CA: stranger.PEM(), Pins: [][32]byte{good.Pin()}}, in, no, yes, no},
+		{"self-signed", sourcetest.WebCert(t, nil, from, until, "127.0.0.1"), Transport{CA: root.PEM()}, in, no, yes, no},
+		{"self-signed, expired, signed, no clock", sourcetest.WebCert(t, nil, from, until, "127.0.0.1"), Transport{CA: root.PEM()}, after, yes, no, no},
+		{"an authority as server", root, Transport{CA: root.PEM()}, in, yes, no, no},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			s := webServer(t, c.server, webHello)
-			got, err := webGet(webClient(t, c.signed, c.trust, s.URL), Moment{Time: c.now, Synced: c.synced}, nil)
+			s := sourcetest.WebServer(t, c.server, webHello)
+			got, err := webGet(webClient(t, c.signed, c.trust, s.URL), source.Moment{Time: c.now, Synced: c.synced}, nil)
 			if c.want && (err != nil || string(got.body) != "hello") {
 				t.Errorf("got %+v, error %v", got, err)
 			}
@@ -95,20 +98,20 @@ func TestClientCertificates(t *testing.T) {
 
 // A host that is a name is verified by that name, whatever the mirror's is.
 func TestClientHostNames(t *testing.T) {
-	root := webRoot(t)
+	root := sourcetest.WebRoot(t)
 	for _, c := range []struct {
 		cert string
 		want bool
 	}{{"localhost", true}, {"127.0.0.1", false}, {"localhost.example", false}} {
-		id := webCert(t, &root, webNow.AddDate(-2, 0, 0), webNow.AddDate(-1, 0, 0), c.cert)
-		s := webServer(t, id, webHello)
+		id := sourcetest.WebCert(t, &root, sourcetest.WebNow.AddDate(-2, 0, 0), sourcetest.WebNow.AddDate(-1, 0, 0), c.cert)
+		s := sourcetest.WebServer(t, id, webHello)
 		u := strings.Replace(s.URL, "127.0.0.1", "localhost", 1)
-		_, err := webGet(webClient(t, true, Transport{CA: root.pem()}, u), Moment{Time: webNow}, nil)
+		_, err := webGet(webClient(t, true, Transport{CA: root.PEM()}, u), source.Moment{Time: sourcetest.WebNow}, nil)
 		if (err == nil) != c.want {
 			t.Errorf("localhost with a certificate for %s: error %v", c.cert, err)
 		}
-		first := webServer(t, webCert(t, &root, webNow.AddDate(-2, 0, 0), webNow.AddDate(-1, 0, 0), "127.0.0.1"), http.RedirectHandler(u, http.StatusFound))
-		_, err = webGet(webClient(t, true, Transport{CA: root.pem()}, first.URL), Moment{Time: webNow}, nil)
+		first := sourcetest.WebServer(t, sourcetest.WebCert(t, &root, sourcetest.WebNow.AddDate(-2, 0, 0), sourcetest.WebNow.AddDate(-1, 0, 0), "127.0.0.1"), http.RedirectHandler(u, http.StatusFound))
+		_, err = webGet(webClient(t, true, Transport{CA: root.PEM()}, first.URL), source.Moment{Time: sourcetest.WebNow}, nil)
 		if (err == nil) != c.want {
 			t.Errorf("redirected to localhost with a certificate for %s: error %v", c.cert, err)
 		}
@@ -117,14 +120,14 @@ func TestClientHostNames(t *testing.T) {
 
 // What was let in without a clock is not good enough with one.
 func TestClientForgetsLeniency(t *testing.T) {
-	root := webRoot(t)
-	s := webServer(t, webCert(t, &root, webNow.AddDate(-2, 0, 0), webNow.AddDate(-1, 0, 0), "127.0.0.1"), webHello)
-	c, err := newClient([]string{s.URL}, Transport{CA: root.pem()}, true) // keeps connections for long
+	root := sourcetest.WebRoot(t)
+	s := sourcetest.WebServer(t, sourcetest.WebCert(t, &root, sourcetest.WebNow.AddDate(-2, 0, 0), sourcetest.WebNow.AddDate(-1, 0, 0), "127.0.0.1"), webHello)
+	c, err := newClient([]string{s.URL}, Transport{CA: root.PEM()}, true) // keeps connections for long
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer c.closeIdle()
-	if _, err := webGet(c, Moment{Time: webNow}, nil); err != nil {
+	if _, err := webGet(c, source.Moment{Time: sourcetest.WebNow}, nil); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := webGet(c, synced, nil); err == nil || !strings.Contains(err.Error(), "expired") {
@@ -133,20 +136,20 @@ func TestClientForgetsLeniency(t *testing.T) {
 }
 
 func TestClientOwnCertificate(t *testing.T) {
-	root, stranger := webRoot(t), webRoot(t)
-	from, until := webNow.AddDate(-1, 0, 0), webNow.AddDate(1, 0, 0)
-	id := webCert(t, &root, from, until, "127.0.0.1")
-	own, other := webCert(t, &root, from, until, "gate").tls(), webCert(t, &stranger, from, until, "gate").tls()
-	s := webServer(t, id, webHello, func(config *tls.Config) {
+	root, stranger := sourcetest.WebRoot(t), sourcetest.WebRoot(t)
+	from, until := sourcetest.WebNow.AddDate(-1, 0, 0), sourcetest.WebNow.AddDate(1, 0, 0)
+	id := sourcetest.WebCert(t, &root, from, until, "127.0.0.1")
+	own, other := sourcetest.WebCert(t, &root, from, until, "gate").TLS(), sourcetest.WebCert(t, &stranger, from, until, "gate").TLS()
+	s := sourcetest.WebServer(t, id, webHello, func(config *tls.Config) {
 		config.ClientAuth = tls.RequireAndVerifyClientCert
 		config.ClientCAs = x509.NewCertPool()
-		config.ClientCAs.AddCert(root.cert)
+		config.ClientCAs.AddCert(root.Cert)
 	})
 	for name, c := range map[string]struct {
 		own  *tls.Certificate
 		want bool
 	}{"shown": {&own, true}, "none": {nil, false}, "of a stranger": {&other, false}} {
-		_, err := webGet(webClient(t, false, Transport{CA: root.pem(), Certificate: c.own}, s.URL), synced, nil)
+		_, err := webGet(webClient(t, false, Transport{CA: root.PEM(), Certificate: c.own}, s.URL), synced, nil)
 		if (err == nil) != c.want {
 			t.Errorf("%s: error %v", name, err)
 		}
@@ -154,12 +157,12 @@ func TestClientOwnCertificate(t *testing.T) {
 }
 
 func TestClientOldTLS(t *testing.T) {
-	root := webRoot(t)
-	id := webCert(t, &root, webNow.AddDate(-1, 0, 0), webNow.AddDate(1, 0, 0), "127.0.0.1")
+	root := sourcetest.WebRoot(t)
+	id := sourcetest.WebCert(t, &root, sourcetest.WebNow.AddDate(-1, 0, 0), sourcetest.WebNow.AddDate(1, 0, 0), "127.0.0.1")
 	for version, want := range map[uint16]bool{tls.VersionTLS11: false, tls.VersionTLS12: true, tls.VersionTLS13: true} {
-		s := webServer(t, id, webHello, func(config *tls.Config) { config.MinVersion, config.MaxVersion = tls.VersionTLS10, version })
+		s := sourcetest.WebServer(t, id, webHello, func(config *tls.Config) { config.MinVersion, config.MaxVersion = tls.VersionTLS10, version })
 		for _, synced := range []bool{true, false} {
-			_, err := webGet(webClient(t, true, Transport{CA: root.pem()}, s.URL), Moment{Time: webNow, Synced: synced}, nil)
+			_, err := webGet(webClient(t, true, Transport{CA: root.PEM()}, s.URL), source.Moment{Time: sourcetest.WebNow, Synced: synced}, nil)
 			if (err == nil) != want {
 				t.Errorf("%s: error %v", tls.VersionName(version), err)
 			}
@@ -168,8 +171,8 @@ func TestClientOldTLS(t *testing.T) {
 }
 
 func TestClientRedirects(t *testing.T) {
-	root := webRoot(t)
-	id := webCert(t, &root, webNow.AddDate(-1, 0, 0), webNow.AddDate(1, 0, 0), "127.0.0.1", "localhost")
+	root := sourcetest.WebRoot(t)
+	id := sourcetest.WebCert(t, &root, sourcetest.WebNow.AddDate(-1, 0, 0), sourcetest.WebNow.AddDate(1, 0, 0), "127.0.0.1", "localhost")
 	var seen http.Header // of the request that was answered
 	target := http.NewServeMux()
 	target.HandleFunc("/end", func(w http.ResponseWriter, r *http.Request) {
@@ -183,10 +186,10 @@ func TestClientRedirects(t *testing.T) {
 		w.Header().Set("Location", "https://%zz/\x1b"+strings.Repeat("x", 5000))
 		w.WriteHeader(http.StatusFound)
 	})
-	secure, secure2, plain, plain2 := webServer(t, id, target), webServer(t, id, target), webPlain(t, target), webPlain(t, target)
+	secure, secure2, plain, plain2 := sourcetest.WebServer(t, id, target), sourcetest.WebServer(t, id, target), sourcetest.WebPlain(t, target), sourcetest.WebPlain(t, target)
 	named := func(url string) string { return strings.Replace(url, "127.0.0.1", "localhost", 1) }
 	to := func(server, target string) string { return server + "/to?url=" + url.QueryEscape(target) }
-	own := webCert(t, &root, webNow.AddDate(-1, 0, 0), webNow.AddDate(1, 0, 0), "gate").tls()
+	own := sourcetest.WebCert(t, &root, sourcetest.WebNow.AddDate(-1, 0, 0), sourcetest.WebNow.AddDate(1, 0, 0), "gate").TLS()
 
 	const kept, dropped = "kept", "dropped"
 	for _, c := range []struct {
@@ -215,7 +218,7 @@ func TestClientRedirects(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			seen = nil
-			asked := webClient(t, true, Transport{CA: root.pem(), Header: map[string]string{"X-Token": "secret", "Authorization": "Bearer secret"}, Certificate: c.own}, c.url)
+			asked := webClient(t, true, Transport{CA: root.PEM(), Header: map[string]string{"X-Token": "secret", "Authorization": "Bearer secret"}, Certificate: c.own}, c.url)
 			got, err := webGet(asked, synced, map[string]string{"X-Resume": "7"})
 			if c.want == "" {
 				if err == nil || !strings.Contains(err.Error(), c.text) || len(err.Error()) > 1000 {
@@ -240,18 +243,18 @@ func TestClientRedirects(t *testing.T) {
 
 	loop := http.NewServeMux()
 	loop.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/", http.StatusMovedPermanently) })
-	if _, err := webGet(webClient(t, false, Transport{CA: root.pem()}, webServer(t, id, loop).URL), synced, nil); err == nil ||
+	if _, err := webGet(webClient(t, false, Transport{CA: root.PEM()}, sourcetest.WebServer(t, id, loop).URL), synced, nil); err == nil ||
 		!strings.Contains(err.Error(), "more than 3") {
 		t.Errorf("a loop: error %v", err)
 	}
 }
 
 func TestClientProxy(t *testing.T) {
-	root := webRoot(t)
-	id := webCert(t, &root, webNow.AddDate(-1, 0, 0), webNow.AddDate(1, 0, 0), "list.example")
-	s := webServer(t, id, webHello)
+	root := sourcetest.WebRoot(t)
+	id := sourcetest.WebCert(t, &root, sourcetest.WebNow.AddDate(-1, 0, 0), sourcetest.WebNow.AddDate(1, 0, 0), "list.example")
+	s := sourcetest.WebServer(t, id, webHello)
 	var asked []string
-	proxy := webPlain(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	proxy := sourcetest.WebPlain(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		asked = append(asked, r.Method+" "+r.Host+" "+r.Header.Get("Proxy-Authorization"))
 		if r.Method != http.MethodConnect {
 			io.WriteString(w, "by proxy")
@@ -280,7 +283,7 @@ func TestClientProxy(t *testing.T) {
 	} {
 		asked = nil
 		for _, synced := range []bool{true, false} {
-			got, err := webGet(webClient(t, true, Transport{CA: root.pem(), Proxy: address}, c.url), Moment{Time: webNow, Synced: synced}, nil)
+			got, err := webGet(webClient(t, true, Transport{CA: root.PEM(), Proxy: address}, c.url), source.Moment{Time: sourcetest.WebNow, Synced: synced}, nil)
 			if err != nil || string(got.body) != c.body {
 				t.Errorf("%s: got %+v, error %v", c.url, got, err)
 			}
@@ -298,9 +301,9 @@ func TestClientProxy(t *testing.T) {
 }
 
 func TestClientConfiguration(t *testing.T) {
-	root := webRoot(t)
+	root := sourcetest.WebRoot(t)
 	const u = "https://list.example/list"
-	damaged := append([]byte(nil), root.pem()...)
+	damaged := append([]byte(nil), root.PEM()...)
 	damaged[60] = '!'
 	for _, c := range []struct {
 		name   string
@@ -327,8 +330,8 @@ func TestClientConfiguration(t *testing.T) {
 		{"bare fragment", []string{u + "#"}, Transport{}, true, "#"},
 		{"timeout", []string{u}, Transport{Timeout: -1}, true, "timeout"},
 		{"empty CA", []string{u}, Transport{CA: []byte{}}, true, "no certificate"},
-		{"CA without PEM", []string{u}, Transport{CA: root.cert.Raw}, true, "no certificate"},
-		{"damaged CA", []string{u}, Transport{CA: append(root.pem(), damaged...)}, true, "CA 2"},
+		{"CA without PEM", []string{u}, Transport{CA: root.Cert.Raw}, true, "no certificate"},
+		{"damaged CA", []string{u}, Transport{CA: append(root.PEM(), damaged...)}, true, "CA 2"},
 		{"key as CA", []string{u}, Transport{CA: []byte("-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n")}, true, "PUBLIC KEY"},
 		{"no certificate as CA", []string{u}, Transport{CA: []byte("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n")}, true, "CA 1"},
 		{"proxy of another scheme", []string{u}, Transport{Proxy: "https://u:secret@proxy:1"}, true, "http://host:port"},

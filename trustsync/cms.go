@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"math/big"
 	"time"
+
+	"gatescan/trustsync/internal/source"
 )
 
 // maxCMSSize bounds a CMS with what it holds, in bytes. That of an entry of the gateway has 4,000, that of a batch of
@@ -29,7 +31,7 @@ func verifyCMS(blob, content []byte, roots anchors, at time.Time, form cmsForm) 
 		return nil, time.Time{}, err
 	}
 	if m.content != nil && !bytes.Equal(m.content, content) {
-		return nil, time.Time{}, fmt.Errorf("%w: CMS with another content than the one that it should sign", ErrNotAuthentic)
+		return nil, time.Time{}, fmt.Errorf("%w: CMS with another content than the one that it should sign", source.ErrNotAuthentic)
 	}
 	return m.verify(content, roots, at, form)
 }
@@ -47,7 +49,7 @@ func openCMS(blob []byte, roots anchors, at time.Time, form cmsForm) (content []
 		return nil, nil, time.Time{}, err
 	}
 	if m.content == nil {
-		return nil, nil, time.Time{}, fmt.Errorf("%w: CMS without content", ErrMalformed)
+		return nil, nil, time.Time{}, fmt.Errorf("%w: CMS without content", source.ErrMalformed)
 	}
 	if signer, signed, err = m.verify(m.content, roots, at, form); err != nil {
 		return nil, nil, time.Time{}, err
@@ -58,7 +60,7 @@ func openCMS(blob []byte, roots anchors, at time.Time, form cmsForm) (content []
 // verify says whether the signer signed content, and whether it is one that the anchors know.
 func (m *cms) verify(content []byte, roots anchors, at time.Time, form cmsForm) (*x509.Certificate, time.Time, error) {
 	refuse := func(format string, args ...any) (*x509.Certificate, time.Time, error) {
-		return nil, time.Time{}, fmt.Errorf("%w: CMS: %w", ErrNotAuthentic, fmt.Errorf(format, args...))
+		return nil, time.Time{}, fmt.Errorf("%w: CMS: %w", source.ErrNotAuthentic, fmt.Errorf(format, args...))
 	}
 	signer, others := m.signerCertificate()
 	switch {

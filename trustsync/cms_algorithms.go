@@ -2,8 +2,6 @@ package trustsync
 
 import (
 	"crypto"
-	"crypto/ecdsa"
-	"crypto/rsa"
 	_ "crypto/sha256" // for crypto.SHA256
 	_ "crypto/sha512" // for crypto.SHA384, crypto.SHA512
 	"crypto/x509"
@@ -11,9 +9,6 @@ import (
 	"errors"
 	"fmt"
 )
-
-// minRSABits is the least that a signer of lists may have; the gateway's profile asks for 3072 (certificate governance §4).
-const minRSABits = 2048
 
 // cmsHashes are the message digests that count (RFC 5754 §2).
 var cmsHashes = map[string]crypto.Hash{
@@ -53,23 +48,6 @@ func (m *cms) algorithm(key x509.PublicKeyAlgorithm) (x509.SignatureAlgorithm, e
 		return 0, fmt.Errorf("signature algorithm %s of a signer with an %v key", m.signatureOID, key)
 	}
 	return x509Algorithms[key][m.hash], nil
-}
-
-// checkSignerKey refuses keys that are too weak to vouch for a list.
-func checkSignerKey(key crypto.PublicKey) error {
-	switch k := key.(type) {
-	case *rsa.PublicKey:
-		if bits := k.N.BitLen(); bits < minRSABits {
-			return fmt.Errorf("RSA key of %d bits (at least %d)", bits, minRSABits)
-		}
-	case *ecdsa.PublicKey:
-		if bits := k.Curve.Params().BitSize; bits < 256 {
-			return fmt.Errorf("%s key (at least P-256)", k.Curve.Params().Name)
-		}
-	default:
-		return fmt.Errorf("%T: only RSA and ECDSA sign lists", key)
-	}
-	return nil
 }
 
 // readHash reads a message digest algorithm.

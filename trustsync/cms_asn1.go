@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"gatescan/trustsync/internal/source"
 )
 
 // Object identifiers of RFC 5652, dotted.
@@ -39,11 +41,11 @@ type cms struct {
 // but those of revocation lists and of attributes that are not signed.
 func parseCMS(blob []byte) (*cms, error) {
 	if len(blob) > maxCMSSize {
-		return nil, fmt.Errorf("%w: CMS of %d bytes (%d are allowed)", ErrTooLarge, len(blob), maxCMSSize)
+		return nil, fmt.Errorf("%w: CMS of %d bytes (%d are allowed)", source.ErrTooLarge, len(blob), maxCMSSize)
 	}
 	m, err := readContentInfo(blob)
 	if err != nil {
-		return nil, fmt.Errorf("%w: CMS: %w", ErrMalformed, err)
+		return nil, fmt.Errorf("%w: CMS: %w", source.ErrMalformed, err)
 	}
 	return m, nil
 }

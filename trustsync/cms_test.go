@@ -19,13 +19,15 @@ import (
 	"github.com/smallstep/pkcs7"
 
 	"gatescan/cmd/gatelab/lists"
+	"gatescan/trustsync/internal/source"
+	"gatescan/trustsync/internal/sourcetest"
 )
 
 var cmsNow = time.Date(2027, time.March, 1, 12, 0, 0, 0, time.UTC)
 
 func cmsFile(t testing.TB, name string) []byte {
 	t.Helper()
-	data, err := os.ReadFile(filepath.Join("testdata", "cms", name))
+	data, err := os.ReadFile(sourcetest.Repository(t) + "/trustsync/testdata/cms/" + name)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -73,15 +75,15 @@ func TestCMSOfOpenSSL(t *testing.T) {
 		{"rsa-chain-stream.ber", ca, cmsForm{chained: true, several: true}, false, nil},
 		{"ec-noattr.der", ec, cmsForm{bare: true}, false, nil},
 
-		{"ec-detached.der", rsa, cmsForm{}, false, ErrNotAuthentic},
-		{"ec-detached.der", ca, cmsForm{}, false, ErrNotAuthentic},
-		{"rsa-chain-stream.ber", ca, chained, false, ErrNotAuthentic},
-		{"ec-noattr.der", ec, cmsForm{}, false, ErrNotAuthentic},
-		{"ec-nocerts.der", ec, cmsForm{}, false, ErrNotAuthentic},
-		{"ec-sha1.der", ec, cmsForm{}, false, ErrMalformed},
-		{"two-signers.der", ec, cmsForm{several: true}, false, ErrMalformed},
-		{"rsa-pss.der", rsa, cmsForm{}, false, ErrMalformed},
-		{"data-only.der", ec, cmsForm{}, true, ErrMalformed},
+		{"ec-detached.der", rsa, cmsForm{}, false, source.ErrNotAuthentic},
+		{"ec-detached.der", ca, cmsForm{}, false, source.ErrNotAuthentic},
+		{"rsa-chain-stream.ber", ca, chained, false, source.ErrNotAuthentic},
+		{"ec-noattr.der", ec, cmsForm{}, false, source.ErrNotAuthentic},
+		{"ec-nocerts.der", ec, cmsForm{}, false, source.ErrNotAuthentic},
+		{"ec-sha1.der", ec, cmsForm{}, false, source.ErrMalformed},
+		{"two-signers.der", ec, cmsForm{several: true}, false, source.ErrMalformed},
+		{"rsa-pss.der", rsa, cmsForm{}, false, source.ErrMalformed},
+		{"data-only.der", ec, cmsForm{}, true, source.ErrMalformed},
 	} {
 		blob := cmsFile(t, test.file)
 		var signed time.Time
@@ -156,7 +158,7 @@ func TestCMSOfTheGateway(t *testing.T) {
 			Signature []byte `json:"signature"`
 		} `json:"certificates"`
 	}
-	if err := json.Unmarshal(gunzipped(t, "germany-2024-03.json.gz"), &list); err != nil {
+	if err := json.Unmarshal(sourcetest.Gunzipped(t, "germany-2024-03.json.gz"), &list); err != nil {
 		t.Fatal(err)
 	}
 	verified, attached, refused := 0, 0, map[string]int{}
@@ -208,7 +210,7 @@ var cmsForms = map[string]struct {
 }
 
 func TestCMSEveryBitFlip(t *testing.T) {
-	noRaces(t)
+	sourcetest.NoRaces(t)
 	d := cmsDomain(t)
 	content := []byte(`{"some":"content"}`)
 	roots := anchors{certs: []*x509.Certificate{d.Signer.Cert}}
@@ -239,12 +241,12 @@ func TestCMSEveryBitFlip(t *testing.T) {
 			for i := range content {
 				changed := bytes.Clone(content)
 				changed[i] ^= 1
-				if _, _, err := verifyCMS(blob, changed, roots, cmsNow, form.form); !errors.Is(err, ErrNotAuthentic) {
+				if _, _, err := verifyCMS(blob, changed, roots, cmsNow, form.form); !errors.Is(err, source.ErrNotAuthentic) {
 					t.Errorf("content changed at %d: %v", i, err)
 				}
 			}
 			for _, tail := range []string{"\x00", "\x00\x00", "\x30\x00"} {
-				if _, _, err := verifyCMS(append(bytes.Clone(blob), tail...), content, roots, cmsNow, form.form); !errors.Is(err, ErrMalformed) {
+				if _, _, err := verifyCMS(append(bytes.Clone(blob), tail...), content, roots, cmsNow, form.form); !errors.Is(err, source.ErrMalformed) {
 					t.Errorf("followed by %x: %v", tail, err)
 				}
 			}
@@ -265,7 +267,7 @@ func TestCMSOpenedContent(t *testing.T) {
 			if err != nil || string(got) != content || !signed.IsZero() {
 				t.Errorf("%q: got %q, signed %v, %v", content, got, signed, err)
 			}
-			if _, _, err := verifyCMS(blob, []byte(content+"x"), roots, cmsNow, cmsForm{}); !errors.Is(err, ErrNotAuthentic) {
+			if _, _, err := verifyCMS(blob, []byte(content+"x"), roots, cmsNow, cmsForm{}); !errors.Is(err, source.ErrNotAuthentic) {
 				t.Errorf("%q: another content beside it: %v", content, err)
 			}
 		}
@@ -274,7 +276,7 @@ func TestCMSOpenedContent(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, _, _, err := openCMS(blob, roots, cmsNow, cmsForm{}); !errors.Is(err, ErrMalformed) {
+	if _, _, _, err := openCMS(blob, roots, cmsNow, cmsForm{}); !errors.Is(err, source.ErrMalformed) {
 		t.Errorf("opened what holds nothing: %v", err)
 	}
 }
@@ -288,7 +290,7 @@ func TestCMSAttributesAsContent(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, _, err := verifyCMS(blob, attributes, roots, cmsNow, cmsForm{bare: true}); !errors.Is(err, ErrNotAuthentic) {
+	if _, _, err := verifyCMS(blob, attributes, roots, cmsNow, cmsForm{bare: true}); !errors.Is(err, source.ErrNotAuthentic) {
 		t.Errorf("got %v", err)
 	}
 }
@@ -391,14 +393,14 @@ func TestCMSWeakKey(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, _, err := verifyCMS(blob, content, anchors{certs: []*x509.Certificate{cert}}, cmsNow, cmsForm{}); (err == nil) != ok || err != nil && !errors.Is(err, ErrNotAuthentic) {
+		if _, _, err := verifyCMS(blob, content, anchors{certs: []*x509.Certificate{cert}}, cmsNow, cmsForm{}); (err == nil) != ok || err != nil && !errors.Is(err, source.ErrNotAuthentic) {
 			t.Errorf("%d bits: %v", bits, err)
 		}
 	}
 }
 
 func TestCMSTooLarge(t *testing.T) {
-	if _, err := parseCMS(make([]byte, maxCMSSize+1)); !errors.Is(err, ErrTooLarge) {
+	if _, err := parseCMS(make([]byte, maxCMSSize+1)); !errors.Is(err, source.ErrTooLarge) {
 		t.Errorf("got %v", err)
 	}
 }
@@ -443,7 +445,7 @@ func TestCMSAgreesWithPKCS7(t *testing.T) {
 
 // FuzzCMS: nothing but the content that was signed is ever given back as signed, and what is accepted the library accepts.
 func FuzzCMS(f *testing.F) {
-	files, err := filepath.Glob("testdata/cms/*.[db]er")
+	files, err := filepath.Glob(sourcetest.Repository(f) + "/trustsync/testdata/cms/*.[db]er")
 	if err != nil || len(files) == 0 {
 		f.Fatalf("no seeds: %v", err)
 	}

@@ -11,6 +11,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"gatescan/trustsync/internal/source"
 )
 
 // didDocument is a did.json of the WHO network, version 2: a list of keys, or of documents with keys (DID Core §5, Linked
@@ -32,7 +34,7 @@ type didMethod struct {
 	domain, participant, keyUsage string // codes without #, empty if there are none
 }
 
-// maxDIDSize bounds a document, in bytes; the longest published one has 2 MB. It is less than maxListSize because a document
+// maxDIDSize bounds a document, in bytes; the longest published one has 2 MB. It is less than MaxListSize because a document
 // must be taken apart before its signature can be checked, which takes several times its size.
 const maxDIDSize = 16 << 20
 
@@ -58,7 +60,7 @@ const whoListURL = "https://tng-cdn.who.int/v2/trustlist/DCC/-/DSC/did.json"
 
 var (
 	errDIDVersion1 = fmt.Errorf("%w: a version 1 document, whose signature nobody could yet check; use version 2, as in %s",
-		ErrMalformed, whoListURL)
+		source.ErrMalformed, whoListURL)
 	errDIDMember = errors.New("this member has no place there, and would not be signed")
 	errDIDTwice  = errors.New("there twice")
 )
@@ -75,11 +77,11 @@ func openDID(raw []byte, a anchors) (*didDocument, error) {
 	}
 	encoded, ok := strings.CutPrefix(d.proof.jws, didHeader+"..")
 	if !ok {
-		return nil, fmt.Errorf("%w: jws: its header is not the one of version 2", ErrMalformed)
+		return nil, fmt.Errorf("%w: jws: its header is not the one of version 2", source.ErrMalformed)
 	}
 	signature, err := base64.RawURLEncoding.Strict().DecodeString(encoded)
 	if err != nil {
-		return nil, fmt.Errorf("%w: jws: %w", ErrMalformed, err)
+		return nil, fmt.Errorf("%w: jws: %w", source.ErrMalformed, err)
 	}
 	digest := d.digest()
 	for _, key := range a.keys {
@@ -87,7 +89,7 @@ func openDID(raw []byte, a anchors) (*didDocument, error) {
 			return d, nil
 		}
 	}
-	return nil, fmt.Errorf("%w: %s is not signed by any of the anchors", ErrNotAuthentic, d.id)
+	return nil, fmt.Errorf("%w: %s is not signed by any of the anchors", source.ErrNotAuthentic, d.id)
 }
 
 // digest is the hash of what is signed.
@@ -113,7 +115,7 @@ func (d *didDocument) created() time.Time {
 // readDID reads a document without judging its signature.
 func readDID(raw []byte) (*didDocument, error) {
 	if len(raw) > maxDIDSize {
-		return nil, fmt.Errorf("%w: %d bytes", ErrTooLarge, len(raw))
+		return nil, fmt.Errorf("%w: %d bytes", source.ErrTooLarge, len(raw))
 	}
 	w := walkJSON(raw)
 	var d didDocument
@@ -223,8 +225,8 @@ func readDIDContext(w jsonWalk) error {
 
 func readMethods(w jsonWalk) (methods []didMethod, err error) {
 	err = w.array(func() error {
-		if len(methods) == maxCertificates {
-			return fmt.Errorf("%w: more than %d keys", ErrTooLarge, maxCertificates)
+		if len(methods) == source.MaxCertificates {
+			return fmt.Errorf("%w: more than %d keys", source.ErrTooLarge, source.MaxCertificates)
 		}
 		m, err := readMethod(w)
 		if err != nil {

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"gatescan/cmd/gatelab/lists"
+	"gatescan/trustsync/internal/source"
 )
 
 func TestOpenDIDShapes(t *testing.T) {
@@ -102,7 +103,7 @@ func TestOpenDIDShapes(t *testing.T) {
 				t.Fatal("nothing was changed")
 			}
 			d, err := openDID(changed, a)
-			if d != nil || !errors.Is(err, ErrMalformed) || !strings.Contains(err.Error(), tt.want) {
+			if d != nil || !errors.Is(err, source.ErrMalformed) || !strings.Contains(err.Error(), tt.want) {
 				t.Errorf("got %v, want ErrMalformed with %q", err, tt.want)
 			}
 		})
@@ -110,7 +111,7 @@ func TestOpenDIDShapes(t *testing.T) {
 	for _, missing := range []string{"@context", "id", "controller", "verificationMethod", "proof"} {
 		t.Run("without "+missing, func(t *testing.T) {
 			changed := bytes.Replace(ref, []byte(`"`+missing+`":`), []byte(`"x":`), 1)
-			if _, err := openDID(changed, a); !errors.Is(err, ErrMalformed) {
+			if _, err := openDID(changed, a); !errors.Is(err, source.ErrMalformed) {
 				t.Errorf("got %v", err)
 			}
 		})

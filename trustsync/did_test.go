@@ -2,20 +2,20 @@ package trustsync
 
 import (
 	"bytes"
-	"compress/gzip"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/pem"
 	"errors"
 	"io"
-	"os"
 	"regexp"
 	"strings"
 	"testing"
 	"time"
 
 	"gatescan/cmd/gatelab/lists"
+	"gatescan/trustsync/internal/source"
+	"gatescan/trustsync/internal/sourcetest"
 )
 
 // whoObservedKey is the key that signed the real documents, derived from their signatures. Who owns it is not known here.
@@ -52,24 +52,6 @@ var whoReal = []struct {
 	{"ref-root", "did:web:tng-cdn.who.int:v2:trustlist-ref", "3b91935439fc2c9f8161192573fccaedfa8c439b99dda219be3a7f4592b336af", "2980b5310c6da9b675ef3464fa5e612e535bf4995178b2a115b5cbd81155feeb", 0, 3},
 }
 
-func whoDocument(t testing.TB, name string) []byte {
-	t.Helper()
-	file, err := os.Open("testdata/who/" + name + ".json.gz")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer file.Close()
-	text, err := gzip.NewReader(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	data, err := io.ReadAll(text)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return data
-}
-
 var whoSigned = time.Date(2026, time.November, 22, 2, 0, 0, 0, time.UTC)
 
 // whoDomain is a domain with n DSCs, and its anchors.
@@ -97,7 +79,7 @@ func TestOpenDIDReal(t *testing.T) {
 	_, other := whoDomain(t, 0)
 	for _, doc := range whoReal {
 		t.Run(doc.name, func(t *testing.T) {
-			raw := whoDocument(t, doc.name)
+			raw := sourcetest.WHODocument(t, doc.name)
 			d, err := openDID(raw, a)
 			if err != nil {
 				t.Fatal(err)
@@ -122,7 +104,7 @@ func TestOpenDIDReal(t *testing.T) {
 			if got := whoQuadsHash(d.proof.writeQuads); got != doc.proof {
 				t.Errorf("N-Quads of the proof hash to %s", got)
 			}
-			if _, err := openDID(raw, other); !errors.Is(err, ErrNotAuthentic) {
+			if _, err := openDID(raw, other); !errors.Is(err, source.ErrNotAuthentic) {
 				t.Errorf("with another key: %v", err)
 			}
 			if _, err := openDID(raw, anchors{}); !errors.Is(err, errNoAnchor) {
@@ -139,9 +121,9 @@ func whoQuadsHash(write func(io.Writer)) string {
 }
 
 func TestOpenDIDVersion1(t *testing.T) {
-	raw := whoDocument(t, "version-1")
+	raw := sourcetest.WHODocument(t, "version-1")
 	_, err := openDID(raw, whoAnchors(t, whoObservedPEM(t)))
-	if !errors.Is(err, errDIDVersion1) || !errors.Is(err, ErrMalformed) || !strings.Contains(err.Error(), whoListURL) {
+	if !errors.Is(err, errDIDVersion1) || !errors.Is(err, source.ErrMalformed) || !strings.Contains(err.Error(), whoListURL) {
 		t.Errorf("got %v", err)
 	}
 	if !looksLikeWHO(raw) {
@@ -182,12 +164,12 @@ var whoMembers = map[string]string{
 var whoConstants = []string{"@context", "key type", "proof type", "proofPurpose"}
 
 func TestOpenDIDMembers(t *testing.T) {
-	noRaces(t)
+	sourcetest.NoRaces(t)
 	a := whoAnchors(t, whoObservedPEM(t))
 	tried := map[string]int{}
 	notAuthentic := map[string]int{}
 	for _, doc := range whoReal {
-		raw := whoDocument(t, doc.name)
+		raw := sourcetest.WHODocument(t, doc.name)
 		for member, pattern := range whoMembers {
 			at := regexp.MustCompile(pattern).FindSubmatchIndex(raw)
 			if at == nil {
@@ -210,9 +192,9 @@ func TestOpenDIDMembers(t *testing.T) {
 				if err == nil {
 					t.Errorf("%s: %s: byte %d changed from %c to %c: accepted", doc.name, member, i, raw[i], changed[i])
 				}
-				if errors.Is(err, ErrNotAuthentic) {
+				if errors.Is(err, source.ErrNotAuthentic) {
 					notAuthentic[member]++
-				} else if !errors.Is(err, ErrMalformed) {
+				} else if !errors.Is(err, source.ErrMalformed) {
 					t.Errorf("%s: %s: %v", doc.name, member, err)
 				}
 			}
@@ -237,7 +219,7 @@ func TestOpenDIDBitFlips(t *testing.T) {
 		changed := bytes.Clone(raw)
 		changed[i/8] ^= 1 << (i % 8)
 		tried++
-		if _, err := openDID(changed, a); !errors.Is(err, ErrNotAuthentic) && !errors.Is(err, ErrMalformed) {
+		if _, err := openDID(changed, a); !errors.Is(err, source.ErrNotAuthentic) && !errors.Is(err, source.ErrMalformed) {
 			t.Errorf("bit %d of byte %d, %q: %v", i%8, i/8, raw[max(0, i/8-20):i/8+1], err)
 		}
 	}
@@ -249,7 +231,7 @@ func TestOpenDIDBitFlips(t *testing.T) {
 
 // A signature can be written in one way: in base64, the last character may have bits that mean nothing.
 func TestOpenDIDSignatureBits(t *testing.T) {
-	raw := whoDocument(t, "dcc-fra-sca")
+	raw := sourcetest.WHODocument(t, "dcc-fra-sca")
 	a := whoAnchors(t, whoObservedPEM(t))
 	last := bytes.LastIndexByte(raw, '"') - 1
 	var accepted []byte
@@ -270,7 +252,7 @@ func TestOpenDIDTruncated(t *testing.T) {
 	tried := 0
 	for n := 0; n < len(raw); n += max(1, len(raw)/97) {
 		tried++
-		if _, err := openDID(raw[:n], a); !errors.Is(err, ErrMalformed) {
+		if _, err := openDID(raw[:n], a); !errors.Is(err, source.ErrMalformed) {
 			t.Errorf("%d bytes: %v", n, err)
 		}
 	}
@@ -281,15 +263,15 @@ func TestOpenDIDTruncated(t *testing.T) {
 
 func TestOpenDIDTooMuch(t *testing.T) {
 	_, a := whoDomain(t, 0)
-	if _, err := openDID(make([]byte, maxDIDSize+1), a); !errors.Is(err, ErrTooLarge) {
+	if _, err := openDID(make([]byte, maxDIDSize+1), a); !errors.Is(err, source.ErrTooLarge) {
 		t.Errorf("large document: %v", err)
 	}
-	many := []byte(`{"verificationMethod":[` + strings.Repeat(`"did:web:a",`, maxCertificates+1) + `"did:web:a"]}`)
-	if _, err := openDID(many, a); !errors.Is(err, ErrTooLarge) {
+	many := []byte(`{"verificationMethod":[` + strings.Repeat(`"did:web:a",`, source.MaxCertificates+1) + `"did:web:a"]}`)
+	if _, err := openDID(many, a); !errors.Is(err, source.ErrTooLarge) {
 		t.Errorf("many keys: %v", err)
 	}
 	deep := append([]byte(`{"verificationMethod":`), bytes.Repeat([]byte("["), 1<<20)...)
-	if _, err := openDID(deep, a); !errors.Is(err, ErrMalformed) {
+	if _, err := openDID(deep, a); !errors.Is(err, source.ErrMalformed) {
 		t.Errorf("deep: %v", err)
 	}
 }
@@ -298,14 +280,14 @@ func FuzzReadDID(f *testing.F) {
 	built, _ := whoBuilt(f, 2)
 	f.Add(built)
 	for _, name := range []string{"dcc-fra-sca", "dcc-pol-dsc", "ref-root"} {
-		f.Add(whoDocument(f, name))
+		f.Add(sourcetest.WHODocument(f, name))
 	}
-	f.Add(whoDocument(f, "dcc-all-dsc")[:8<<10])
-	f.Add(whoDocument(f, "version-1")[:8<<10])
+	f.Add(sourcetest.WHODocument(f, "dcc-all-dsc")[:8<<10])
+	f.Add(sourcetest.WHODocument(f, "version-1")[:8<<10])
 	f.Fuzz(func(t *testing.T, data []byte) {
 		d, err := readDID(data)
 		if err != nil {
-			if !errors.Is(err, ErrMalformed) && !errors.Is(err, ErrTooLarge) {
+			if !errors.Is(err, source.ErrMalformed) && !errors.Is(err, source.ErrTooLarge) {
 				t.Fatalf("untyped: %v", err)
 			}
 			return

@@ -11,6 +11,9 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+
+	"gatescan/trustsync/internal/files"
+	"gatescan/trustsync/internal/source"
 )
 
 // disk is what the store needs of its directory. Names are of files directly in it. Nothing is lasting before sync: what
@@ -37,14 +40,14 @@ type dirDisk string
 
 func (d dirDisk) path(name string) string { return filepath.Join(string(d), name) }
 
-func (d dirDisk) names() ([]string, error) { return fileNames(string(d)) }
+func (d dirDisk) names() ([]string, error) { return files.Names(string(d)) }
 
 // open opens nothing but a regular file: to open a device may have effects, to open a pipe may block, and a symbolic link
 // may lead anywhere.
 func (d dirDisk) open(name string) (io.ReadCloser, int64, error) {
 	info, err := os.Lstat(d.path(name))
 	if err != nil {
-		return nil, 0, withoutPath(err)
+		return nil, 0, files.WithoutPath(err)
 	}
 	if !info.Mode().IsRegular() {
 		return nil, 0, fmt.Errorf("%w (%s)", errNotRegular, info.Mode().Type())
@@ -52,7 +55,7 @@ func (d dirDisk) open(name string) (io.ReadCloser, int64, error) {
 	// It may be something else by now.
 	file, err := os.OpenFile(d.path(name), os.O_RDONLY|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0)
 	if err != nil {
-		return nil, 0, withoutPath(err)
+		return nil, 0, files.WithoutPath(err)
 	}
 	info, err = file.Stat()
 	if err == nil && !info.Mode().IsRegular() {
@@ -60,7 +63,7 @@ func (d dirDisk) open(name string) (io.ReadCloser, int64, error) {
 	}
 	if err != nil {
 		file.Close()
-		return nil, 0, withoutPath(err)
+		return nil, 0, files.WithoutPath(err)
 	}
 	return file, info.Size(), nil
 }
@@ -114,7 +117,7 @@ func openBounded(d disk, name string, limit int64) (io.ReadCloser, int64, error)
 	}
 	if size > limit {
 		file.Close()
-		return nil, 0, fmt.Errorf("%w: %d bytes (%d are allowed)", ErrTooLarge, size, limit)
+		return nil, 0, fmt.Errorf("%w: %d bytes (%d are allowed)", source.ErrTooLarge, size, limit)
 	}
 	return file, size, nil
 }
@@ -128,7 +131,7 @@ func readBounded(d disk, name string, limit int64) ([]byte, error) {
 	defer file.Close()
 	data := make([]byte, size)
 	if _, err := io.ReadFull(file, data); err != nil {
-		return nil, withoutPath(err)
+		return nil, files.WithoutPath(err)
 	}
 	return data, nil
 }

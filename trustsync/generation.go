@@ -14,6 +14,7 @@ import (
 
 	"github.com/fxamacker/cbor/v2"
 
+	"gatescan/trustsync/internal/source"
 	"gatescan/verify"
 )
 
@@ -47,14 +48,14 @@ type Generation struct {
 	// and 10,000 rules and 1,000 value sets of 16 MiB together
 
 	// Skipped names stored signers whose key this version of the program does not accept. They are not among the signers.
-	Skipped []Skipped
+	Skipped []source.Skipped
 }
 
 // Stored is what one source vouched for.
 type Stored struct {
 	Kind      string   // of the source; a holding of another kind or identity is not used
 	Identity  [32]byte // hash of what in the configuration decides authenticity
-	Holding   Holding
+	Holding   source.Holding
 	Confirmed time.Time // when the source last said so
 	Floor     time.Time // the newest signed time ever accepted from it; survives a holding that was given up
 }
@@ -139,12 +140,12 @@ func decodeStored(data []byte, v any, elements int) error {
 		return err
 	}
 	if err := mode.Unmarshal(data, v); err != nil {
-		return fmt.Errorf("%w: %w", ErrMalformed, err)
+		return fmt.Errorf("%w: %w", source.ErrMalformed, err)
 	}
 	// What is missing, null, too long for its type or oddly encoded decodes, but does not come out as it went in.
 	again, err := storeEncoding.Marshal(v)
 	if err != nil || !bytes.Equal(again, data) {
-		return fmt.Errorf("%w: not as it would be written", ErrMalformed)
+		return fmt.Errorf("%w: not as it would be written", source.ErrMalformed)
 	}
 	return nil
 }
@@ -164,18 +165,18 @@ func seal(magic string, format uint64, v any) ([]byte, error) {
 // unseal checks that a file is whole, and returns the CBOR in it and the format of that, which is at most newest.
 func unseal(magic string, newest uint64, file []byte) (payload []byte, format uint64, err error) {
 	if !bytes.HasPrefix(file, []byte(magic)) || len(file) < len(magic)+sha256.Size {
-		return nil, 0, fmt.Errorf("%w: not a file of %s, or cut short", ErrMalformed, strings.TrimSpace(magic))
+		return nil, 0, fmt.Errorf("%w: not a file of %s, or cut short", source.ErrMalformed, strings.TrimSpace(magic))
 	}
 	body, sum := file[:len(file)-sha256.Size], file[len(file)-sha256.Size:]
 	if sha256.Sum256(body) != [sha256.Size]byte(sum) {
-		return nil, 0, fmt.Errorf("%w: the hash at its end does not fit", ErrMalformed)
+		return nil, 0, fmt.Errorf("%w: the hash at its end does not fit", source.ErrMalformed)
 	}
 	line, payload, _ := bytes.Cut(body[len(magic):], []byte("\n"))
 	word, isFormat := strings.CutPrefix(string(line[:min(len(line), 16)]), "format ")
 	format, err = strconv.ParseUint(word, 10, 16)
 	switch {
 	case !isFormat || err != nil || format == 0:
-		return nil, 0, fmt.Errorf("%w: no format version", ErrMalformed)
+		return nil, 0, fmt.Errorf("%w: no format version", source.ErrMalformed)
 	case format > newest:
 		return nil, 0, fmt.Errorf("%w, in format %d (this one reads up to %d)", ErrNewer, format, newest)
 	}
@@ -188,24 +189,24 @@ func looksLikeGeneration(data []byte) bool { return bytes.HasPrefix(data, []byte
 // encodeGeneration makes a file of g. What exceeds the bounds that decodeGeneration has is ErrTooLarge.
 func encodeGeneration(g *Generation) ([]byte, error) {
 	if len(g.Sources) > maxStored {
-		return nil, fmt.Errorf("%w: %d sources (%d are allowed)", ErrTooLarge, len(g.Sources), maxStored)
+		return nil, fmt.Errorf("%w: %d sources (%d are allowed)", source.ErrTooLarge, len(g.Sources), maxStored)
 	}
 	form := generationForm{Number: g.Number, Written: stampOf(g.Written), Sources: map[string]storedForm{}}
 	signers, withdrawn, keys := 0, 0, 0
-	format, rules := uint64(1), rulesLeft
+	format, rules := uint64(1), source.WholeRuleBudget
 	for name, s := range g.Sources {
 		signers += len(s.Holding.Signers)
 		withdrawn += len(s.Holding.Withdrawn)
 		for i := range s.Holding.Signers {
 			keys += len(s.Holding.Signers[i].SPKI)
 		}
-		if signers > maxCertificates || withdrawn > maxWithdrawn {
-			return nil, fmt.Errorf("%w: more than %d signers or %d withdrawn kids", ErrTooLarge, maxCertificates, maxWithdrawn)
+		if signers > source.MaxCertificates || withdrawn > maxWithdrawn {
+			return nil, fmt.Errorf("%w: more than %d signers or %d withdrawn kids", source.ErrTooLarge, source.MaxCertificates, maxWithdrawn)
 		}
 		if keys > maxGenerationSize { // before they are copied
-			return nil, fmt.Errorf("%w: %d bytes of public keys (%d are allowed)", ErrTooLarge, keys, maxGenerationSize)
+			return nil, fmt.Errorf("%w: %d bytes of public keys (%d are allowed)", source.ErrTooLarge, keys, maxGenerationSize)
 		}
-		err := rules.take(s.Holding.Rules, s.Holding.ValueSets)
+		err := rules.Take(s.Holding.Rules, s.Holding.ValueSets)
 		var f storedForm
 		if err == nil {
 			f, err = formOf(s)
@@ -220,11 +221,11 @@ func encodeGeneration(g *Generation) ([]byte, error) {
 		format = max(format, f.format())
 	}
 	if !form.Written.valid() || form.Number == 0 {
-		return nil, fmt.Errorf("%w: number %d, written %v", ErrMalformed, g.Number, g.Written)
+		return nil, fmt.Errorf("%w: number %d, written %v", source.ErrMalformed, g.Number, g.Written)
 	}
 	file, err := seal(generationMagic, format, form)
 	if err == nil && len(file) > maxGenerationSize {
-		err = fmt.Errorf("%w: %d bytes (%d are allowed)", ErrTooLarge, len(file), maxGenerationSize)
+		err = fmt.Errorf("%w: %d bytes (%d are allowed)", source.ErrTooLarge, len(file), maxGenerationSize)
 	}
 	return file, err
 }
@@ -260,17 +261,17 @@ func formOf(s Stored) (storedForm, error) {
 func (f *storedForm) check(name string) error {
 	switch {
 	case len(name) > maxStoredName || len(f.Kind) > maxStoredName:
-		return fmt.Errorf("%w: a name of more than %d bytes", ErrTooLarge, maxStoredName)
+		return fmt.Errorf("%w: a name of more than %d bytes", source.ErrTooLarge, maxStoredName)
 	case !utf8.ValidString(name) || !utf8.ValidString(f.Kind):
-		return fmt.Errorf("%w: a name that is not UTF-8", ErrMalformed)
-	case len(f.Cursor) > maxCursor:
-		return fmt.Errorf("%w: a cursor of %d bytes (%d are allowed)", ErrTooLarge, len(f.Cursor), maxCursor)
+		return fmt.Errorf("%w: a name that is not UTF-8", source.ErrMalformed)
+	case len(f.Cursor) > source.MaxCursor:
+		return fmt.Errorf("%w: a cursor of %d bytes (%d are allowed)", source.ErrTooLarge, len(f.Cursor), source.MaxCursor)
 	case len(f.Identity) != sha256.Size || len(f.Withdrawn)%len(verify.KID{}) != 0:
-		return fmt.Errorf("%w: identity or withdrawn kids of the wrong length", ErrMalformed)
+		return fmt.Errorf("%w: identity or withdrawn kids of the wrong length", source.ErrMalformed)
 	}
 	for _, s := range []stamp{f.Confirmed, f.Floor, f.Signed, f.Expires} {
 		if !s.valid() {
-			return fmt.Errorf("%w: a time that cannot be", ErrMalformed)
+			return fmt.Errorf("%w: a time that cannot be", source.ErrMalformed)
 		}
 	}
 	return nil
@@ -280,11 +281,11 @@ func (f *signerForm) check() error {
 	const usages = verify.SignsVaccination | verify.SignsTest | verify.SignsRecovery
 	switch {
 	case len(f.KID) != len(verify.KID{}) || f.Country != countryCode(f.Country) || f.Usage&^usages != 0:
-		return fmt.Errorf("%w: kid, country or usage", ErrMalformed)
+		return fmt.Errorf("%w: kid, country or usage", source.ErrMalformed)
 	case !(stamp{Seconds: f.NotBefore}).valid() || !(stamp{Seconds: f.NotAfter}).valid():
-		return fmt.Errorf("%w: a validity that cannot be", ErrMalformed)
+		return fmt.Errorf("%w: a validity that cannot be", source.ErrMalformed)
 	case len(f.SPKI) > maxCertificateSize:
-		return fmt.Errorf("%w: a public key of %d bytes (%d are allowed)", ErrTooLarge, len(f.SPKI), maxCertificateSize)
+		return fmt.Errorf("%w: a public key of %d bytes (%d are allowed)", source.ErrTooLarge, len(f.SPKI), maxCertificateSize)
 	}
 	return nil
 }
@@ -296,14 +297,14 @@ func decodeGeneration(file []byte) (*Generation, error) {
 		return nil, err
 	}
 	var form generationForm
-	if err := decodeStored(payload, &form, maxCertificates); err != nil {
+	if err := decodeStored(payload, &form, source.MaxCertificates); err != nil {
 		return nil, err
 	}
 	if form.Number == 0 || !form.Written.valid() || len(form.Sources) > maxStored {
-		return nil, fmt.Errorf("%w: number %d, %d sources", ErrMalformed, form.Number, len(form.Sources))
+		return nil, fmt.Errorf("%w: number %d, %d sources", source.ErrMalformed, form.Number, len(form.Sources))
 	}
 	g := &Generation{Number: form.Number, Written: form.Written.time(), Sources: make(map[string]Stored, len(form.Sources))}
-	signers, withdrawn, rules := maxCertificates, maxWithdrawn, rulesLeft // still allowed
+	signers, withdrawn, rules := source.MaxCertificates, maxWithdrawn, source.WholeRuleBudget // still allowed
 	needed := uint64(1)
 	for _, name := range slices.Sorted(maps.Keys(form.Sources)) {
 		f := form.Sources[name]
@@ -311,7 +312,7 @@ func decodeGeneration(file []byte) (*Generation, error) {
 			return nil, fmt.Errorf("source %.40q: %w", name, err)
 		}
 		if withdrawn -= len(f.Withdrawn) / len(verify.KID{}); withdrawn < 0 {
-			return nil, fmt.Errorf("%w: more than %d withdrawn kids", ErrTooLarge, maxWithdrawn)
+			return nil, fmt.Errorf("%w: more than %d withdrawn kids", source.ErrTooLarge, maxWithdrawn)
 		}
 		var list []signerForm
 		err := decodeStored(f.Signers, &list, signers)
@@ -319,14 +320,14 @@ func decodeGeneration(file []byte) (*Generation, error) {
 			return nil, fmt.Errorf("signers of source %.40q: %w", name, err)
 		}
 		if signers -= len(list); signers < 0 {
-			return nil, fmt.Errorf("%w: more than %d signers", ErrTooLarge, maxCertificates)
+			return nil, fmt.Errorf("%w: more than %d signers", source.ErrTooLarge, source.MaxCertificates)
 		}
 		s := f.stored()
 		if s.Holding.Rules, s.Holding.ValueSets, err = f.rules(&rules); err != nil {
 			return nil, fmt.Errorf("rules of source %.40q: %w", name, err)
 		}
 		needed = max(needed, f.format())
-		s.Holding.Signers = make([]Signer, 0, len(list))
+		s.Holding.Signers = make([]source.Signer, 0, len(list))
 		for _, one := range list {
 			if err := one.check(); err != nil {
 				return nil, fmt.Errorf("signers of source %.40q: %w", name, err)
@@ -334,7 +335,7 @@ func decodeGeneration(file []byte) (*Generation, error) {
 			// A key that a former version accepted and this one does not must not take all others with it.
 			signer, err := one.signer()
 			if err != nil {
-				g.Skipped = append(g.Skipped, Skipped{fmt.Sprintf("%s of %q", verify.KID(one.KID), name), err})
+				g.Skipped = append(g.Skipped, source.Skipped{Name: fmt.Sprintf("%s of %q", verify.KID(one.KID), name), Err: err})
 				continue
 			}
 			s.Holding.Signers = append(s.Holding.Signers, signer)
@@ -342,14 +343,14 @@ func decodeGeneration(file []byte) (*Generation, error) {
 		g.Sources[name] = s
 	}
 	if format != needed {
-		return nil, fmt.Errorf("%w: format %d, and what it holds is written in format %d", ErrMalformed, format, needed)
+		return nil, fmt.Errorf("%w: format %d, and what it holds is written in format %d", source.ErrMalformed, format, needed)
 	}
 	return g, nil
 }
 
 // stored is all of a source but its signers and rules.
 func (f *storedForm) stored() Stored {
-	h := Holding{Signed: f.Signed.time(), Expires: f.Expires.time()}
+	h := source.Holding{Signed: f.Signed.time(), Expires: f.Expires.time()}
 	if len(f.Cursor) > 0 {
 		h.Cursor = f.Cursor
 	}
@@ -361,10 +362,10 @@ func (f *storedForm) stored() Stored {
 	}
 }
 
-func (f *signerForm) signer() (Signer, error) {
+func (f *signerForm) signer() (source.Signer, error) {
 	s, err := ParseKey(f.SPKI, verify.KID(f.KID), f.Country, f.Usage)
 	if err != nil {
-		return Signer{}, err
+		return source.Signer{}, err
 	}
 	s.Lab = f.Lab
 	s.NotBefore, s.NotAfter = time.Unix(f.NotBefore, 0).UTC(), time.Unix(f.NotAfter, 0).UTC()

@@ -9,12 +9,15 @@ import (
 	"strings"
 	"testing"
 
+	"gatescan/trustsync/internal/source"
+	"gatescan/trustsync/internal/sourcetest"
+
 	"github.com/fxamacker/cbor/v2"
 )
 
 // Files that the version before rules wrote are read, and come out as they were: testdata/README.md says what they hold.
 func TestGenerationFormat1(t *testing.T) {
-	file, err := os.ReadFile("testdata/generation-format-1")
+	file, err := os.ReadFile(sourcetest.Repository(t) + "/trustsync/testdata/generation-format-1")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -34,7 +37,7 @@ func TestGenerationFormat1(t *testing.T) {
 	if again := storeEncode(t, g); !bytes.Equal(again, file) {
 		t.Error("without rules it is not written as it was")
 	}
-	floorsFile, err := os.ReadFile("testdata/floors-format-1")
+	floorsFile, err := os.ReadFile(sourcetest.Repository(t) + "/trustsync/testdata/floors-format-1")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -87,21 +90,21 @@ func TestGenerationRulesStrict(t *testing.T) {
 		"rules":                     {2, array(rule), nil, nil},
 		"a value set":               {2, nil, array([]valueSetForm{{ID: "a", JSON: []byte("[]")}}), nil},
 		"neither":                   {1, nil, nil, nil},
-		"neither in format 2":       {2, nil, nil, ErrMalformed},
-		"rules in format 1":         {1, array(rule), nil, ErrMalformed},
-		"no rules, and says so":     {2, array([][]byte{}), nil, ErrMalformed},
-		"no value sets, and so":     {2, array(rule), array([]valueSetForm{}), ErrMalformed},
-		"rules are null":            {2, cbor.RawMessage{0xf6}, nil, ErrMalformed},
-		"a rule is null":            {2, cbor.RawMessage{0x81, 0xf6}, nil, ErrMalformed},
-		"a rule is text":            {2, cbor.RawMessage{0x81, 0x61, 'x'}, nil, ErrMalformed},
-		"an empty rule":             {2, array([][]byte{{}}), nil, ErrMalformed},
-		"a rule too large":          {2, array([][]byte{make([]byte, maxRuleSize+1)}), nil, ErrTooLarge},
-		"as many as are allowed":    {2, many(maxRules, "\x41x"), nil, nil},
-		"one too many":              {2, many(maxRules+1, "\x41x"), nil, ErrMalformed},
-		"a value set of no name":    {2, nil, array([]valueSetForm{{JSON: []byte("[]")}}), ErrMalformed},
-		"a value set of a long one": {2, nil, array([]valueSetForm{{ID: strings.Repeat("x", maxValueSetID+1), JSON: []byte("[]")}}), ErrMalformed},
-		"a value set too large":     {2, nil, array([]valueSetForm{{ID: "a", JSON: make([]byte, maxValueSetSize+1)}}), ErrTooLarge},
-		"half a value set":          {2, nil, cbor.RawMessage{0x81, 0x81, 0x61, 'a'}, ErrMalformed},
+		"neither in format 2":       {2, nil, nil, source.ErrMalformed},
+		"rules in format 1":         {1, array(rule), nil, source.ErrMalformed},
+		"no rules, and says so":     {2, array([][]byte{}), nil, source.ErrMalformed},
+		"no value sets, and so":     {2, array(rule), array([]valueSetForm{}), source.ErrMalformed},
+		"rules are null":            {2, cbor.RawMessage{0xf6}, nil, source.ErrMalformed},
+		"a rule is null":            {2, cbor.RawMessage{0x81, 0xf6}, nil, source.ErrMalformed},
+		"a rule is text":            {2, cbor.RawMessage{0x81, 0x61, 'x'}, nil, source.ErrMalformed},
+		"an empty rule":             {2, array([][]byte{{}}), nil, source.ErrMalformed},
+		"a rule too large":          {2, array([][]byte{make([]byte, source.MaxRuleSize+1)}), nil, source.ErrTooLarge},
+		"as many as are allowed":    {2, many(source.MaxRules, "\x41x"), nil, nil},
+		"one too many":              {2, many(source.MaxRules+1, "\x41x"), nil, source.ErrMalformed},
+		"a value set of no name":    {2, nil, array([]valueSetForm{{JSON: []byte("[]")}}), source.ErrMalformed},
+		"a value set of a long one": {2, nil, array([]valueSetForm{{ID: strings.Repeat("x", source.MaxValueSetID+1), JSON: []byte("[]")}}), source.ErrMalformed},
+		"a value set too large":     {2, nil, array([]valueSetForm{{ID: "a", JSON: make([]byte, source.MaxValueSetSize+1)}}), source.ErrTooLarge},
+		"half a value set":          {2, nil, cbor.RawMessage{0x81, 0x81, 0x61, 'a'}, source.ErrMalformed},
 	} {
 		file, err := seal(generationMagic, test.format, generationForm{Number: 1, Sources: map[string]storedForm{"a": {
 			Identity: make([]byte, 32), Signers: cbor.RawMessage{0x80}, Rules: test.rules, ValueSets: test.sets,
@@ -117,24 +120,24 @@ func TestGenerationRulesStrict(t *testing.T) {
 
 // Bounds are over all sources together, in both directions.
 func TestGenerationRulesBounds(t *testing.T) {
-	large := make([][]byte, maxRuleBytes/maxRuleSize)
+	large := make([][]byte, source.MaxRuleBytes/source.MaxRuleSize)
 	for i := range large {
-		large[i] = bytes.Repeat([]byte{'x'}, maxRuleSize)
+		large[i] = bytes.Repeat([]byte{'x'}, source.MaxRuleSize)
 	}
 	split := func(extra ...[]byte) *Generation {
 		return &Generation{Number: 1, Sources: map[string]Stored{
-			"a": {Holding: Holding{Rules: large[:7]}}, "b": {Holding: Holding{Rules: append(large[7:len(large):len(large)], extra...)}},
+			"a": {Holding: source.Holding{Rules: large[:7]}}, "b": {Holding: source.Holding{Rules: append(large[7:len(large):len(large)], extra...)}},
 		}}
 	}
 	if g, err := decodeGeneration(storeEncode(t, split())); err != nil || len(g.Sources["b"].Holding.Rules) != len(large)-7 {
 		t.Errorf("as many bytes as are allowed: %v", err)
 	}
-	rules, sets := make([][]byte, maxRules+1), make([]ValueSet, maxValueSets+1)
+	rules, sets := make([][]byte, source.MaxRules+1), make([]source.ValueSet, source.MaxValueSets+1)
 	for i := range rules {
 		rules[i] = []byte("x")
 	}
 	for i := range sets {
-		sets[i] = ValueSet{fmt.Sprint(i), []byte("x")}
+		sets[i] = source.ValueSet{ID: fmt.Sprint(i), JSON: []byte("x")}
 	}
 	// What claims to be more than there is.
 	body, err := storeEncoding.Marshal(generationForm{Number: 1, Sources: map[string]storedForm{"a": {
@@ -145,17 +148,17 @@ func TestGenerationRulesBounds(t *testing.T) {
 	}
 	for _, claim := range []string{"\x9a\xff\xff\xff\xff", "\x81\x5a\xff\xff\xff\xff", "\x9b\x7f\xff\xff\xff\xff\xff\xff\xff", "\x81\x5b\x7f\xff\xff\xff\xff\xff\xff\xff"} {
 		broken := bytes.Replace(body, []byte("\x81\x41x"), []byte(claim), 1)
-		if _, err := decodeGeneration(storeFile("gatescan generation\nformat 2\n" + string(broken))); !errors.Is(err, ErrMalformed) || bytes.Equal(broken, body) {
+		if _, err := decodeGeneration(storeFile("gatescan generation\nformat 2\n" + string(broken))); !errors.Is(err, source.ErrMalformed) || bytes.Equal(broken, body) {
 			t.Errorf("%x: %v", claim, err)
 		}
 	}
 	for name, g := range map[string]*Generation{
 		"a byte more": split([]byte("x")),
-		"rules":       {Number: 1, Sources: map[string]Stored{"a": {Holding: Holding{Rules: rules}}}},
-		"value sets":  {Number: 1, Sources: map[string]Stored{"a": {Holding: Holding{ValueSets: sets}}}},
-		"a rule":      {Number: 1, Sources: map[string]Stored{"a": {Holding: Holding{Rules: [][]byte{make([]byte, maxRuleSize+1)}}}}},
+		"rules":       {Number: 1, Sources: map[string]Stored{"a": {Holding: source.Holding{Rules: rules}}}},
+		"value sets":  {Number: 1, Sources: map[string]Stored{"a": {Holding: source.Holding{ValueSets: sets}}}},
+		"a rule":      {Number: 1, Sources: map[string]Stored{"a": {Holding: source.Holding{Rules: [][]byte{make([]byte, source.MaxRuleSize+1)}}}}},
 	} {
-		if _, err := encodeGeneration(g); !errors.Is(err, ErrTooLarge) {
+		if _, err := encodeGeneration(g); !errors.Is(err, source.ErrTooLarge) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

@@ -14,6 +14,8 @@ import (
 
 	"github.com/fxamacker/cbor/v2"
 
+	"gatescan/trustsync/internal/source"
+	"gatescan/trustsync/internal/sourcetest"
 	"gatescan/verify"
 )
 
@@ -43,8 +45,8 @@ func storeEncode(t testing.TB, g *Generation) []byte {
 
 // Every signer of the pool comes back as it was, key included.
 func TestGenerationPool(t *testing.T) {
-	var signers []Signer
-	for _, p := range pool(t) {
+	var signers []source.Signer
+	for _, p := range sourcetest.Pool(t) {
 		if s, err := ParseSigner(p.DER); err == nil {
 			s.Lab = len(signers)%2 == 1
 			signers = append(signers, s)
@@ -56,11 +58,11 @@ func TestGenerationPool(t *testing.T) {
 	g := &Generation{
 		Number: math.MaxUint64, Written: time.Date(1970, 1, 1, 0, 0, 12, 5, time.UTC),
 		Sources: map[string]Stored{
-			"all":   {Kind: "directory", Holding: Holding{Signers: signers}},
+			"all":   {Kind: "directory", Holding: source.Holding{Signers: signers}},
 			"empty": {},
 			"":      {Identity: [32]byte{1}, Floor: time.Date(9999, 12, 31, 23, 59, 59, 999999999, time.UTC)},
-			"bare": {Holding: Holding{Signers: []Signer{{
-				DSC:  verify.DSC{KID: verify.KID{1}, NotBefore: beginningOfTime, NotAfter: endOfTime, Usage: verify.SignsTest, Key: signers[0].Key},
+			"bare": {Holding: source.Holding{Signers: []source.Signer{{
+				DSC:  verify.DSC{KID: verify.KID{1}, NotBefore: source.BeginningOfTime, NotAfter: source.EndOfTime, Usage: verify.SignsTest, Key: signers[0].Key},
 				SPKI: signers[0].SPKI,
 			}}}},
 		},
@@ -94,28 +96,28 @@ func TestGenerationFlips(t *testing.T) {
 	for i := range len(data) * 8 {
 		bad := bytes.Clone(data)
 		bad[i/8] ^= 1 << (i % 8)
-		if _, err := decodeGeneration(bad); !errors.Is(err, ErrMalformed) {
+		if _, err := decodeGeneration(bad); !errors.Is(err, source.ErrMalformed) {
 			t.Fatalf("bit %d of byte %d: %v", i%8, i/8, err)
 		}
 	}
 	for length := range data {
-		if _, err := decodeGeneration(data[:length]); !errors.Is(err, ErrMalformed) {
+		if _, err := decodeGeneration(data[:length]); !errors.Is(err, source.ErrMalformed) {
 			t.Fatalf("%d bytes of %d: %v", length, len(data), err)
 		}
 	}
-	if _, err := decodeGeneration(append(bytes.Clone(data), 0)); !errors.Is(err, ErrMalformed) {
+	if _, err := decodeGeneration(append(bytes.Clone(data), 0)); !errors.Is(err, source.ErrMalformed) {
 		t.Error("a byte more")
 	}
 	t.Logf("%d bits, %d lengths", len(data)*8, len(data))
 
 	// The larger file is like those in use.
-	g.Sources["a"] = Stored{Holding: Holding{Signers: storeSigners(t, 500)}}
+	g.Sources["a"] = Stored{Holding: source.Holding{Signers: storeSigners(t, 500)}}
 	data = storeEncode(t, g)
 	random := rand.New(rand.NewPCG(cutSeed, 3))
 	for range 600 {
 		bit := random.IntN(len(data) * 8)
 		data[bit/8] ^= 1 << (bit % 8)
-		if _, err := decodeGeneration(data); !errors.Is(err, ErrMalformed) {
+		if _, err := decodeGeneration(data); !errors.Is(err, source.ErrMalformed) {
 			t.Fatalf("bit %d: %v", bit, err)
 		}
 		data[bit/8] ^= 1 << (bit % 8)
@@ -161,7 +163,7 @@ func TestGenerationStrict(t *testing.T) {
 			}
 			continue
 		}
-		if err == nil || !errors.Is(err, ErrMalformed) || !strings.Contains(err.Error(), test.want) {
+		if err == nil || !errors.Is(err, source.ErrMalformed) || !strings.Contains(err.Error(), test.want) {
 			t.Errorf("%s: %v, want %q", name, err, test.want)
 		}
 	}
@@ -175,11 +177,11 @@ func TestGenerationStrict(t *testing.T) {
 		"no format":        "gatescan generation\n\xa3",
 		"no line":          "gatescan generation\nformat 1",
 	} {
-		if _, err := decodeGeneration(storeFile(body)); !errors.Is(err, ErrMalformed) {
+		if _, err := decodeGeneration(storeFile(body)); !errors.Is(err, source.ErrMalformed) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	if _, err := decodeGeneration(storeFile("gatescan generation\nformat 3\n")); !errors.Is(err, ErrNewer) || errors.Is(err, ErrMalformed) {
+	if _, err := decodeGeneration(storeFile("gatescan generation\nformat 3\n")); !errors.Is(err, ErrNewer) || errors.Is(err, source.ErrMalformed) {
 		t.Errorf("format 3: %v", err)
 	}
 }
@@ -195,21 +197,21 @@ func TestGenerationSourceStrict(t *testing.T) {
 		"good":               {func(*storedForm, *signerForm) {}, nil, 0},
 		"key of no use":      {func(_ *storedForm, s *signerForm) { s.SPKI = []byte{0x30, 0} }, nil, 1},
 		"no key":             {func(_ *storedForm, s *signerForm) { s.SPKI = []byte{} }, nil, 1},
-		"key too large":      {func(_ *storedForm, s *signerForm) { s.SPKI = make([]byte, maxCertificateSize+1) }, ErrTooLarge, 0},
-		"short kid":          {func(_ *storedForm, s *signerForm) { s.KID = s.KID[:7] }, ErrMalformed, 0},
-		"long kid":           {func(_ *storedForm, s *signerForm) { s.KID = append(s.KID, 0) }, ErrMalformed, 0},
-		"country":            {func(_ *storedForm, s *signerForm) { s.Country = "de" }, ErrMalformed, 0},
-		"usage":              {func(_ *storedForm, s *signerForm) { s.Usage = 0x81 }, ErrMalformed, 0},
-		"end of validity":    {func(_ *storedForm, s *signerForm) { s.NotAfter = math.MaxInt64 }, ErrMalformed, 0},
-		"start of validity":  {func(_ *storedForm, s *signerForm) { s.NotBefore = math.MinInt64 }, ErrMalformed, 0},
-		"identity":           {func(f *storedForm, _ *signerForm) { f.Identity = f.Identity[1:] }, ErrMalformed, 0},
-		"withdrawn":          {func(f *storedForm, _ *signerForm) { f.Withdrawn = make([]byte, 9) }, ErrMalformed, 0},
-		"too many withdrawn": {func(f *storedForm, _ *signerForm) { f.Withdrawn = make([]byte, 8*(maxWithdrawn+1)) }, ErrTooLarge, 0},
-		"cursor":             {func(f *storedForm, _ *signerForm) { f.Cursor = make([]byte, maxCursor+1) }, ErrTooLarge, 0},
-		"kind":               {func(f *storedForm, _ *signerForm) { f.Kind = strings.Repeat("x", 256) }, ErrTooLarge, 0},
-		"floor":              {func(f *storedForm, _ *signerForm) { f.Floor.Seconds = math.MaxInt64 }, ErrMalformed, 0},
-		"signers are null":   {func(f *storedForm, s *signerForm) { s.KID, f.Signers = nil, cbor.RawMessage{0xf6} }, ErrMalformed, 0},
-		"signers are nulls":  {func(f *storedForm, s *signerForm) { s.KID, f.Signers = nil, cbor.RawMessage{0x81, 0xf6} }, ErrMalformed, 0},
+		"key too large":      {func(_ *storedForm, s *signerForm) { s.SPKI = make([]byte, maxCertificateSize+1) }, source.ErrTooLarge, 0},
+		"short kid":          {func(_ *storedForm, s *signerForm) { s.KID = s.KID[:7] }, source.ErrMalformed, 0},
+		"long kid":           {func(_ *storedForm, s *signerForm) { s.KID = append(s.KID, 0) }, source.ErrMalformed, 0},
+		"country":            {func(_ *storedForm, s *signerForm) { s.Country = "de" }, source.ErrMalformed, 0},
+		"usage":              {func(_ *storedForm, s *signerForm) { s.Usage = 0x81 }, source.ErrMalformed, 0},
+		"end of validity":    {func(_ *storedForm, s *signerForm) { s.NotAfter = math.MaxInt64 }, source.ErrMalformed, 0},
+		"start of validity":  {func(_ *storedForm, s *signerForm) { s.NotBefore = math.MinInt64 }, source.ErrMalformed, 0},
+		"identity":           {func(f *storedForm, _ *signerForm) { f.Identity = f.Identity[1:] }, source.ErrMalformed, 0},
+		"withdrawn":          {func(f *storedForm, _ *signerForm) { f.Withdrawn = make([]byte, 9) }, source.ErrMalformed, 0},
+		"too many withdrawn": {func(f *storedForm, _ *signerForm) { f.Withdrawn = make([]byte, 8*(maxWithdrawn+1)) }, source.ErrTooLarge, 0},
+		"cursor":             {func(f *storedForm, _ *signerForm) { f.Cursor = make([]byte, source.MaxCursor+1) }, source.ErrTooLarge, 0},
+		"kind":               {func(f *storedForm, _ *signerForm) { f.Kind = strings.Repeat("x", 256) }, source.ErrTooLarge, 0},
+		"floor":              {func(f *storedForm, _ *signerForm) { f.Floor.Seconds = math.MaxInt64 }, source.ErrMalformed, 0},
+		"signers are null":   {func(f *storedForm, s *signerForm) { s.KID, f.Signers = nil, cbor.RawMessage{0xf6} }, source.ErrMalformed, 0},
+		"signers are nulls":  {func(f *storedForm, s *signerForm) { s.KID, f.Signers = nil, cbor.RawMessage{0x81, 0xf6} }, source.ErrMalformed, 0},
 	} {
 		stored := storedForm{Identity: make([]byte, 32), Cursor: []byte{}, Withdrawn: []byte{}}
 		signer := signerForm{KID: make([]byte, 8), SPKI: spki}
@@ -232,44 +234,44 @@ func TestGenerationSourceStrict(t *testing.T) {
 
 // Bounds are over all sources together, and hold in both directions.
 func TestGenerationBounds(t *testing.T) {
-	noRaces(t)
-	signers := make([]Signer, maxCertificates)
+	sourcetest.NoRaces(t)
+	signers := make([]source.Signer, source.MaxCertificates)
 	kids := make([]verify.KID, maxWithdrawn)
 	split := func(n int) map[string]Stored {
 		return map[string]Stored{
-			"a": {Holding: Holding{Signers: signers[:n], Withdrawn: kids[:n]}},
-			"b": {Holding: Holding{Signers: signers[:maxCertificates-n], Withdrawn: kids[:maxWithdrawn-n]}},
+			"a": {Holding: source.Holding{Signers: signers[:n], Withdrawn: kids[:n]}},
+			"b": {Holding: source.Holding{Signers: signers[:source.MaxCertificates-n], Withdrawn: kids[:maxWithdrawn-n]}},
 		}
 	}
 	data := storeEncode(t, &Generation{Number: 1, Sources: split(40_000)})
-	if g, err := decodeGeneration(data); err != nil || len(g.Skipped) != maxCertificates {
+	if g, err := decodeGeneration(data); err != nil || len(g.Skipped) != source.MaxCertificates {
 		t.Errorf("as many as are allowed: %v", err)
 	}
 	over := split(40_000)
-	over["c"] = Stored{Holding: Holding{Signers: signers[:1]}}
+	over["c"] = Stored{Holding: source.Holding{Signers: signers[:1]}}
 	many := map[string]Stored{}
 	for i := range maxStored + 1 {
 		many[fmt.Sprint(i)] = Stored{Kind: "x"}
 	}
-	large := Signer{SPKI: make([]byte, maxCertificateSize)}
+	large := source.Signer{SPKI: make([]byte, maxCertificateSize)}
 	for name, sources := range map[string]map[string]Stored{
 		"signers":   over,
-		"withdrawn": {"a": {Holding: Holding{Withdrawn: make([]verify.KID, maxWithdrawn+1)}}},
+		"withdrawn": {"a": {Holding: source.Holding{Withdrawn: make([]verify.KID, maxWithdrawn+1)}}},
 		"sources":   many,
 		"name":      {strings.Repeat("x", 256): {}},
-		"cursor":    {"a": {Holding: Holding{Cursor: make([]byte, maxCursor+1)}}},
-		"bytes":     {"a": {Holding: Holding{Signers: bytesOfSigners(large, 1100)}}},
+		"cursor":    {"a": {Holding: source.Holding{Cursor: make([]byte, source.MaxCursor+1)}}},
+		"bytes":     {"a": {Holding: source.Holding{Signers: bytesOfSigners(large, 1100)}}},
 	} {
-		if _, err := encodeGeneration(&Generation{Number: 1, Sources: sources}); !errors.Is(err, ErrTooLarge) {
+		if _, err := encodeGeneration(&Generation{Number: 1, Sources: sources}); !errors.Is(err, source.ErrTooLarge) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	if _, err := encodeGeneration(&Generation{Number: 1, Sources: map[string]Stored{"\xff": {}}}); !errors.Is(err, ErrMalformed) {
+	if _, err := encodeGeneration(&Generation{Number: 1, Sources: map[string]Stored{"\xff": {}}}); !errors.Is(err, source.ErrMalformed) {
 		t.Errorf("name that is not UTF-8: %v", err)
 	}
 
 	// 64 sources with as many nulls each as one source may have signers would take 100 times their size in memory.
-	nulls := append([]byte{0x9a, 0, 1, 0x86, 0xa0}, bytes.Repeat([]byte{0xf6}, maxCertificates)...)
+	nulls := append([]byte{0x9a, 0, 1, 0x86, 0xa0}, bytes.Repeat([]byte{0xf6}, source.MaxCertificates)...)
 	form := generationForm{Number: 1, Sources: map[string]storedForm{}}
 	for i := range maxStored {
 		form.Sources[fmt.Sprint(i)] = storedForm{Identity: make([]byte, 32), Signers: nulls}
@@ -278,12 +280,12 @@ func TestGenerationBounds(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := decodeGeneration(file); !errors.Is(err, ErrMalformed) {
+	if _, err := decodeGeneration(file); !errors.Is(err, source.ErrMalformed) {
 		t.Error(err)
 	}
 	// A list is counted against what the others left before it is decoded.
 	good, _ := storeEncoding.Marshal([]signerForm{{KID: make([]byte, 8)}})
-	list := append([]byte{0x9a, 0, 1, 0x86, 0xa0}, bytes.Repeat(good[1:], maxCertificates)...)
+	list := append([]byte{0x9a, 0, 1, 0x86, 0xa0}, bytes.Repeat(good[1:], source.MaxCertificates)...)
 	form.Sources = map[string]storedForm{}
 	for _, name := range []string{"a", "b"} {
 		form.Sources[name] = storedForm{Identity: make([]byte, 32), Signers: list}
@@ -291,13 +293,13 @@ func TestGenerationBounds(t *testing.T) {
 	if file, err = seal(generationMagic, 1, form); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := decodeGeneration(file); !errors.Is(err, ErrMalformed) && !errors.Is(err, ErrTooLarge) {
+	if _, err := decodeGeneration(file); !errors.Is(err, source.ErrMalformed) && !errors.Is(err, source.ErrTooLarge) {
 		t.Error(err)
 	}
 }
 
-func bytesOfSigners(s Signer, n int) []Signer {
-	all := make([]Signer, n)
+func bytesOfSigners(s source.Signer, n int) []source.Signer {
+	all := make([]source.Signer, n)
 	for i := range all {
 		all[i] = s
 	}
@@ -312,7 +314,7 @@ func FuzzGeneration(f *testing.F) {
 	data := storeEncode(f, g)
 	f.Add(data[:len(data)-sha256.Size], true)
 	f.Add(data, false)
-	g.Sources["a"] = Stored{Holding: Holding{Signers: storeSigners(f, 1)}}
+	g.Sources["a"] = Stored{Holding: source.Holding{Signers: storeSigners(f, 1)}}
 	data = storeEncode(f, g)
 	f.Add(data[:len(data)-sha256.Size], true) // format 1
 	known := floors{9, map[string]floor{"a": {storeTime(1), 2, 1}}}
@@ -333,7 +335,7 @@ func FuzzGeneration(f *testing.F) {
 		}
 		g, err := decodeGeneration(data)
 		if err != nil {
-			if g != nil || !errors.Is(err, ErrMalformed) && !errors.Is(err, ErrTooLarge) && !errors.Is(err, ErrNewer) {
+			if g != nil || !errors.Is(err, source.ErrMalformed) && !errors.Is(err, source.ErrTooLarge) && !errors.Is(err, ErrNewer) {
 				t.Fatal(g, err)
 			}
 			return

@@ -12,6 +12,8 @@ import (
 	"strings"
 	"time"
 
+	"gatescan/trustsync/internal/source"
+
 	"github.com/go-jose/go-jose/v4"
 )
 
@@ -23,17 +25,17 @@ type jws struct {
 
 // splitJWS splits a document. Base64 has one spelling here, so that no bit of the document means nothing.
 func splitJWS(body []byte) (j jws, err error) {
-	if len(body) > maxListSize {
-		return jws{}, fmt.Errorf("%w: %d bytes", ErrTooLarge, len(body))
+	if len(body) > source.MaxListSize {
+		return jws{}, fmt.Errorf("%w: %d bytes", source.ErrTooLarge, len(body))
 	}
 	j.text = string(bytes.Trim(body, jsonSpace))
 	parts := strings.SplitN(j.text, ".", 4)
 	if len(parts) != 3 || strings.ContainsAny(j.text, "\r\n") {
-		return jws{}, fmt.Errorf("%w: not a compact JWS", ErrMalformed)
+		return jws{}, fmt.Errorf("%w: not a compact JWS", source.ErrMalformed)
 	}
 	for i, into := range []*[]byte{&j.header, &j.payload, new([]byte)} {
 		if *into, err = base64.RawURLEncoding.Strict().DecodeString(parts[i]); err != nil {
-			return jws{}, fmt.Errorf("%w: JWS: %w", ErrMalformed, err)
+			return jws{}, fmt.Errorf("%w: JWS: %w", source.ErrMalformed, err)
 		}
 	}
 	return j, nil
@@ -89,8 +91,10 @@ func numericDate(seconds *float64) (time.Time, error) {
 	if seconds == nil {
 		return time.Time{}, errors.New("missing")
 	}
-	if *seconds < 0 || *seconds > float64(endOfTime.Unix()) {
+	if *seconds < 0 || *seconds > float64(source.EndOfTime.Unix()) {
 		return time.Time{}, errors.New("not a time")
 	}
 	return time.Unix(int64(math.Floor(*seconds)), 0).UTC(), nil
 }
+
+const jsonSpace = " \t\r\n" // RFC 8259 §2

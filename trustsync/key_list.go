@@ -1,10 +1,14 @@
 package trustsync
 
-import "bytes"
+import (
+	"bytes"
+
+	"gatescan/trustsync/internal/source"
+)
 
 // parseKeyList reads [{"kid","publicKey"}], as the United Kingdom and Norway publish it: keys in base64 of their DER, without country, usage,
 // validity or signature. It is a form for files that somebody vouches for, not for a source.
-func parseKeyList(payload []byte) ([]Signer, Report, error) {
+func parseKeyList(payload []byte) ([]source.Signer, source.Report, error) {
 	e, w := newEntries(), walkJSON(payload)
 	err := w.array(func() error {
 		if err := e.more(); err != nil {
@@ -30,7 +34,7 @@ func parseKeyList(payload []byte) ([]Signer, Report, error) {
 		err = w.end()
 	}
 	if err != nil {
-		return nil, Report{}, malformedList(err)
+		return nil, source.Report{}, malformedList(err)
 	}
 	signers, report := e.done()
 	return signers, report, nil

@@ -5,16 +5,17 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
 	"gatescan/cmd/gatelab/lists"
+	"gatescan/trustsync/internal/source"
+	"gatescan/trustsync/internal/sourcetest"
 	"gatescan/verify"
 )
 
 func TestKeyList(t *testing.T) {
-	spki := base64.StdEncoding.EncodeToString(documentDomain(t, 1).DSCs[0].RawSubjectPublicKeyInfo)
+	spki := base64.StdEncoding.EncodeToString(sourcetest.Domain(t, 1).DSCs[0].RawSubjectPublicKeyInfo)
 	entry := fmt.Sprintf(`{"kid":"AAAAAAAAAAE=","publicKey":"%s"}`, spki)
 	for _, test := range []struct {
 		name, list                  string
@@ -25,10 +26,10 @@ func TestKeyList(t *testing.T) {
 		{"twice", `[` + entry + `,` + entry + `]`, 1, 0, 1, nil},
 		{"none", ` [ ] `, 0, 0, 0, nil},
 		{"junk", `[1,null,{},"x",[],{"kid":1,"publicKey":"x"},` + entry + `]`, 1, 6, 0, nil},
-		{"an object", entry, 0, 0, 0, ErrMalformed},
-		{"cut short", `[` + entry, 0, 0, 0, ErrMalformed},
-		{"something follows", `[` + entry + `],`, 0, 0, 0, ErrMalformed},
-		{"too many", `[` + strings.Repeat(`1,`, maxCertificates) + `1]`, 0, 0, 0, ErrTooLarge},
+		{"an object", entry, 0, 0, 0, source.ErrMalformed},
+		{"cut short", `[` + entry, 0, 0, 0, source.ErrMalformed},
+		{"something follows", `[` + entry + `],`, 0, 0, 0, source.ErrMalformed},
+		{"too many", `[` + strings.Repeat(`1,`, source.MaxCertificates) + `1]`, 0, 0, 0, source.ErrTooLarge},
 	} {
 		signers, report, err := parseKeyList([]byte(test.list))
 		if !errors.Is(err, test.want) || (err == nil) != (test.want == nil) || len(signers) != test.loaded || len(report.Skipped) != test.skipped || report.Duplicates != test.duplicates {
@@ -42,24 +43,24 @@ func TestKeyList(t *testing.T) {
 
 // Each form is told from all others by its bytes.
 func TestLooksLikeList(t *testing.T) {
-	d := documentDomain(t, 2)
+	d := sourcetest.Domain(t, 2)
 	germany, err := lists.Germany(d)
 	if err != nil {
 		t.Fatal(err)
 	}
-	sweden, err := lists.Sweden(d, listSigned, listExpires)
+	sweden, err := lists.Sweden(d, sourcetest.Signed, sourcetest.Expires)
 	if err != nil {
 		t.Fatal(err)
 	}
-	austria, signature, err := lists.Austria(d, listSigned, listExpires)
+	austria, signature, err := lists.Austria(d, sourcetest.Signed, sourcetest.Expires)
 	if err != nil {
 		t.Fatal(err)
 	}
-	netherlands, err := lists.Netherlands(d, listSigned)
+	netherlands, err := lists.Netherlands(d, sourcetest.Signed)
 	if err != nil {
 		t.Fatal(err)
 	}
-	example, err := os.ReadFile(filepath.Join("testdata", "sweden-example.jws"))
+	example, err := os.ReadFile(sourcetest.Repository(t) + "/trustsync/testdata/sweden-example.jws")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -68,14 +69,14 @@ func TestLooksLikeList(t *testing.T) {
 		is   string
 	}{
 		"germany":                {germany, kindGermany},
-		"germany, test":          {gunzipped(t, "germany-test-signed.txt.gz"), kindGermany},
-		"germany, unsigned":      {gunzipped(t, "germany-2024-03.json.gz"), kindGermany},
+		"germany, test":          {sourcetest.Gunzipped(t, "germany-test-signed.txt.gz"), kindGermany},
+		"germany, unsigned":      {sourcetest.Gunzipped(t, "germany-2024-03.json.gz"), kindGermany},
 		"germany, indented":      {[]byte("{\r\n\t\"certificates\" : []}"), kindGermany},
 		"sweden":                 {sweden, kindSweden},
 		"sweden, example":        {append([]byte("\n"), example...), kindSweden},
 		"austria":                {austria, kindAustria},
 		"netherlands":            {netherlands, kindNetherlands},
-		"netherlands, unsigned":  {gunzipped(t, "netherlands-2024-03.json.gz"), kindNetherlands},
+		"netherlands, unsigned":  {sourcetest.Gunzipped(t, "netherlands-2024-03.json.gz"), kindNetherlands},
 		"key list":               {[]byte(` [ {"kid":"","publicKey":""} ]`), "key list"},
 		"signature of austria":   {signature, ""},
 		"rules":                  {[]byte(`[{"Identifier":"GR-DE-0001"}]`), ""},

@@ -6,6 +6,8 @@ import (
 	"os"
 	"time"
 
+	"gatescan/trustsync/internal/files"
+	"gatescan/trustsync/internal/source"
 	"gatescan/verify"
 )
 
@@ -27,27 +29,9 @@ type listForm struct {
 // listForms are tried in this order. A signature is not checked: there is no anchor to check it by.
 var listForms = []listForm{
 	{kindWHO, looksLikeWHO, parseWHO},
-	{kindGermany, looksLikeGermany, func(data []byte) ([]Signer, Report, error) {
-		_, payload, err := splitGermany(data)
-		if err != nil {
-			return nil, Report{}, err
-		}
-		return parseGermany(payload)
-	}},
-	{kindSweden, looksLikeSweden, func(data []byte) ([]Signer, Report, error) {
-		j, err := splitJWS(data)
-		if err != nil {
-			return nil, Report{}, err
-		}
-		return parseSweden(j.payload)
-	}},
-	{kindNetherlands, looksLikeNetherlands, func(data []byte) ([]Signer, Report, error) {
-		payload, _, err := splitNetherlands(data)
-		if err != nil {
-			return nil, Report{}, err
-		}
-		return parseNetherlands(payload)
-	}},
+	{kindGermany, looksLikeGermany, readGermany},
+	{kindSweden, looksLikeSweden, readSweden},
+	{kindNetherlands, looksLikeNetherlands, readNetherlands},
 	{kindAustria, looksLikeAustria, parseAustria},
 	{kindEUArchive, looksLikeEUArchive, parseEUArchive},
 	{"key list", looksLikeKeyList, parseKeyList},
@@ -73,9 +57,9 @@ func Load(path string, at time.Time) (Loaded, error) {
 		return l, nil
 	}
 	if !info.IsDir() {
-		data, err := readRegular(path, maxListSize)
-		if err == nil && len(data) > maxListSize {
-			err = fmt.Errorf("%w: more than %d MiB", ErrTooLarge, maxListSize>>20)
+		data, err := files.Read(path, source.MaxListSize)
+		if err == nil && len(data) > source.MaxListSize {
+			err = fmt.Errorf("%w: more than %d MiB", ErrTooLarge, source.MaxListSize>>20)
 		}
 		if err != nil {
 			return Loaded{}, fmt.Errorf("%s: %w", path, err)
@@ -134,7 +118,7 @@ func loadGeneration(g *Generation, at time.Time) Loaded {
 type storedSource struct{ Stored }
 
 func (storedSource) Fetch(context.Context, Moment) (*Holding, Report, error) {
-	return nil, Report{}, errUnchanged
+	return nil, Report{}, source.ErrUnchanged
 }
 
 func (s storedSource) Traits() Traits {

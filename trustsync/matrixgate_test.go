@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"gatescan/cmd/gatelab/lists"
+	"gatescan/trustsync/internal/sourcetest"
 	"gatescan/verify"
 )
 
@@ -315,7 +316,7 @@ func (m *matrixRow) withdrawal() outcome {
 	if failed := g.ask("good"); failed != "" || g.view()[m.names[0]] != verify.BadSignature {
 		m.t.Fatalf("a good list: %s, %v", failed, g.view())
 	}
-	err := m.server.Withdraw(certKID(m.domain.DSCs[0].Raw), true)
+	err := m.server.Withdraw(sourcetest.CertKID(m.domain.DSCs[0].Raw), true)
 	if err == nil {
 		err = m.server.WithdrawRule(m.domain.Rules[0].Identifier, true)
 	}

@@ -10,6 +10,9 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"gatescan/trustsync/internal/source"
+	"gatescan/trustsync/internal/sourcetest"
 )
 
 // cutPoint is a moment at which the power may go, with what was acknowledged by then.
@@ -53,7 +56,7 @@ func cutScenario(t *testing.T, d *cutDisk) (points []cutPoint) {
 		}
 	}
 	stored := func(floor, from, to int) Stored {
-		h := Holding{Signed: at(floor), Signers: signers[from:to]}
+		h := source.Holding{Signed: at(floor), Signers: signers[from:to]}
 		if floor%2 == 0 { // the others are written in format 1
 			h.Rules, h.ValueSets = storeRules(to), storeSets(from)
 		}
@@ -163,11 +166,11 @@ func sameSources(want, got *Generation) error {
 		same := there && s.Kind == w.Kind && s.Identity == w.Identity && s.Confirmed.Equal(w.Confirmed) &&
 			s.Holding.Signed.Equal(w.Holding.Signed) && s.Holding.Expires.Equal(w.Holding.Expires) &&
 			bytes.Equal(s.Holding.Cursor, w.Holding.Cursor) && slices.Equal(s.Holding.Withdrawn, w.Holding.Withdrawn) &&
-			slices.EqualFunc(s.Holding.Signers, w.Holding.Signers, func(a, b Signer) bool {
-				return sameDSC(a.DSC, b.DSC) && bytes.Equal(a.SPKI, b.SPKI) && a.Lab == b.Lab
+			slices.EqualFunc(s.Holding.Signers, w.Holding.Signers, func(a, b source.Signer) bool {
+				return sourcetest.SameDSC(a.DSC, b.DSC) && bytes.Equal(a.SPKI, b.SPKI) && a.Lab == b.Lab
 			}) &&
 			slices.EqualFunc(s.Holding.Rules, w.Holding.Rules, bytes.Equal) &&
-			slices.EqualFunc(s.Holding.ValueSets, w.Holding.ValueSets, func(a, b ValueSet) bool { return a.ID == b.ID && bytes.Equal(a.JSON, b.JSON) })
+			slices.EqualFunc(s.Holding.ValueSets, w.Holding.ValueSets, func(a, b source.ValueSet) bool { return a.ID == b.ID && bytes.Equal(a.JSON, b.JSON) })
 		if !same {
 			return fmt.Errorf("generation %d: source %q is not as it was saved", got.Number, name)
 		}

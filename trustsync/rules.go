@@ -7,27 +7,12 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"gatescan/trustsync/internal/source"
 	"gatescan/verify"
 )
 
-// Bounds of rules and value sets, of all sources together. In 2023 the 271 rules of 24 countries had 260 kB, the largest 3 kB; the
-// largest value set has 150 kB.
-const (
-	maxRules        = 10_000
-	maxValueSets    = 1_000
-	maxRuleSize     = verify.MaxRule // bytes of a body
-	maxValueSetSize = verify.MaxValueSet
-	maxRuleBytes    = 16 << 20 // of all bodies together
-	maxValueSetID   = 100      // bytes
-	maxRuleDepth    = 100      // of JSON
-)
-
-// ValueSet is a value set in JSON, as it was authenticated: an array of its codes, or an object with a member valueSetValues whose
-// names they are (eu-dcc-valuesets).
-type ValueSet struct {
-	ID   string // by which rules ask for it; at most 100 bytes of UTF-8
-	JSON []byte // at most 4 MiB
-}
+// maxRuleDepth bounds how deep the JSON of a rule or a value set is nested.
+const maxRuleDepth = 100
 
 // ruleHead is what is read of a rule before it is compiled.
 type ruleHead struct {
@@ -43,23 +28,24 @@ func (h ruleHead) used() bool { return h.Type == "Acceptance" || h.Type == "Inva
 // errRuleType says that a rule is of a type that a gate has no use for.
 var errRuleType = errors.New("neither an acceptance nor an invalidation rule")
 
-// skipUnused names rules of other types in a report. They are kept all the same: a newer version may have a use for them.
-func (r *Report) skipUnused(h ruleHead) {
+// countIn counts the rule in a report, as skipped if it is of another type. Such a rule is kept all the same: a newer version may have
+// a use for it.
+func (h ruleHead) countIn(r *source.Report) {
 	if h.used() {
 		r.Loaded++
 		return
 	}
-	r.Skipped = append(r.Skipped, Skipped{h.name(), fmt.Errorf("a %.40q: %w", h.Type, errRuleType)})
+	r.Skipped = append(r.Skipped, source.Skipped{Name: h.name(), Err: fmt.Errorf("a %.40q: %w", h.Type, errRuleType)})
 }
 
 // readRuleHead reads a body far enough to know which rule it is. What is not the JSON of a rule is ErrMalformed: no name twice
 // anywhere, identifier, version, country, type and logic there. Switzerland writes the names in small letters.
 func readRuleHead(body []byte) (h ruleHead, err error) {
-	if len(body) > maxRuleSize {
-		return h, fmt.Errorf("%w: a rule of %d bytes (%d are allowed)", ErrTooLarge, len(body), maxRuleSize)
+	if len(body) > source.MaxRuleSize {
+		return h, fmt.Errorf("%w: a rule of %d bytes (%d are allowed)", source.ErrTooLarge, len(body), source.MaxRuleSize)
 	}
 	if err := checkJSON(body); err != nil {
-		return h, fmt.Errorf("%w: not a rule: %w", ErrMalformed, err)
+		return h, fmt.Errorf("%w: not a rule: %w", source.ErrMalformed, err)
 	}
 	logic := false
 	h, err = walkRule(body, func(name string) { logic = logic || name == "logic" })
@@ -75,7 +61,7 @@ func readRuleHead(body []byte) (h ruleHead, err error) {
 		h.Country = read.Country
 	}
 	if err != nil {
-		return ruleHead{}, fmt.Errorf("%w: not a rule: %w", ErrMalformed, err)
+		return ruleHead{}, fmt.Errorf("%w: not a rule: %w", source.ErrMalformed, err)
 	}
 	return h, nil
 }
@@ -102,15 +88,15 @@ func walkRule(body []byte, each func(name string)) (h ruleHead, err error) {
 
 // checkValueSet says whether a body is the JSON of a value set, and if it names itself, that it does so by this id.
 func checkValueSet(id string, body []byte) error {
-	if len(body) > maxValueSetSize {
-		return fmt.Errorf("%w: a value set of %d bytes (%d are allowed)", ErrTooLarge, len(body), maxValueSetSize)
+	if len(body) > source.MaxValueSetSize {
+		return fmt.Errorf("%w: a value set of %d bytes (%d are allowed)", source.ErrTooLarge, len(body), source.MaxValueSetSize)
 	}
 	own, err := readValueSetID(body)
 	if err == nil && own != "" && own != id {
 		err = fmt.Errorf("it calls itself %.40q", own)
 	}
 	if err != nil {
-		return fmt.Errorf("%w: value set %.40q: %w", ErrMalformed, id, err)
+		return fmt.Errorf("%w: value set %.40q: %w", source.ErrMalformed, id, err)
 	}
 	return nil
 }
@@ -171,7 +157,7 @@ func checkJSON(text []byte) error {
 // once reads the next value, in which no object may have a name twice.
 func (w jsonWalk) once(depth int) error {
 	if depth == 0 {
-		return fmt.Errorf("%w: nested more than %d deep", ErrTooLarge, maxRuleDepth)
+		return fmt.Errorf("%w: nested more than %d deep", source.ErrTooLarge, maxRuleDepth)
 	}
 	token, err := w.Token()
 	if err != nil {

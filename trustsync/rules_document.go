@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+
+	"gatescan/trustsync/internal/source"
 )
 
 // rulesReader collects rules and value sets from documents that hold several. A rule that cannot be read spoils the document it
@@ -12,8 +14,8 @@ import (
 // it is open, and lets nobody in.
 type rulesReader struct {
 	rules  [][]byte
-	sets   []ValueSet
-	report Report
+	sets   []source.ValueSet
+	report source.Report
 	seen   map[string]bool // rules, and sets with their name
 	bytes  int
 }
@@ -21,10 +23,10 @@ type rulesReader struct {
 func newRulesReader() *rulesReader { return &rulesReader{seen: map[string]bool{}} }
 
 // parseRules reads {"rules":[rule],"valueSets":{id:[code]}}; other members are not read.
-func parseRules(document []byte) ([][]byte, []ValueSet, Report, error) {
+func parseRules(document []byte) ([][]byte, []source.ValueSet, source.Report, error) {
 	r := newRulesReader()
 	if err := r.both(document); err != nil {
-		return nil, nil, Report{}, malformedList(err)
+		return nil, nil, source.Report{}, malformedList(err)
 	}
 	return r.rules, r.sets, r.report, nil
 }
@@ -113,8 +115,8 @@ func (r *rulesReader) nextSet(w jsonWalk, id string) error {
 // setOrSkip adds one value set, or names it in the report.
 func (r *rulesReader) setOrSkip(id string, body []byte) error {
 	err := r.set(id, body)
-	if err != nil && !errors.Is(err, ErrTooLarge) {
-		r.report.Skipped = append(r.report.Skipped, Skipped{fmt.Sprintf("value set %.60s", id), err})
+	if err != nil && !errors.Is(err, source.ErrTooLarge) {
+		r.report.Skipped = append(r.report.Skipped, source.Skipped{Name: fmt.Sprintf("value set %.60s", id), Err: err})
 		return r.count(0)
 	}
 	return err
@@ -129,7 +131,7 @@ func (r *rulesReader) rule(body []byte) error {
 	if r.again(string(body)) {
 		return nil
 	}
-	r.report.skipUnused(head)
+	head.countIn(&r.report)
 	r.rules = append(r.rules, body)
 	return r.count(len(body))
 }
@@ -139,13 +141,13 @@ func (r *rulesReader) set(id string, body []byte) error {
 	if err := checkValueSet(id, body); err != nil {
 		return err
 	}
-	if id == "" || len(id) > maxValueSetID {
+	if id == "" || len(id) > source.MaxValueSetID {
 		return fmt.Errorf("a value set called %.40q", id)
 	}
 	if r.again("set " + id + " " + string(body)) {
 		return nil
 	}
-	r.sets = append(r.sets, ValueSet{id, body})
+	r.sets = append(r.sets, source.ValueSet{ID: id, JSON: body})
 	return r.count(len(body))
 }
 
@@ -161,12 +163,12 @@ func (r *rulesReader) again(what string) bool {
 func (r *rulesReader) count(n int) error {
 	r.bytes += n
 	switch {
-	case r.bytes > maxRuleBytes:
-		return fmt.Errorf("%w: more than %d bytes of rules and value sets", ErrTooLarge, maxRuleBytes)
-	case len(r.rules) > maxRules || len(r.sets) > maxValueSets:
-		return fmt.Errorf("%w: more than %d rules or %d value sets", ErrTooLarge, maxRules, maxValueSets)
-	case len(r.report.Skipped) > maxRules+maxValueSets:
-		return fmt.Errorf("%w: more than %d that cannot be used", ErrTooLarge, maxRules+maxValueSets)
+	case r.bytes > source.MaxRuleBytes:
+		return fmt.Errorf("%w: more than %d bytes of rules and value sets", source.ErrTooLarge, source.MaxRuleBytes)
+	case len(r.rules) > source.MaxRules || len(r.sets) > source.MaxValueSets:
+		return fmt.Errorf("%w: more than %d rules or %d value sets", source.ErrTooLarge, source.MaxRules, source.MaxValueSets)
+	case len(r.report.Skipped) > source.MaxRules+source.MaxValueSets:
+		return fmt.Errorf("%w: more than %d that cannot be used", source.ErrTooLarge, source.MaxRules+source.MaxValueSets)
 	}
 	return nil
 }

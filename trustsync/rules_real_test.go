@@ -2,10 +2,7 @@ package trustsync
 
 import (
 	"bytes"
-	"compress/gzip"
-	"encoding/json"
 	"errors"
-	"io"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -14,70 +11,17 @@ import (
 	"time"
 
 	"gatescan/cmd/gatelab/lists"
+	"gatescan/trustsync/internal/source"
+	"gatescan/trustsync/internal/sourcetest"
 	"gatescan/verify"
 )
-
-// realRules are the 271 rules that the EU's gateway distributed in 2023, each in JSON without the hash that the distributor added.
-func realRules(t testing.TB) (rules [][]byte) {
-	t.Helper()
-	packed, err := os.Open("../verify/certlogic/testdata/gateway-rules-2023.json.gz")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer packed.Close()
-	r, err := gzip.NewReader(packed)
-	if err != nil {
-		t.Fatal(err)
-	}
-	text, err := io.ReadAll(r)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var all []map[string]json.RawMessage
-	if err := json.Unmarshal(text, &all); err != nil {
-		t.Fatal(err)
-	}
-	for _, rule := range all {
-		delete(rule, "hash")
-		body, err := json.Marshal(rule)
-		if err != nil {
-			t.Fatal(err)
-		}
-		rules = append(rules, body)
-	}
-	if len(rules) != 271 {
-		t.Fatalf("%d rules", len(rules))
-	}
-	return rules
-}
-
-// realSets are the EU's value sets.
-func realSets(t testing.TB) (sets []lists.ValueSet) {
-	t.Helper()
-	files, err := filepath.Glob("testdata/rules/*.json")
-	if err != nil || len(files) != 9 {
-		t.Fatal(files, err)
-	}
-	for _, file := range files {
-		text, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		id, err := readValueSetID(text)
-		if err != nil {
-			t.Fatal(file, err)
-		}
-		sets = append(sets, lists.ValueSet{ID: id, JSON: text})
-	}
-	return sets
-}
 
 // realDomain publishes them.
 func realDomain(t testing.TB) *lists.Domain {
 	t.Helper()
-	d := documentDomain(t, 1)
-	d.Rules, d.ValueSets = nil, realSets(t)
-	for _, body := range realRules(t) {
+	d := sourcetest.Domain(t, 1)
+	d.Rules, d.ValueSets = nil, sourcetest.RealValueSets(t)
+	for _, body := range sourcetest.RealRules(t) {
 		head, err := readRuleHead(body)
 		if err != nil {
 			t.Fatal(err)
@@ -134,7 +78,7 @@ func TestRealRules(t *testing.T) {
 	moment := Moment{Time: time.Now(), Synced: true, Last: &held}
 	server.forget()
 	begun = time.Now()
-	if _, _, err := c.Sources[0].Fetch(t.Context(), moment); !errors.Is(err, errUnchanged) || len(server.asked) != 2 {
+	if _, _, err := c.Sources[0].Fetch(t.Context(), moment); !errors.Is(err, source.ErrUnchanged) || len(server.asked) != 2 {
 		t.Errorf("again: %v, asked %d times", err, len(server.asked))
 	}
 	unchanged := time.Since(begun)
@@ -163,12 +107,12 @@ func TestRealRulesForms(t *testing.T) {
 		}
 		given = append(given, ruledSource{name, h, time.Time{}})
 	}
-	h, _, err := austriaRulesOf(t, d, austriaPublished(t, d, listSigned, listSigned).start(t)).Fetch(t.Context(), Moment{Time: listNow, Synced: true})
+	h, _, err := austriaRulesOf(t, d, austriaPublished(t, d, sourcetest.Signed, sourcetest.Signed).start(t)).Fetch(t.Context(), Moment{Time: sourcetest.Now, Synced: true})
 	take("austria", h, err)
-	h, _, err = switzerlandOf(t, SourceConfig{Anchors: d.CSCA.PEM()}).read(switzerlandBuilt(t, d), Moment{Time: listNow, Synced: true})
+	h, _, err = switzerlandOf(t, SourceConfig{Anchors: d.CSCA.PEM()}).read(switzerlandBuilt(t, d), Moment{Time: sourcetest.Now, Synced: true})
 	take("switzerland", h, err)
 	server := &ruleServer{service: ruleServiceOf(t, d)}
-	h, _, err = rulesSource(t, SourceConfig{URLs: []string{server.start(t)}, Anchors: d.Signer.PublicPEM()}).Fetch(t.Context(), Moment{Time: listNow, Synced: true})
+	h, _, err = rulesSource(t, SourceConfig{URLs: []string{server.start(t)}, Anchors: d.Signer.PublicPEM()}).Fetch(t.Context(), Moment{Time: sourcetest.Now, Synced: true})
 	take("eu", h, err)
 	b := compileRules(given)
 	if b.rules.Len() != 271 || b.sets != 9 || len(b.faults) > 0 || len(b.vouch) != 1 {
@@ -178,9 +122,9 @@ func TestRealRulesForms(t *testing.T) {
 
 func BenchmarkRulesCompile(b *testing.B) {
 	var h Holding
-	h.Rules = realRules(b)
-	for _, set := range realSets(b) {
-		h.ValueSets = append(h.ValueSets, ValueSet{set.ID, set.JSON})
+	h.Rules = sourcetest.RealRules(b)
+	for _, set := range sourcetest.RealValueSets(b) {
+		h.ValueSets = append(h.ValueSets, ValueSet{ID: set.ID, JSON: set.JSON})
 	}
 	given := []ruledSource{{"a", &h, time.Time{}}}
 	b.ReportAllocs()
@@ -201,7 +145,7 @@ func BenchmarkRulesCompile(b *testing.B) {
 
 func BenchmarkStoreRules(b *testing.B) {
 	var h Holding
-	h.Rules = realRules(b)
+	h.Rules = sourcetest.RealRules(b)
 	g := &Generation{Number: 1, Sources: map[string]Stored{"a": {Holding: h}}}
 	file, err := encodeGeneration(g)
 	if err != nil {

@@ -2,64 +2,51 @@ package trustsync
 
 import (
 	"bytes"
-	"crypto/sha256"
 	"encoding/asn1"
 	"fmt"
-	"time"
 
+	"gatescan/trustsync/internal/source"
 	"gatescan/verify"
-)
-
-// A key without a certificate has no validity of its own; whoever vouches for it decides.
-var (
-	beginningOfTime = time.Unix(0, 0).UTC()
-	endOfTime       = time.Date(9999, time.December, 31, 23, 59, 59, 0, time.UTC) // RFC 5280 §4.1.2.5
 )
 
 // labMark stands in the subject of every certificate that gatelab makes.
 const labMark = "(lab, not for production)"
 
-// SPKIHash is the SHA-256 of a SubjectPublicKeyInfo, by which a key is barred whatever certificate it is in.
-type SPKIHash [sha256.Size]byte
-
-// Hash is the hash of the signer's key.
-func (s *Signer) Hash() SPKIHash { return sha256.Sum256(s.SPKI) }
-
 // ParseSigner reads a signer from the DER of its certificate, as ParseCertificate does.
-func ParseSigner(der []byte) (Signer, error) {
+func ParseSigner(der []byte) (source.Signer, error) {
 	d, err := ParseCertificate(der)
 	if err != nil {
-		return Signer{}, err
+		return source.Signer{}, err
 	}
 	spki, err := spkiOf(der)
 	if err != nil {
-		return Signer{}, err
+		return source.Signer{}, err
 	}
 	if _, err := ParseKey(spki, d.KID, "", 0); err != nil { // it is stored as that
-		return Signer{}, err
+		return source.Signer{}, err
 	}
-	return Signer{d, spki, bytes.Contains(der, []byte(labMark))}, nil
+	return source.Signer{DSC: d, SPKI: spki, Lab: bytes.Contains(der, []byte(labMark))}, nil
 }
 
 // ParseKey reads a signer from a bare SubjectPublicKeyInfo in DER, for lists that hold keys instead of certificates
 // (NL, IT, GB). Its kid cannot be checked: it is whatever the list says.
-func ParseKey(spki []byte, kid verify.KID, country string, usage verify.Usage) (Signer, error) {
+func ParseKey(spki []byte, kid verify.KID, country string, usage verify.Usage) (source.Signer, error) {
 	if len(spki) > maxCertificateSize {
-		return Signer{}, fmt.Errorf("public key of %d bytes (%d are allowed)", len(spki), maxCertificateSize)
+		return source.Signer{}, fmt.Errorf("public key of %d bytes (%d are allowed)", len(spki), maxCertificateSize)
 	}
 	var outer asn1.RawValue
 	if err := unmarshal(spki, &outer); err != nil {
-		return Signer{}, fmt.Errorf("public key: %w", err)
+		return source.Signer{}, fmt.Errorf("public key: %w", err)
 	}
 	key, err := readPublicKey(outer)
 	if err != nil {
-		return Signer{}, err
+		return source.Signer{}, err
 	}
-	return Signer{
-		verify.DSC{
-			KID: kid, Country: countryCode(country), NotBefore: beginningOfTime, NotAfter: endOfTime, Usage: usage, Key: key,
+	return source.Signer{
+		DSC: verify.DSC{
+			KID: kid, Country: countryCode(country), NotBefore: source.BeginningOfTime, NotAfter: source.EndOfTime, Usage: usage, Key: key,
 		},
-		spki, false,
+		SPKI: spki, Lab: false,
 	}, nil
 }
 
@@ -85,13 +72,4 @@ func spkiOf(der []byte) ([]byte, error) {
 		return nil, fmt.Errorf("not a certificate: %w", errMalformed)
 	}
 	return bytes.Clone(tbs[spki].FullBytes), nil // or it would keep the whole certificate in memory
-}
-
-// DSCs are the DSCs of signers.
-func DSCs(signers []Signer) []verify.DSC {
-	dscs := make([]verify.DSC, len(signers))
-	for i, signer := range signers {
-		dscs[i] = signer.DSC
-	}
-	return dscs
 }

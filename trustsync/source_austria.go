@@ -5,8 +5,9 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"net/http"
 	"time"
+
+	"gatescan/trustsync/internal/source"
 )
 
 const kindAustria = "austria"
@@ -24,7 +25,7 @@ type austria struct {
 }
 
 // newAustria makes the source of the Austrian list. A URL is that of the directory that both documents are in.
-func newAustria(c SourceConfig) (Source, error) {
+func newAustria(c SourceConfig) (source.Source, error) {
 	a, err := parseAnchors(c.Anchors)
 	if err != nil {
 		return nil, err
@@ -49,15 +50,15 @@ func newAustria(c SourceConfig) (Source, error) {
 }
 
 // Traits implements Source.
-func (s *austria) Traits() Traits {
-	return Traits{
-		Kind: kindAustria, Signs: "a hash of the list, with a pinned key", Age: AgeSigned, Rollback: true, Absence: "no longer listed",
+func (s *austria) Traits() source.Traits {
+	return source.Traits{
+		Kind: kindAustria, Signs: "a hash of the list, with a pinned key", Age: source.AgeSigned, Rollback: true, Absence: "no longer listed",
 	}
 }
 
 // Fetch implements Source.
-func (s *austria) Fetch(ctx context.Context, now Moment) (*Holding, Report, error) {
-	return firstMirror(ctx, s.mirrors, func(m *client) (*Holding, Report, error) {
+func (s *austria) Fetch(ctx context.Context, now source.Moment) (*source.Holding, source.Report, error) {
+	return firstMirror(ctx, s.mirrors, func(m *client) (*source.Holding, source.Report, error) {
 		holding, report, err := s.fetch(ctx, m, now)
 		if errors.Is(err, errListsDiffer) { // perhaps one was replaced while we were between them
 			return s.fetch(ctx, m, now)
@@ -66,45 +67,38 @@ func (s *austria) Fetch(ctx context.Context, now Moment) (*Holding, Report, erro
 	})
 }
 
-var errListsDiffer = fmt.Errorf("%w: the list is not the one that was signed", ErrNotAuthentic)
+var errListsDiffer = fmt.Errorf("%w: the list is not the one that was signed", source.ErrNotAuthentic)
 
 // fetch asks one mirror for both documents. The list itself is left out if the signature is the one that it gave last.
-func (s *austria) fetch(ctx context.Context, mirror *client, now Moment) (holding *Holding, report Report, err error) {
+func (s *austria) fetch(ctx context.Context, mirror *client, now source.Moment) (holding *source.Holding, report source.Report, err error) {
 	sig, err := s.askSignature(ctx, mirror, now, austriaTrustList)
 	if err != nil {
-		return nil, Report{}, err
+		return nil, source.Report{}, err
 	}
 	if sig.sameAs(now.Last) {
-		return nil, Report{}, errUnchanged
+		return nil, source.Report{}, source.ErrUnchanged
 	}
-	if err := checkWindow(now, sig.from, sig.until, austriaLeeway); err != nil {
-		return nil, Report{}, err
+	if err := source.CheckWindow(now, sig.from, sig.until, austriaLeeway); err != nil {
+		return nil, source.Report{}, err
 	}
 	err = s.askDocument(ctx, mirror, now, austriaTrustList, sig, func(body []byte) (err error) {
-		var signers []Signer
+		var signers []source.Signer
 		if signers, report, err = parseAustria(body); err != nil {
 			return err
 		}
-		holding = &Holding{Signers: signers, Signed: sig.from, Expires: sig.until, Cursor: sig.cursor()}
+		holding = &source.Holding{Signers: signers, Signed: sig.from, Expires: sig.until, Cursor: sig.cursor()}
 		return nil
 	})
 	if err != nil {
-		return nil, Report{}, err
+		return nil, source.Report{}, err
 	}
 	return holding, report, nil
-}
-
-func onlyOK(r *response) error {
-	if r.status != http.StatusOK {
-		return fmt.Errorf("%w: status %d", ErrMalformed, r.status)
-	}
-	return nil
 }
 
 // cursor reminds the source of which list it gave.
 func (s austriaSigned) cursor() []byte { return []byte(hex.EncodeToString(s.hash[:])) }
 
 // sameAs says whether a holding is of the very same signature.
-func (s austriaSigned) sameAs(last *Holding) bool {
+func (s austriaSigned) sameAs(last *source.Holding) bool {
 	return last != nil && string(last.Cursor) == string(s.cursor()) && last.Signed.Equal(s.from) && last.Expires.Equal(s.until)
 }

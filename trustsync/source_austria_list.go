@@ -11,6 +11,8 @@ import (
 	"fmt"
 	"time"
 
+	"gatescan/trustsync/internal/source"
+
 	"github.com/fxamacker/cbor/v2"
 	"github.com/veraison/go-cose"
 )
@@ -22,7 +24,7 @@ var austriaCBOR = func() cbor.DecMode {
 		DupMapKey:        cbor.DupMapKeyEnforcedAPF,
 		IndefLength:      cbor.IndefLengthAllowed,
 		MaxNestedLevels:  8,
-		MaxArrayElements: maxCertificates,
+		MaxArrayElements: source.MaxCertificates,
 		MaxMapPairs:      64,
 		TagsMd:           cbor.TagsForbidden,
 	}.DecMode()
@@ -43,17 +45,17 @@ type austriaSigned struct {
 // whatever the kid. Dates of anchors are not judged: they are pinned.
 func openAustriaSignature(data []byte, form austriaForm, a anchors) (austriaSigned, error) {
 	if len(data) > maxAustriaSignature {
-		return austriaSigned{}, fmt.Errorf("%w: signature of %d bytes", ErrTooLarge, len(data))
+		return austriaSigned{}, fmt.Errorf("%w: signature of %d bytes", source.ErrTooLarge, len(data))
 	}
 	var message cose.Sign1Message
 	if err := message.UnmarshalCBOR(data); err != nil {
-		return austriaSigned{}, fmt.Errorf("%w: signature: %w", ErrMalformed, err)
+		return austriaSigned{}, fmt.Errorf("%w: signature: %w", source.ErrMalformed, err)
 	}
 	if err := verifyAustria(&message, a); err != nil {
-		return austriaSigned{}, fmt.Errorf("%w: %w", ErrNotAuthentic, err)
+		return austriaSigned{}, fmt.Errorf("%w: %w", source.ErrNotAuthentic, err)
 	}
 	if version, ok := message.Headers.Protected[form.label].(int64); !ok || version != form.version {
-		return austriaSigned{}, fmt.Errorf("%w: not the signature of %s, or of another version than %d", ErrNotAuthentic, form.document, form.version)
+		return austriaSigned{}, fmt.Errorf("%w: not the signature of %s, or of another version than %d", source.ErrNotAuthentic, form.document, form.version)
 	}
 	var claims struct {
 		From    *int64 `cbor:"5,keyasint"`
@@ -61,14 +63,14 @@ func openAustriaSignature(data []byte, form austriaForm, a anchors) (austriaSign
 		Subject []byte `cbor:"2,keyasint"`
 	}
 	if err := austriaCBOR.Unmarshal(message.Payload, &claims); err != nil {
-		return austriaSigned{}, fmt.Errorf("%w: claims: %w", ErrMalformed, err)
+		return austriaSigned{}, fmt.Errorf("%w: claims: %w", source.ErrMalformed, err)
 	}
-	last := endOfTime.Unix()
+	last := source.EndOfTime.Unix()
 	if claims.From == nil || claims.Until == nil || *claims.From < 0 || *claims.Until < 0 || *claims.From > last || *claims.Until > last {
-		return austriaSigned{}, fmt.Errorf("%w: claims: no times", ErrMalformed)
+		return austriaSigned{}, fmt.Errorf("%w: claims: no times", source.ErrMalformed)
 	}
 	if len(claims.Subject) != sha256.Size {
-		return austriaSigned{}, fmt.Errorf("%w: claims: no SHA-256 of a list", ErrMalformed)
+		return austriaSigned{}, fmt.Errorf("%w: claims: no SHA-256 of a list", source.ErrMalformed)
 	}
 	return austriaSigned{
 		from: time.Unix(*claims.From, 0).UTC(), until: time.Unix(*claims.Until, 0).UTC(), hash: [sha256.Size]byte(claims.Subject),
@@ -80,10 +82,12 @@ func verifyAustria(message *cose.Sign1Message, a anchors) error {
 	kid, _ := message.Headers.Protected[cose.HeaderLabelKeyID].([]byte)
 	var try []crypto.PublicKey
 	for _, key := range a.keys {
-		cert := a.certificateOf(key)
-		if cert == nil || bytes.Equal(kid, certKID(cert.Raw)) {
-			try = append(try, key)
+		if cert := a.certificateOf(key); cert != nil {
+			if own := kidOf(cert.Raw); !bytes.Equal(kid, own[:]) {
+				continue
+			}
 		}
+		try = append(try, key)
 	}
 	if len(try) == 0 {
 		return fmt.Errorf("the signer's kid is %.20x, which is none of an anchor", kid)
@@ -120,15 +124,10 @@ func coseAlgorithm(key crypto.PublicKey) (cose.Algorithm, error) {
 	return 0, errors.New("neither P-256 nor RSA")
 }
 
-func certKID(der []byte) []byte {
-	kid := kidOf(der)
-	return kid[:]
-}
-
 // parseAustria reads {"c":[{"i": kid, "c": DER}]} in CBOR.
-func parseAustria(list []byte) ([]Signer, Report, error) {
-	if len(list) > maxListSize {
-		return nil, Report{}, fmt.Errorf("%w: %d bytes", ErrTooLarge, len(list))
+func parseAustria(list []byte) ([]source.Signer, source.Report, error) {
+	if len(list) > source.MaxListSize {
+		return nil, source.Report{}, fmt.Errorf("%w: %d bytes", source.ErrTooLarge, len(list))
 	}
 	var outer struct {
 		Certificates *[]cbor.RawMessage `cbor:"c"`
@@ -136,17 +135,17 @@ func parseAustria(list []byte) ([]Signer, Report, error) {
 	if err := austriaCBOR.Unmarshal(list, &outer); err != nil {
 		var many *cbor.MaxArrayElementsError
 		if errors.As(err, &many) {
-			return nil, Report{}, fmt.Errorf("%w: %w", ErrTooLarge, err)
+			return nil, source.Report{}, fmt.Errorf("%w: %w", source.ErrTooLarge, err)
 		}
-		return nil, Report{}, fmt.Errorf("%w: %w", ErrMalformed, err)
+		return nil, source.Report{}, fmt.Errorf("%w: %w", source.ErrMalformed, err)
 	}
 	if outer.Certificates == nil {
-		return nil, Report{}, fmt.Errorf("%w: no certificates", ErrMalformed)
+		return nil, source.Report{}, fmt.Errorf("%w: no certificates", source.ErrMalformed)
 	}
 	e := newEntries()
 	for _, raw := range *outer.Certificates {
 		if err := e.more(); err != nil {
-			return nil, Report{}, err
+			return nil, source.Report{}, err
 		}
 		var entry struct {
 			KID         []byte `cbor:"i"`

@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 
+	"gatescan/trustsync/internal/source"
+
 	"github.com/fxamacker/cbor/v2"
 )
 
@@ -29,7 +31,7 @@ var (
 type austriaRules struct{ austria }
 
 // newAustriaRules makes the source of the Austrian rules. A URL is that of the directory that all four documents are in.
-func newAustriaRules(c SourceConfig) (Source, error) {
+func newAustriaRules(c SourceConfig) (source.Source, error) {
 	s, err := newAustria(c)
 	if err != nil {
 		return nil, err
@@ -38,16 +40,16 @@ func newAustriaRules(c SourceConfig) (Source, error) {
 }
 
 // Traits implements Source.
-func (s *austriaRules) Traits() Traits {
-	return Traits{
-		Kind: kindAustriaRules, Signs: "a hash of the rules, and one of the value sets, with a pinned key", Age: AgeSigned, Rollback: true,
+func (s *austriaRules) Traits() source.Traits {
+	return source.Traits{
+		Kind: kindAustriaRules, Signs: "a hash of the rules, and one of the value sets, with a pinned key", Age: source.AgeSigned, Rollback: true,
 		Absence: "no longer listed", Rules: true,
 	}
 }
 
 // Fetch implements Source.
-func (s *austriaRules) Fetch(ctx context.Context, now Moment) (*Holding, Report, error) {
-	return firstMirror(ctx, s.mirrors, func(m *client) (*Holding, Report, error) {
+func (s *austriaRules) Fetch(ctx context.Context, now source.Moment) (*source.Holding, source.Report, error) {
+	return firstMirror(ctx, s.mirrors, func(m *client) (*source.Holding, source.Report, error) {
 		h, report, err := s.fetch(ctx, m, now)
 		if errors.Is(err, errListsDiffer) { // perhaps one was replaced while we were between them
 			return s.fetch(ctx, m, now)
@@ -64,14 +66,14 @@ type austriaRulesCursor struct {
 }
 
 // fetch asks one mirror for both documents, unless both signatures are those that it gave last.
-func (s *austriaRules) fetch(ctx context.Context, mirror *client, now Moment) (*Holding, Report, error) {
+func (s *austriaRules) fetch(ctx context.Context, mirror *client, now source.Moment) (*source.Holding, source.Report, error) {
 	rulesSigned, err := s.askSignature(ctx, mirror, now, austriaRuleFile)
 	if err != nil {
-		return nil, Report{}, err
+		return nil, source.Report{}, err
 	}
 	setsSigned, err := s.askSignature(ctx, mirror, now, austriaSetFile)
 	if err != nil {
-		return nil, Report{}, err
+		return nil, source.Report{}, err
 	}
 	cursor := austriaRulesCursor{
 		string(rulesSigned.cursor()), string(setsSigned.cursor()),
@@ -79,9 +81,9 @@ func (s *austriaRules) fetch(ctx context.Context, mirror *client, now Moment) (*
 		[2]int64{rulesSigned.until.Unix(), setsSigned.until.Unix()},
 	}
 	if err := cursor.follows(now.Last); err != nil {
-		return nil, Report{}, err
+		return nil, source.Report{}, err
 	}
-	h := &Holding{Signed: rulesSigned.from, Expires: rulesSigned.until}
+	h := &source.Holding{Signed: rulesSigned.from, Expires: rulesSigned.until}
 	if setsSigned.from.Before(h.Signed) {
 		h.Signed = setsSigned.from
 	}
@@ -89,53 +91,53 @@ func (s *austriaRules) fetch(ctx context.Context, mirror *client, now Moment) (*
 		h.Expires = setsSigned.until
 	}
 	r := newRulesReader()
-	if err := s.askDocument(ctx, mirror, now, austriaRuleFile, rulesSigned, r.austriaRules); err != nil {
-		return nil, Report{}, err
+	if err := s.askDocument(ctx, mirror, now, austriaRuleFile, rulesSigned, func(b []byte) error { return readAustriaRules(r, b) }); err != nil {
+		return nil, source.Report{}, err
 	}
-	if err := s.askDocument(ctx, mirror, now, austriaSetFile, setsSigned, r.austriaSets); err != nil {
-		return nil, Report{}, err
+	if err := s.askDocument(ctx, mirror, now, austriaSetFile, setsSigned, func(b []byte) error { return readAustriaSets(r, b) }); err != nil {
+		return nil, source.Report{}, err
 	}
 	h.Rules, h.ValueSets = r.rules, r.sets
 	h.Cursor, err = json.Marshal(cursor)
 	return h, r.report, err
 }
 
-// follows says whether neither document is older than what a source gave last; errUnchanged if both are the same.
-func (c austriaRulesCursor) follows(last *Holding) error {
+// follows says whether neither document is older than what a source gave last; ErrUnchanged if both are the same.
+func (c austriaRulesCursor) follows(last *source.Holding) error {
 	var before austriaRulesCursor
 	if last == nil || json.Unmarshal(last.Cursor, &before) != nil {
 		return nil
 	}
 	if c == before {
-		return errUnchanged
+		return source.ErrUnchanged
 	}
 	for i, what := range []string{austriaRuleFile.document, austriaSetFile.document} {
 		if c.From[i] < before.From[i] {
-			return fmt.Errorf("%w: the %s", ErrRollback, what)
+			return fmt.Errorf("%w: the %s", source.ErrRollback, what)
 		}
 	}
 	return nil
 }
 
 // askSignature asks for the signature of a document.
-func (s *austria) askSignature(ctx context.Context, mirror *client, now Moment, form austriaForm) (sig austriaSigned, err error) {
+func (s *austria) askSignature(ctx context.Context, mirror *client, now source.Moment, form austriaForm) (sig austriaSigned, err error) {
 	now.Last = nil // of the trust list, or of two documents: that is the caller's
 	err = mirror.get(ctx, now, request{path: form.signature, limit: maxAustriaSignature}, func(r *response) (err error) {
-		if err = onlyOK(r); err != nil {
+		if err = r.ok(); err != nil {
 			return err
 		}
 		if sig, err = openAustriaSignature(r.body, form, s.anchors); err != nil {
 			return err
 		}
-		return checkWindow(now, sig.from, sig.until, austriaLeeway)
+		return source.CheckWindow(now, sig.from, sig.until, austriaLeeway)
 	})
 	return sig, err
 }
 
 // askDocument asks for what was signed.
-func (s *austria) askDocument(ctx context.Context, mirror *client, now Moment, form austriaForm, sig austriaSigned, parse func([]byte) error) error {
-	return mirror.get(ctx, now, request{path: form.document, limit: maxListSize}, func(r *response) error {
-		if err := onlyOK(r); err != nil {
+func (s *austria) askDocument(ctx context.Context, mirror *client, now source.Moment, form austriaForm, sig austriaSigned, parse func([]byte) error) error {
+	return mirror.get(ctx, now, request{path: form.document, limit: source.MaxListSize}, func(r *response) error {
+		if err := r.ok(); err != nil {
 			return err
 		}
 		if sha256.Sum256(r.body) != sig.hash {
@@ -145,9 +147,9 @@ func (s *austria) askDocument(ctx context.Context, mirror *client, now Moment, f
 	})
 }
 
-// austriaRules reads {"r":[{"i": label, "r": JSON of the rule}]} in CBOR. A rule is what it says of itself: the publisher's own
+// readAustriaRules reads {"r":[{"i": label, "r": JSON of the rule}]} in CBOR. A rule is what it says of itself: the publisher's own
 // example (hcert-kotlin, README) labels every one the same.
-func (r *rulesReader) austriaRules(document []byte) error {
+func readAustriaRules(r *rulesReader, document []byte) error {
 	return eachAustria(document, "r", func(raw cbor.RawMessage) error {
 		var entry struct {
 			Rule string `cbor:"r"`
@@ -159,8 +161,8 @@ func (r *rulesReader) austriaRules(document []byte) error {
 	})
 }
 
-// austriaSets reads {"v":[{"n": label, "v": JSON of the value set}]} in CBOR. A set goes by its label if it has no name of its own.
-func (r *rulesReader) austriaSets(document []byte) error {
+// readAustriaSets reads {"v":[{"n": label, "v": JSON of the value set}]} in CBOR. A set goes by its label if it has no name of its own.
+func readAustriaSets(r *rulesReader, document []byte) error {
 	return eachAustria(document, "v", func(raw cbor.RawMessage) error {
 		var entry struct {
 			Label string `cbor:"n"`
@@ -188,12 +190,12 @@ func eachAustria(document []byte, name string, each func(cbor.RawMessage) error)
 	if err != nil {
 		var many *cbor.MaxArrayElementsError
 		if errors.As(err, &many) {
-			return fmt.Errorf("%w: %w", ErrTooLarge, err)
+			return fmt.Errorf("%w: %w", source.ErrTooLarge, err)
 		}
-		return fmt.Errorf("%w: %w", ErrMalformed, err)
+		return fmt.Errorf("%w: %w", source.ErrMalformed, err)
 	}
 	if all == nil {
-		return fmt.Errorf("%w: nothing under %q", ErrMalformed, name)
+		return fmt.Errorf("%w: nothing under %q", source.ErrMalformed, name)
 	}
 	for i, raw := range *all {
 		if err := each(raw); err != nil {

@@ -13,6 +13,8 @@ import (
 	"github.com/veraison/go-cose"
 
 	"gatescan/cmd/gatelab/lists"
+	"gatescan/trustsync/internal/source"
+	"gatescan/trustsync/internal/sourcetest"
 )
 
 // austriaFiles are the four documents by their path.
@@ -62,17 +64,17 @@ func (f *austriaFiles) sign(t testing.TB, d *lists.Domain, rulesFrom, setsFrom t
 	}
 }
 
-func austriaRulesOf(t testing.TB, d *lists.Domain, url string) Source {
+func austriaRulesOf(t testing.TB, d *lists.Domain, url string) source.Source {
 	return rulesSource(t, SourceConfig{Kind: kindAustriaRules, URLs: []string{url}, Anchors: d.Signer.PEM()})
 }
 
 func TestAustriaRulesFetch(t *testing.T) {
-	d := documentDomain(t, 0)
-	hour := func(n int) time.Time { return listSigned.Add(time.Duration(n) * time.Hour) }
+	d := sourcetest.Domain(t, 0)
+	hour := func(n int) time.Time { return sourcetest.Signed.Add(time.Duration(n) * time.Hour) }
 	files := austriaPublished(t, d, hour(3), hour(1))
-	source := austriaRulesOf(t, d, files.start(t))
-	now := Moment{Time: hour(4), Synced: true}
-	h, report, err := source.Fetch(t.Context(), now)
+	src := austriaRulesOf(t, d, files.start(t))
+	now := source.Moment{Time: hour(4), Synced: true}
+	h, report, err := src.Fetch(t.Context(), now)
 	if err != nil || len(h.Rules) != 6 || len(h.ValueSets) != 2 || report.Loaded != 6 || !h.Signed.Equal(hour(1)) || !h.Expires.Equal(hour(49)) {
 		t.Fatalf("%v, %+v", err, h)
 	}
@@ -81,56 +83,56 @@ func TestAustriaRulesFetch(t *testing.T) {
 	}
 	now.Last = h
 	files.forget()
-	if _, _, err := source.Fetch(t.Context(), now); !errors.Is(err, errUnchanged) || !slices.Equal(files.asked, []string{"rulessig", "valuesetssig"}) {
+	if _, _, err := src.Fetch(t.Context(), now); !errors.Is(err, source.ErrUnchanged) || !slices.Equal(files.asked, []string{"rulessig", "valuesetssig"}) {
 		t.Errorf("again: %v, asked for %v", err, files.asked)
 	}
 	// One of the two goes back, to a time that is still later than that of the other.
 	files.sign(t, d, hour(2), hour(1))
-	if h, _, err := source.Fetch(t.Context(), now); h != nil || !errors.Is(err, ErrRollback) || !strings.Contains(err.Error(), "the rules") {
+	if h, _, err := src.Fetch(t.Context(), now); h != nil || !errors.Is(err, source.ErrRollback) || !strings.Contains(err.Error(), "the rules") {
 		t.Errorf("older rules: %v", err)
 	}
 	files.sign(t, d, hour(3), hour(0))
-	if h, _, err := source.Fetch(t.Context(), now); h != nil || !errors.Is(err, ErrRollback) || !strings.Contains(err.Error(), "the valuesets") {
+	if h, _, err := src.Fetch(t.Context(), now); h != nil || !errors.Is(err, source.ErrRollback) || !strings.Contains(err.Error(), "the valuesets") {
 		t.Errorf("older value sets: %v", err)
 	}
 	files.sign(t, d, hour(3), hour(2))
-	if h, _, err := source.Fetch(t.Context(), now); err != nil || !h.Signed.Equal(hour(2)) {
+	if h, _, err := src.Fetch(t.Context(), now); err != nil || !h.Signed.Equal(hour(2)) {
 		t.Errorf("newer value sets: %v", err)
 	}
-	if h, _, err := source.Fetch(t.Context(), Moment{Time: hour(51), Synced: true}); h != nil || !errors.Is(err, ErrExpired) {
+	if h, _, err := src.Fetch(t.Context(), source.Moment{Time: hour(51), Synced: true}); h != nil || !errors.Is(err, source.ErrExpired) {
 		t.Errorf("expired: %v", err)
 	}
-	if h, _, err := austriaRulesOf(t, documentDomain(t, 0), files.start(t)).Fetch(t.Context(), now); h != nil || !errors.Is(err, ErrNotAuthentic) {
+	if h, _, err := austriaRulesOf(t, sourcetest.Domain(t, 0), files.start(t)).Fetch(t.Context(), now); h != nil || !errors.Is(err, source.ErrNotAuthentic) {
 		t.Errorf("another's: %v", err)
 	}
 }
 
 // A document is replaced while we are between it and its signature; once is forgiven.
 func TestAustriaRulesPublication(t *testing.T) {
-	d := documentDomain(t, 0)
-	files := austriaPublished(t, d, listSigned, listSigned)
+	d := sourcetest.Domain(t, 0)
+	files := austriaPublished(t, d, sourcetest.Signed, sourcetest.Signed)
 	first := true
 	files.next = func(path string) {
 		if path == "rules" && first {
 			first = false
 			d.Rules = d.Rules[:3]
-			files.sign(t, d, listSigned.Add(time.Minute), listSigned.Add(time.Minute))
+			files.sign(t, d, sourcetest.Signed.Add(time.Minute), sourcetest.Signed.Add(time.Minute))
 		}
 	}
-	h, _, err := austriaRulesOf(t, d, files.start(t)).Fetch(t.Context(), Moment{Time: listNow, Synced: true})
-	if err != nil || len(h.Rules) != 3 || !h.Signed.Equal(listSigned.Add(time.Minute)) {
+	h, _, err := austriaRulesOf(t, d, files.start(t)).Fetch(t.Context(), source.Moment{Time: sourcetest.Now, Synced: true})
+	if err != nil || len(h.Rules) != 3 || !h.Signed.Equal(sourcetest.Signed.Add(time.Minute)) {
 		t.Errorf("%v, asked for %v", err, files.asked)
 	}
 }
 
 // What the same key signs for something else, and what it should not have signed.
 func TestAustriaRulesRefused(t *testing.T) {
-	d := documentDomain(t, 0)
-	until := listSigned.Add(48 * time.Hour)
+	d := sourcetest.Domain(t, 0)
+	until := sourcetest.Signed.Add(48 * time.Hour)
 	sign := func(f *austriaFiles, document string, label int64, version any, body []byte) {
 		signature, err := lists.SignAustriaAs(d.Signer, cose.ProtectedHeader{
 			cose.HeaderLabelAlgorithm: cose.AlgorithmES256, cose.HeaderLabelKeyID: d.Signer.KID(), label: version,
-		}, body, listSigned, until)
+		}, body, sourcetest.Signed, until)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -160,33 +162,33 @@ func TestAustriaRulesRefused(t *testing.T) {
 		"one rule":               {func(f *austriaFiles) { rules(f, [2]string{id, rule}) }, nil, 1, 0},
 		"twice":                  {func(f *austriaFiles) { rules(f, [2]string{id, rule}, [2]string{id, rule}) }, nil, 1, 0},
 		"under another label":    {func(f *austriaFiles) { rules(f, [2]string{"identifier", rule}) }, nil, 1, 0},
-		"not a rule":             {func(f *austriaFiles) { rules(f, [2]string{id, rule}, [2]string{id, "{}"}) }, ErrMalformed, 0, 0},
-		"a rule cut short":       {func(f *austriaFiles) { rules(f, [2]string{id, rule[:len(rule)-1]}) }, ErrMalformed, 0, 0},
+		"not a rule":             {func(f *austriaFiles) { rules(f, [2]string{id, rule}, [2]string{id, "{}"}) }, source.ErrMalformed, 0, 0},
+		"a rule cut short":       {func(f *austriaFiles) { rules(f, [2]string{id, rule[:len(rule)-1]}) }, source.ErrMalformed, 0, 0},
 		"without a label":        {func(f *austriaFiles) { sign(f, "rules", -65537, int64(1), pairs("r", "x", "r", [2]string{id, rule})) }, nil, 1, 0},
-		"a label alone":          {func(f *austriaFiles) { sign(f, "rules", -65537, int64(1), pairs("r", "i", "x", [2]string{id, rule})) }, ErrMalformed, 0, 0},
-		"no rules":               {func(f *austriaFiles) { sign(f, "rules", -65537, int64(1), pairs("x", "i", "r")) }, ErrMalformed, 0, 0},
+		"a label alone":          {func(f *austriaFiles) { sign(f, "rules", -65537, int64(1), pairs("r", "i", "x", [2]string{id, rule})) }, source.ErrMalformed, 0, 0},
+		"no rules":               {func(f *austriaFiles) { sign(f, "rules", -65537, int64(1), pairs("x", "i", "r")) }, source.ErrMalformed, 0, 0},
 		"a set that is none":     {func(f *austriaFiles) { sets(f, [2]string{setID, set}, [2]string{"x", "{}"}) }, nil, 6, 1},
 		"a set of another label": {func(f *austriaFiles) { sets(f, [2]string{"x", set}) }, nil, 6, 0},
 		"a set of codes":         {func(f *austriaFiles) { sets(f, [2]string{"x", `["a","b"]`}) }, nil, 6, 0},
-		"sets signed as rules":   {func(f *austriaFiles) { sign(f, "rules", -65538, int64(1), f.files["rules"]) }, ErrNotAuthentic, 0, 0},
-		"a trust list's label":   {func(f *austriaFiles) { sign(f, "rules", 42, int64(2), f.files["rules"]) }, ErrNotAuthentic, 0, 0},
-		"another version":        {func(f *austriaFiles) { sign(f, "rules", -65537, int64(2), f.files["rules"]) }, ErrNotAuthentic, 0, 0},
-		"a version in text":      {func(f *austriaFiles) { sign(f, "rules", -65537, "1", f.files["rules"]) }, ErrNotAuthentic, 0, 0},
+		"sets signed as rules":   {func(f *austriaFiles) { sign(f, "rules", -65538, int64(1), f.files["rules"]) }, source.ErrNotAuthentic, 0, 0},
+		"a trust list's label":   {func(f *austriaFiles) { sign(f, "rules", 42, int64(2), f.files["rules"]) }, source.ErrNotAuthentic, 0, 0},
+		"another version":        {func(f *austriaFiles) { sign(f, "rules", -65537, int64(2), f.files["rules"]) }, source.ErrNotAuthentic, 0, 0},
+		"a version in text":      {func(f *austriaFiles) { sign(f, "rules", -65537, "1", f.files["rules"]) }, source.ErrNotAuthentic, 0, 0},
 		"signatures exchanged": {func(f *austriaFiles) {
 			f.files["rulessig"], f.files["valuesetssig"] = f.files["valuesetssig"], f.files["rulessig"]
-		}, ErrNotAuthentic, 0, 0},
-		"a byte more":             {func(f *austriaFiles) { f.files["rules"] = append(f.files["rules"], 0) }, ErrNotAuthentic, 0, 0},
-		"a byte less in the sets": {func(f *austriaFiles) { f.files["valuesets"] = f.files["valuesets"][1:] }, ErrNotAuthentic, 0, 0},
-		"no signature":            {func(f *austriaFiles) { f.files["rulessig"] = nil }, ErrMalformed, 0, 0},
-		"a signature too large":   {func(f *austriaFiles) { f.files["rulessig"] = make([]byte, maxAustriaSignature+1) }, ErrTooLarge, 0, 0},
+		}, source.ErrNotAuthentic, 0, 0},
+		"a byte more":             {func(f *austriaFiles) { f.files["rules"] = append(f.files["rules"], 0) }, source.ErrNotAuthentic, 0, 0},
+		"a byte less in the sets": {func(f *austriaFiles) { f.files["valuesets"] = f.files["valuesets"][1:] }, source.ErrNotAuthentic, 0, 0},
+		"no signature":            {func(f *austriaFiles) { f.files["rulessig"] = nil }, source.ErrMalformed, 0, 0},
+		"a signature too large":   {func(f *austriaFiles) { f.files["rulessig"] = make([]byte, maxAustriaSignature+1) }, source.ErrTooLarge, 0, 0},
 		"a rule too large": {func(f *austriaFiles) {
-			rules(f, [2]string{id, strings.Replace(rule, `"Logic"`, `"X":"`+strings.Repeat("x", maxRuleSize)+`","Logic"`, 1)})
-		}, ErrTooLarge, 0, 0},
+			rules(f, [2]string{id, strings.Replace(rule, `"Logic"`, `"X":"`+strings.Repeat("x", source.MaxRuleSize)+`","Logic"`, 1)})
+		}, source.ErrTooLarge, 0, 0},
 		"the sets are not there": {func(f *austriaFiles) { delete(f.files, "valuesets") }, errAny, 0, 0},
 	} {
-		files := austriaPublished(t, d, listSigned, listSigned)
+		files := austriaPublished(t, d, sourcetest.Signed, sourcetest.Signed)
 		test.change(files)
-		h, report, err := austriaRulesOf(t, d, files.start(t)).Fetch(t.Context(), Moment{Time: listNow, Synced: true})
+		h, report, err := austriaRulesOf(t, d, files.start(t)).Fetch(t.Context(), source.Moment{Time: sourcetest.Now, Synced: true})
 		switch {
 		case test.want != nil:
 			if h != nil || err == nil || test.want != errAny && !errors.Is(err, test.want) {
@@ -201,11 +203,11 @@ func TestAustriaRulesRefused(t *testing.T) {
 var errAny = errors.New("any")
 
 func FuzzAustriaRules(f *testing.F) {
-	d := documentDomain(f, 0)
-	files := austriaPublished(f, d, listSigned, listSigned)
+	d := sourcetest.Domain(f, 0)
+	files := austriaPublished(f, d, sourcetest.Signed, sourcetest.Signed)
 	f.Add(files.files["rules"], files.files["rulessig"])
 	f.Add(files.files["valuesets"], files.files["valuesetssig"])
-	other := cmsAnchors(f, documentDomain(f, 0).Signer.PublicPEM())
+	other := cmsAnchors(f, sourcetest.Domain(f, 0).Signer.PublicPEM())
 	f.Fuzz(func(t *testing.T, document, signature []byte) {
 		for _, form := range []austriaForm{austriaRuleFile, austriaSetFile, austriaTrustList} {
 			if _, err := openAustriaSignature(signature, form, other); err == nil {
@@ -213,11 +215,11 @@ func FuzzAustriaRules(f *testing.F) {
 			}
 		}
 		r := newRulesReader()
-		if err := r.austriaRules(document); err == nil {
+		if err := readAustriaRules(r, document); err == nil {
 			checkRulesReader(t, r)
 		}
 		r = newRulesReader()
-		if err := r.austriaSets(document); err == nil {
+		if err := readAustriaSets(r, document); err == nil {
 			checkRulesReader(t, r)
 		}
 	})
@@ -225,9 +227,9 @@ func FuzzAustriaRules(f *testing.F) {
 
 // checkRulesReader says what must hold of all that was read: it is bounded, can be stored and compiled, and comes back.
 func checkRulesReader(t *testing.T, r *rulesReader) {
-	h := Holding{Rules: r.rules, ValueSets: r.sets}
-	allowed := rulesLeft
-	if err := allowed.take(h.Rules, h.ValueSets); err != nil {
+	h := source.Holding{Rules: r.rules, ValueSets: r.sets}
+	allowed := source.WholeRuleBudget
+	if err := allowed.Take(h.Rules, h.ValueSets); err != nil {
 		t.Fatal(err)
 	}
 	g := &Generation{Number: 1, Sources: map[string]Stored{"a": {Holding: h}}}

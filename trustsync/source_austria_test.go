@@ -17,12 +17,14 @@ import (
 	"github.com/veraison/go-cose"
 
 	"gatescan/cmd/gatelab/lists"
+	"gatescan/trustsync/internal/source"
+	"gatescan/trustsync/internal/sourcetest"
 )
 
 func austriaBuilt(t testing.TB, n int) (d *lists.Domain, list, signature []byte) {
 	t.Helper()
-	d = documentDomain(t, n)
-	list, signature, err := lists.Austria(d, listSigned, listExpires)
+	d = sourcetest.Domain(t, n)
+	list, signature, err := lists.Austria(d, sourcetest.Signed, sourcetest.Expires)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -46,15 +48,15 @@ func TestAustriaGood(t *testing.T) {
 	for name, a := range map[string]anchors{
 		"certificate":   cmsAnchors(t, d.Signer.PEM()),
 		"key":           cmsAnchors(t, d.Signer.PublicPEM()),
-		"second of two": cmsAnchors(t, documentDomain(t, 0).Signer.PEM(), d.Signer.PEM()),
+		"second of two": cmsAnchors(t, sourcetest.Domain(t, 0).Signer.PEM(), d.Signer.PEM()),
 	} {
 		from, until, err := openAustria(list, signature, a)
-		if err != nil || !from.Equal(listSigned) || !until.Equal(listExpires) {
+		if err != nil || !from.Equal(sourcetest.Signed) || !until.Equal(sourcetest.Expires) {
 			t.Errorf("%s: %v to %v, %v", name, from, until, err)
 		}
 	}
 	signers, report, err := parseAustria(list)
-	if err != nil || !slices.Equal(listKIDs(signers), domainKIDs(d)) || report.Loaded != 3 || len(report.Skipped) != 0 {
+	if err != nil || !slices.Equal(sourcetest.KIDs(signers), sourcetest.DomainKIDs(d)) || report.Loaded != 3 || len(report.Skipped) != 0 {
 		t.Errorf("%v, %+v", err, report)
 	}
 	if s := signers[0]; s.Country != "XX" {
@@ -64,21 +66,21 @@ func TestAustriaGood(t *testing.T) {
 
 // The publisher's library writes indefinite lengths; the same list in definite ones is as good.
 func TestAustriaDefiniteLengths(t *testing.T) {
-	d := documentDomain(t, 2)
+	d := sourcetest.Domain(t, 2)
 	type entry struct {
 		KID []byte `cbor:"i"`
 		DER []byte `cbor:"c"`
 	}
 	var entries []entry
 	for _, dsc := range d.DSCs {
-		entries = append(entries, entry{certKID(dsc.Raw), dsc.Raw})
+		entries = append(entries, entry{sourcetest.CertKID(dsc.Raw), dsc.Raw})
 	}
 	list, err := cbor.Marshal(map[string]any{"c": entries})
 	if err != nil {
 		t.Fatal(err)
 	}
 	signers, _, err := parseAustria(list)
-	if err != nil || !slices.Equal(listKIDs(signers), domainKIDs(d)) || !looksLikeAustria(list) {
+	if err != nil || !slices.Equal(sourcetest.KIDs(signers), sourcetest.DomainKIDs(d)) || !looksLikeAustria(list) {
 		t.Errorf("%d signers, %v", len(signers), err)
 	}
 }
@@ -98,24 +100,24 @@ func TestAustriaBitFlips(t *testing.T) {
 	for i := range list {
 		flipped := bytes.Clone(list)
 		flipped[i] ^= 1 << (i % 8)
-		if _, _, err := openAustria(flipped, signature, a); !errors.Is(err, ErrNotAuthentic) {
+		if _, _, err := openAustria(flipped, signature, a); !errors.Is(err, source.ErrNotAuthentic) {
 			t.Errorf("list, byte %d: %v", i, err)
 		}
 	}
 	for i := range signature {
-		if _, _, err := openAustria(list, signature[:i], a); !errors.Is(err, ErrMalformed) && !errors.Is(err, ErrNotAuthentic) {
+		if _, _, err := openAustria(list, signature[:i], a); !errors.Is(err, source.ErrMalformed) && !errors.Is(err, source.ErrNotAuthentic) {
 			t.Errorf("signature cut to %d: %v", i, err)
 		}
 	}
 	for i := range list {
-		if _, _, err := openAustria(list[:i], signature, a); !errors.Is(err, ErrNotAuthentic) {
+		if _, _, err := openAustria(list[:i], signature, a); !errors.Is(err, source.ErrNotAuthentic) {
 			t.Errorf("list cut to %d: %v", i, err)
 		}
-		if _, _, err := parseAustria(list[:i]); !errors.Is(err, ErrMalformed) {
+		if _, _, err := parseAustria(list[:i]); !errors.Is(err, source.ErrMalformed) {
 			t.Errorf("list cut to %d is read: %v", i, err)
 		}
 	}
-	if _, _, err := openAustria(list, append(bytes.Clone(signature), 0), a); !errors.Is(err, ErrMalformed) {
+	if _, _, err := openAustria(list, append(bytes.Clone(signature), 0), a); !errors.Is(err, source.ErrMalformed) {
 		t.Errorf("something follows the signature: %v", err)
 	}
 }
@@ -132,7 +134,7 @@ func TestAustriaOtherSignatures(t *testing.T) {
 	}
 	same := func(cose.ProtectedHeader) {}
 	noVersion := func(h cose.ProtectedHeader) { delete(h, int64(42)) }
-	other := documentDomain(t, 0).Signer
+	other := sourcetest.Domain(t, 0).Signer
 	certificate, key := cmsAnchors(t, d.Signer.PEM()), cmsAnchors(t, d.Signer.PublicPEM())
 	for _, test := range []struct {
 		name    string
@@ -155,26 +157,26 @@ func TestAustriaOtherSignatures(t *testing.T) {
 		{"another signer under its kid", other, header(func(h cose.ProtectedHeader) { h[cose.HeaderLabelKeyID] = other.KID() }), certificate, false},
 		{"another signer for a bare key", other, header(same), key, false},
 	} {
-		signature, err := lists.SignAustriaAs(test.signer, test.header, list, listSigned, listExpires)
+		signature, err := lists.SignAustriaAs(test.signer, test.header, list, sourcetest.Signed, sourcetest.Expires)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, _, err := openAustria(list, signature, test.anchors); (err == nil) != test.ok || err != nil && !errors.Is(err, ErrNotAuthentic) {
+		if _, _, err := openAustria(list, signature, test.anchors); (err == nil) != test.ok || err != nil && !errors.Is(err, source.ErrNotAuthentic) {
 			t.Errorf("%s: %v", test.name, err)
 		}
 	}
 	if _, _, err := openAustria(list, nil, anchors{}); err == nil {
 		t.Error("authentic without anchors")
 	}
-	if _, _, err := openAustria(list, make([]byte, maxAustriaSignature+1), certificate); !errors.Is(err, ErrTooLarge) {
+	if _, _, err := openAustria(list, make([]byte, maxAustriaSignature+1), certificate); !errors.Is(err, source.ErrTooLarge) {
 		t.Errorf("a signature too large: %v", err)
 	}
 }
 
 func TestAustriaEntries(t *testing.T) {
-	d := documentDomain(t, 1)
+	d := sourcetest.Domain(t, 1)
 	der := d.DSCs[0].Raw
-	kid := certKID(der)
+	kid := sourcetest.CertKID(der)
 	entry := func(i, c any) any { return map[string]any{"i": i, "c": c} }
 	for _, test := range []struct {
 		name                        string
@@ -188,11 +190,11 @@ func TestAustriaEntries(t *testing.T) {
 		{"another kid", map[string]any{"c": []any{entry([]byte("12345678"), der), entry(kid, der)}}, 1, 1, 0, nil},
 		{"kid in text", map[string]any{"c": []any{entry("12345678", der), entry(kid, der)}}, 1, 1, 0, nil},
 		{"junk", map[string]any{"c": []any{1, nil, "x", []int{1}, entry(kid, []byte("x")), entry(kid, nil)}}, 0, 6, 0, nil},
-		{"no list", map[string]any{"r": []any{}}, 0, 0, 0, ErrMalformed},
-		{"no array", map[string]any{"c": 1}, 0, 0, 0, ErrMalformed},
-		{"null", map[string]any{"c": nil}, 0, 0, 0, ErrMalformed},
-		{"an array outside", []any{entry(kid, der)}, 0, 0, 0, ErrMalformed},
-		{"tagged", cbor.Tag{Number: 24, Content: map[string]any{"c": []any{}}}, 0, 0, 0, ErrMalformed},
+		{"no list", map[string]any{"r": []any{}}, 0, 0, 0, source.ErrMalformed},
+		{"no array", map[string]any{"c": 1}, 0, 0, 0, source.ErrMalformed},
+		{"null", map[string]any{"c": nil}, 0, 0, 0, source.ErrMalformed},
+		{"an array outside", []any{entry(kid, der)}, 0, 0, 0, source.ErrMalformed},
+		{"tagged", cbor.Tag{Number: 24, Content: map[string]any{"c": []any{}}}, 0, 0, 0, source.ErrMalformed},
 	} {
 		list, err := cbor.Marshal(test.list)
 		if err != nil {
@@ -209,17 +211,17 @@ func TestAustriaEntries(t *testing.T) {
 		want error
 	}{
 		"as many as allowed":        {header + "\x9a\x00\x01\x86\xa0" + strings.Repeat("\x01", 100_000), nil},
-		"one too many":              {header + "\x9a\x00\x01\x86\xa1" + strings.Repeat("\x01", 100_001), ErrTooLarge},
-		"one too many, indefinite":  {header + "\x9f" + strings.Repeat("\x01", 100_001) + "\xff", ErrTooLarge},
-		"a count of four billion":   {header + "\x9a\xff\xff\xff\xff\x01", ErrTooLarge},
+		"one too many":              {header + "\x9a\x00\x01\x86\xa1" + strings.Repeat("\x01", 100_001), source.ErrTooLarge},
+		"one too many, indefinite":  {header + "\x9f" + strings.Repeat("\x01", 100_001) + "\xff", source.ErrTooLarge},
+		"a count of four billion":   {header + "\x9a\xff\xff\xff\xff\x01", source.ErrTooLarge},
 		"a count of 2^63":           {header + "\x9b\x80\x00\x00\x00\x00\x00\x00\x00\x01", nil},
-		"a certificate of 2^32":     {header + "\x81\xa1\x61c\x5a\xff\xff\xff\xff\x01", ErrMalformed},
-		"deep":                      {header + strings.Repeat("\x81", 100_000), ErrMalformed},
-		"deep, indefinite":          {strings.Repeat("\x9f", 100_000), ErrMalformed},
-		"two lists":                 {"\xa2\x61c\x80\x61c\x80", ErrMalformed},
-		"something follows":         {header + "\x80\x00", ErrMalformed},
-		"never ends":                {"\xbf\x61c\x9f", ErrMalformed},
-		"a break where none can be": {header + "\xff", ErrMalformed},
+		"a certificate of 2^32":     {header + "\x81\xa1\x61c\x5a\xff\xff\xff\xff\x01", source.ErrMalformed},
+		"deep":                      {header + strings.Repeat("\x81", 100_000), source.ErrMalformed},
+		"deep, indefinite":          {strings.Repeat("\x9f", 100_000), source.ErrMalformed},
+		"two lists":                 {"\xa2\x61c\x80\x61c\x80", source.ErrMalformed},
+		"something follows":         {header + "\x80\x00", source.ErrMalformed},
+		"never ends":                {"\xbf\x61c\x9f", source.ErrMalformed},
+		"a break where none can be": {header + "\xff", source.ErrMalformed},
 	} {
 		_, report, err := parseAustria([]byte(test.list))
 		if name == "a count of 2^63" {
@@ -265,7 +267,7 @@ func (s *austriaServer) start(t *testing.T) string {
 	return server.URL + "/at/"
 }
 
-func austriaSource(t *testing.T, d *lists.Domain, urls ...string) Source {
+func austriaSource(t *testing.T, d *lists.Domain, urls ...string) source.Source {
 	t.Helper()
 	source, err := newAustria(SourceConfig{URLs: urls, Anchors: d.Signer.PEM()})
 	if err != nil {
@@ -279,10 +281,10 @@ func TestAustriaFetch(t *testing.T) {
 	good := &austriaServer{list: list, signature: signature}
 	bad := &austriaServer{list: append(bytes.Clone(list), 0), signature: signature}
 	goodURL, badURL := good.start(t), bad.start(t)
-	now := Moment{Time: listNow, Synced: true}
+	now := source.Moment{Time: sourcetest.Now, Synced: true}
 
 	h, report, err := austriaSource(t, d, badURL, goodURL).Fetch(context.Background(), now)
-	if err != nil || !slices.Equal(listKIDs(h.Signers), domainKIDs(d)) || report.Loaded != 2 || !h.Signed.Equal(listSigned) || !h.Expires.Equal(listExpires) {
+	if err != nil || !slices.Equal(sourcetest.KIDs(h.Signers), sourcetest.DomainKIDs(d)) || report.Loaded != 2 || !h.Signed.Equal(sourcetest.Signed) || !h.Expires.Equal(sourcetest.Expires) {
 		t.Fatalf("%v, %+v", err, h)
 	}
 	if len(bad.asked) != 4 {
@@ -290,22 +292,22 @@ func TestAustriaFetch(t *testing.T) {
 	}
 
 	good.asked, now.Last = nil, h
-	if _, _, err := austriaSource(t, d, goodURL).Fetch(context.Background(), now); !errors.Is(err, errUnchanged) || !slices.Equal(good.asked, []string{"/at/trustlistsig"}) {
+	if _, _, err := austriaSource(t, d, goodURL).Fetch(context.Background(), now); !errors.Is(err, source.ErrUnchanged) || !slices.Equal(good.asked, []string{"/at/trustlistsig"}) {
 		t.Errorf("again: %v, asked for %v", err, good.asked)
 	}
-	later, err := lists.SignAustria(d.Signer, list, listSigned.Add(time.Minute), listExpires)
+	later, err := lists.SignAustria(d.Signer, list, sourcetest.Signed.Add(time.Minute), sourcetest.Expires)
 	if err != nil {
 		t.Fatal(err)
 	}
 	good.signature = later
-	if h, _, err := austriaSource(t, d, goodURL).Fetch(context.Background(), now); err != nil || !h.Signed.Equal(listSigned.Add(time.Minute)) {
+	if h, _, err := austriaSource(t, d, goodURL).Fetch(context.Background(), now); err != nil || !h.Signed.Equal(sourcetest.Signed.Add(time.Minute)) {
 		t.Errorf("signed again: %v", err)
 	}
 
-	if h, _, err := austriaSource(t, d, badURL).Fetch(context.Background(), Moment{Time: listNow}); h != nil || !errors.Is(err, ErrNotAuthentic) {
+	if h, _, err := austriaSource(t, d, badURL).Fetch(context.Background(), source.Moment{Time: sourcetest.Now}); h != nil || !errors.Is(err, source.ErrNotAuthentic) {
 		t.Errorf("only the bad one: %v, %v", h, err)
 	}
-	if _, _, err := austriaSource(t, documentDomain(t, 0), goodURL).Fetch(context.Background(), Moment{Time: listNow}); !errors.Is(err, ErrNotAuthentic) {
+	if _, _, err := austriaSource(t, sourcetest.Domain(t, 0), goodURL).Fetch(context.Background(), source.Moment{Time: sourcetest.Now}); !errors.Is(err, source.ErrNotAuthentic) {
 		t.Errorf("another's list: %v", err)
 	}
 }
@@ -314,7 +316,7 @@ func TestAustriaFetch(t *testing.T) {
 func TestAustriaPublication(t *testing.T) {
 	d, list, signature := austriaBuilt(t, 2)
 	d.DSCs = d.DSCs[:1]
-	newList, newSignature, err := lists.Austria(d, listSigned.Add(time.Minute), listExpires)
+	newList, newSignature, err := lists.Austria(d, sourcetest.Signed.Add(time.Minute), sourcetest.Expires)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -324,7 +326,7 @@ func TestAustriaPublication(t *testing.T) {
 			s.list, s.signature = newList, newSignature
 		}
 	}
-	h, _, err := austriaSource(t, d, server.start(t)).Fetch(context.Background(), Moment{Time: listNow, Synced: true})
+	h, _, err := austriaSource(t, d, server.start(t)).Fetch(context.Background(), source.Moment{Time: sourcetest.Now, Synced: true})
 	if err != nil || len(h.Signers) != 1 || len(server.asked) != 4 {
 		t.Errorf("%v, asked for %v", err, server.asked)
 	}
@@ -333,7 +335,7 @@ func TestAustriaPublication(t *testing.T) {
 	}
 
 	never := &austriaServer{list: list, signature: newSignature}
-	if h, _, err := austriaSource(t, d, never.start(t)).Fetch(context.Background(), Moment{Time: listNow, Synced: true}); h != nil || !errors.Is(err, ErrNotAuthentic) || len(never.asked) != 4 {
+	if h, _, err := austriaSource(t, d, never.start(t)).Fetch(context.Background(), source.Moment{Time: sourcetest.Now, Synced: true}); h != nil || !errors.Is(err, source.ErrNotAuthentic) || len(never.asked) != 4 {
 		t.Errorf("%v, asked for %v", err, never.asked)
 	}
 }
@@ -343,14 +345,14 @@ func TestAustriaTimes(t *testing.T) {
 	url := (&austriaServer{list: list, signature: signature}).start(t)
 	for _, test := range []struct {
 		name string
-		now  Moment
+		now  source.Moment
 		want error
 	}{
-		{"a little past its end", Moment{Time: listExpires.Add(austriaLeeway)}, nil},
-		{"past its end", Moment{Time: listExpires.Add(austriaLeeway + time.Second)}, ErrExpired},
-		{"a little ahead", Moment{Time: listSigned.Add(-maxSkew), Synced: true}, nil},
-		{"ahead", Moment{Time: listSigned.Add(-maxSkew - time.Second), Synced: true}, ErrFuture},
-		{"older than the last", Moment{Time: listNow, Last: &Holding{Signed: listSigned.Add(1)}}, ErrRollback},
+		{"a little past its end", source.Moment{Time: sourcetest.Expires.Add(austriaLeeway)}, nil},
+		{"past its end", source.Moment{Time: sourcetest.Expires.Add(austriaLeeway + time.Second)}, source.ErrExpired},
+		{"a little ahead", source.Moment{Time: sourcetest.Signed.Add(-source.MaxSkew), Synced: true}, nil},
+		{"ahead", source.Moment{Time: sourcetest.Signed.Add(-source.MaxSkew - time.Second), Synced: true}, source.ErrFuture},
+		{"older than the last", source.Moment{Time: sourcetest.Now, Last: &source.Holding{Signed: sourcetest.Signed.Add(1)}}, source.ErrRollback},
 	} {
 		if _, _, err := austriaSource(t, d, url).Fetch(context.Background(), test.now); !errors.Is(err, test.want) || (err == nil) != (test.want == nil) {
 			t.Errorf("%s: %v, want %v", test.name, err, test.want)
@@ -359,20 +361,20 @@ func TestAustriaTimes(t *testing.T) {
 }
 
 func TestAustriaConfig(t *testing.T) {
-	d := documentDomain(t, 0)
+	d := sourcetest.Domain(t, 0)
 	urls := []string{"https://list.example/"}
 	for name, c := range map[string]SourceConfig{
 		"no anchor":                  {URLs: urls},
 		"no URL":                     {Anchors: d.Signer.PEM()},
 		"a second URL that is none":  {Anchors: d.Signer.PEM(), URLs: append(slices.Clone(urls), "x")},
-		"an anchor on another curve": {URLs: urls, Anchors: cmsP384(t)},
+		"an anchor on another curve": {URLs: urls, Anchors: sourcetest.P384PEM(t)},
 	} {
 		if _, err := newAustria(c); err == nil {
 			t.Errorf("%s is a source", name)
 		}
 	}
 	traits := austriaSource(t, d, urls...).Traits()
-	if traits.Kind != kindAustria || traits.Age != AgeSigned || !traits.Rollback {
+	if traits.Kind != kindAustria || traits.Age != source.AgeSigned || !traits.Rollback {
 		t.Errorf("%+v", traits)
 	}
 }
@@ -381,14 +383,14 @@ func FuzzAustria(f *testing.F) {
 	_, list, signature := austriaBuilt(f, 1)
 	f.Add(list, signature)
 	f.Add([]byte("\xa1\x61c\x80"), []byte{})
-	other := cmsAnchors(f, documentDomain(f, 0).Signer.PublicPEM())
+	other := cmsAnchors(f, sourcetest.Domain(f, 0).Signer.PublicPEM())
 	f.Fuzz(func(t *testing.T, list, signature []byte) {
 		looksLikeAustria(list)
 		if _, _, err := openAustria(list, signature, other); err == nil {
 			t.Fatal("authentic")
 		}
 		signers, report, err := parseAustria(list)
-		if err == nil && (report.Loaded != len(signers) || len(signers) > maxCertificates) {
+		if err == nil && (report.Loaded != len(signers) || len(signers) > source.MaxCertificates) {
 			t.Fatalf("%d signers, %+v", len(signers), report)
 		}
 	})

@@ -5,21 +5,15 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
-	"io"
-	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
-	"strings"
-	"syscall"
+
+	"gatescan/trustsync/internal/files"
+	"gatescan/trustsync/internal/source"
 )
 
-// Bounds of a directory of certificates. The longest list published so far had 832.
-const (
-	maxFileSize     = 1 << 20 // bytes
-	maxFiles        = 100_000
-	maxCertificates = 100_000 // certificates and other PEM blocks in all files together
-)
+// maxFileSize bounds a file of certificates, in bytes.
+const maxFileSize = 1 << 20
 
 const kindDirectory = "directory"
 
@@ -29,7 +23,7 @@ type directory struct {
 	cscas authorities // nil if the DSCs need not chain to any
 }
 
-func newDirectory(c SourceConfig) (Source, error) {
+func newDirectory(c SourceConfig) (source.Source, error) {
 	if c.Path == "" {
 		return nil, errors.New("a directory needs its path")
 	}
@@ -43,17 +37,17 @@ func newDirectory(c SourceConfig) (Source, error) {
 	return d, nil
 }
 
-func (d directory) Fetch(context.Context, Moment) (*Holding, Report, error) {
+func (d directory) Fetch(context.Context, source.Moment) (*source.Holding, source.Report, error) {
 	signers, report, err := readDirectory(d.path, d.cscas)
 	if err != nil {
 		return nil, report, err
 	}
-	return &Holding{Signers: signers}, report, nil
+	return &source.Holding{Signers: signers}, report, nil
 }
 
-func (d directory) Traits() Traits {
-	return Traits{
-		Kind: kindDirectory, Signs: "nothing; whoever may write there is trusted", Age: AgeNone,
+func (d directory) Traits() source.Traits {
+	return source.Traits{
+		Kind: kindDirectory, Signs: "nothing; whoever may write there is trusted", Age: source.AgeNone,
 		Absence: "this directory no longer vouches for it",
 	}
 }
@@ -67,80 +61,58 @@ func (d directory) Traits() Traits {
 // It is an error if path itself cannot be read (a single file: if it is neither PEM nor DER), or if it holds more than
 // 100,000 files or certificates. It is none if not one certificate can be used. A file may have 1 MiB. Nothing but
 // regular files is opened.
-func ReadDirectory(path string) ([]Signer, Report, error) { return readDirectory(path, nil) }
+func ReadDirectory(path string) ([]source.Signer, source.Report, error) {
+	return readDirectory(path, nil)
+}
 
-func readDirectory(path string, cscas authorities) ([]Signer, Report, error) {
+func readDirectory(path string, cscas authorities) ([]source.Signer, source.Report, error) {
 	r := directoryReader{seen: map[[sha256.Size]byte]bool{}, cscas: cscas}
 	info, err := os.Stat(path)
 	if err != nil {
-		return nil, Report{}, fmt.Errorf("trust directory: %w", err)
+		return nil, source.Report{}, fmt.Errorf("trust directory: %w", err)
 	}
 	if !info.IsDir() {
 		if err := r.file(filepath.Base(path), path); err != nil {
-			return nil, Report{}, fmt.Errorf("trust directory %s: %w", path, err)
+			return nil, source.Report{}, fmt.Errorf("trust directory %s: %w", path, err)
 		}
 		return r.done()
 	}
-	names, err := fileNames(path)
+	names, err := files.Names(path)
 	if err != nil {
-		return nil, Report{}, fmt.Errorf("trust directory: %w", err)
+		return nil, source.Report{}, fmt.Errorf("trust directory: %w", err)
 	}
 	for _, name := range names {
 		if err := r.file(name, filepath.Join(path, name)); err != nil {
 			r.skip(name, err)
 		}
-		if r.blocks > maxCertificates {
-			return nil, Report{}, fmt.Errorf("trust directory %s: more than %d certificates", path, maxCertificates)
+		if r.blocks > source.MaxCertificates {
+			return nil, source.Report{}, fmt.Errorf("trust directory %s: more than %d certificates", path, source.MaxCertificates)
 		}
 	}
 	return r.done()
 }
 
-// fileNames returns what a directory holds, sorted.
-func fileNames(path string) ([]string, error) {
-	dir, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer dir.Close()
-	var names []string
-	for {
-		batch, err := dir.Readdirnames(1024)
-		if errors.Is(err, io.EOF) {
-			break
-		}
-		if err != nil {
-			return nil, err
-		}
-		if names = append(names, batch...); len(names) > maxFiles {
-			return nil, fmt.Errorf("%s: more than %d files", path, maxFiles)
-		}
-	}
-	slices.Sort(names)
-	return names, nil
-}
-
 // directoryReader collects what the files of a directory hold.
 type directoryReader struct {
-	signers []Signer
+	signers []source.Signer
 	cscas   authorities
-	report  Report
+	report  source.Report
 	seen    map[[sha256.Size]byte]bool // hashes of the certificates that were read
 	blocks  int
 }
 
-func (r *directoryReader) done() ([]Signer, Report, error) {
+func (r *directoryReader) done() ([]source.Signer, source.Report, error) {
 	r.report.Loaded = len(r.signers)
 	return r.signers, r.report, nil
 }
 
 func (r *directoryReader) skip(name string, err error) {
-	r.report.Skipped = append(r.report.Skipped, Skipped{name, err})
+	r.report.Skipped = append(r.report.Skipped, source.Skipped{Name: name, Err: err})
 }
 
 // file reads one file. What is wrong in a part of it goes to the report; the error is about all of it.
 func (r *directoryReader) file(name, path string) error {
-	data, err := readRegular(path, maxFileSize)
+	data, err := files.Read(path, maxFileSize)
 	if err != nil {
 		return err
 	}
@@ -152,8 +124,8 @@ func (r *directoryReader) file(name, path string) error {
 		return err
 	}
 	for i, block := range blocks {
-		if r.blocks++; r.blocks > maxCertificates {
-			return fmt.Errorf("more than %d certificates", maxCertificates)
+		if r.blocks++; r.blocks > source.MaxCertificates {
+			return fmt.Errorf("more than %d certificates", source.MaxCertificates)
 		}
 		if err := r.certificate(block); err != nil {
 			if len(blocks) > 1 {
@@ -189,59 +161,4 @@ func (r *directoryReader) certificate(b block) error {
 	r.seen[hash] = true
 	r.signers = append(r.signers, signer)
 	return nil
-}
-
-// readRegular reads a regular file, or what a symbolic link to one leads to, and opens nothing else: to open a device may
-// have effects, to open a pipe may block. Of a file larger than limit it returns one byte more than that, for the caller to
-// refuse.
-func readRegular(path string, limit int64) ([]byte, error) {
-	info, err := os.Stat(path)
-	if err != nil {
-		return nil, withoutPath(err)
-	}
-	if err := checkRegular(info); err != nil {
-		return nil, err
-	}
-	file, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0) // the file may be a pipe by now
-	if err != nil {
-		return nil, withoutPath(err)
-	}
-	defer file.Close()
-	if info, err = file.Stat(); err != nil {
-		return nil, withoutPath(err)
-	}
-	if err := checkRegular(info); err != nil {
-		return nil, err
-	}
-	data, err := io.ReadAll(io.LimitReader(file, limit+1))
-	if err != nil {
-		return nil, withoutPath(err)
-	}
-	return data, nil
-}
-
-func checkRegular(info fs.FileInfo) error {
-	mode := info.Mode()
-	switch {
-	case mode.IsRegular():
-		return nil
-	case mode.IsDir():
-		return errors.New("a directory: only files directly in the trust directory are read")
-	case mode&fs.ModeNamedPipe != 0:
-		return errors.New("a named pipe, not a regular file")
-	case mode&fs.ModeSocket != 0:
-		return errors.New("a socket, not a regular file")
-	case mode&fs.ModeDevice != 0:
-		return errors.New("a device, not a regular file")
-	}
-	return fmt.Errorf("not a regular file (%s)", strings.ToLower(mode.Type().String()))
-}
-
-// withoutPath takes the path out of an error, where the report names the file already.
-func withoutPath(err error) error {
-	var path *fs.PathError
-	if errors.As(err, &path) {
-		return fmt.Errorf("cannot %s: %w", path.Op, path.Err)
-	}
-	return err
 }

@@ -19,6 +19,9 @@ import (
 	"testing"
 	"time"
 
+	"gatescan/trustsync/internal/files"
+	"gatescan/trustsync/internal/source"
+	"gatescan/trustsync/internal/sourcetest"
 	"gatescan/verify"
 )
 
@@ -35,11 +38,11 @@ func pemOf(kind string, der []byte) []byte {
 }
 
 // read is ReadDirectory for a directory that must be readable. It fails the test if that blocks.
-func read(t *testing.T, path string) ([]verify.DSC, Report) {
+func read(t *testing.T, path string) ([]verify.DSC, source.Report) {
 	t.Helper()
 	done := make(chan struct{})
-	var signers []Signer
-	var report Report
+	var signers []source.Signer
+	var report source.Report
 	var err error
 	go func() {
 		defer close(done)
@@ -56,7 +59,7 @@ func read(t *testing.T, path string) ([]verify.DSC, Report) {
 	if report.Loaded != len(signers) {
 		t.Errorf("loaded %d, but %d DSCs", report.Loaded, len(signers))
 	}
-	return DSCs(signers), report
+	return source.DSCs(signers), report
 }
 
 func kidsOf(dscs []verify.DSC) (kids []string) {
@@ -67,7 +70,7 @@ func kidsOf(dscs []verify.DSC) (kids []string) {
 }
 
 // checkSkipped wants exactly these files to be skipped, in this order, each given as "name: a word of the reason".
-func checkSkipped(t *testing.T, got []Skipped, want ...string) {
+func checkSkipped(t *testing.T, got []source.Skipped, want ...string) {
 	t.Helper()
 	if len(got) != len(want) {
 		t.Errorf("%d skipped, want %d: %v", len(got), len(want), got)
@@ -84,7 +87,7 @@ func checkSkipped(t *testing.T, got []Skipped, want ...string) {
 func TestReadDirectoryPool(t *testing.T) {
 	dir := t.TempDir()
 	var kids []string
-	for i, p := range pool(t) {
+	for i, p := range sourcetest.Pool(t) {
 		if i%2 == 0 {
 			write(t, dir, p.KID+".der", p.DER)
 		} else {
@@ -113,9 +116,9 @@ func TestReadDirectoryPool(t *testing.T) {
 }
 
 func TestReadDirectoryFiles(t *testing.T) {
-	all := pool(t)
+	all := sourcetest.Pool(t)
 	a, b, c, d := all[0], all[1], all[2], all[3]
-	p384 := fromPool(t, "897def991b9cf499")
+	p384 := sourcetest.FromPool(t, "897def991b9cf499")
 	dir := t.TempDir()
 	write(t, dir, "a.der", a.DER)
 	write(t, dir, "again.pem", pemOf("CERTIFICATE", a.DER))
@@ -185,7 +188,7 @@ func TestReadDirectoryPrivateKeys(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	certificate := pool(t)[0]
+	certificate := sourcetest.Pool(t)[0]
 	keys := map[string][]byte{
 		"1-pkcs8.der":     pkcs8,
 		"2-sec1.der":      sec1,
@@ -209,7 +212,7 @@ func TestReadDirectoryPrivateKeys(t *testing.T) {
 	// A public key is none, nor is a certificate that cannot be used.
 	write(t, dir, "c-public.der", x509.MarshalPKCS1PublicKey(&rsaKey.PublicKey))
 	write(t, dir, "d-numbers.der", element(0x30, []byte{2, 1, 1}, []byte{2, 1, 2}, []byte{2, 1, 3}))
-	write(t, dir, "e-p384.der", fromPool(t, "897def991b9cf499"))
+	write(t, dir, "e-p384.der", sourcetest.FromPool(t, "897def991b9cf499"))
 	want = append(want, "c-public.der: not a certificate", "d-numbers.der: not a certificate", "e-p384.der: P-384 key")
 	dscs, report := read(t, dir)
 	if got := kidsOf(dscs); !slices.Equal(got, []string{certificate.KID}) {
@@ -220,7 +223,7 @@ func TestReadDirectoryPrivateKeys(t *testing.T) {
 
 func TestReadDirectoryNotRegular(t *testing.T) {
 	outside, dir := t.TempDir(), t.TempDir()
-	p := pool(t)[0]
+	p := sourcetest.Pool(t)[0]
 	write(t, outside, "good.der", p.DER)
 	if err := syscall.Mkfifo(filepath.Join(dir, "fifo"), 0o600); err != nil {
 		t.Fatal(err)
@@ -264,7 +267,7 @@ func TestReadDirectorySameKid(t *testing.T) {
 	// Certificates whose hashes share 8 bytes cannot be made for a test, so this one looks one step further in: nothing between
 	// the files and the snapshot may look at the kid.
 	r := directoryReader{seen: map[[sha256.Size]byte]bool{}}
-	for _, p := range pool(t)[:2] {
+	for _, p := range sourcetest.Pool(t)[:2] {
 		if err := r.certificate(block{der: p.DER}); err != nil {
 			t.Fatal(err)
 		}
@@ -273,20 +276,20 @@ func TestReadDirectorySameKid(t *testing.T) {
 		r.signers[i].KID = verify.KID{1}
 	}
 	signers, report, err := r.done()
-	if err != nil || report.Loaded != 2 || verify.NewTrust(DSCs(signers)).Len() != 2 {
-		t.Errorf("%d loaded, %d in the snapshot, error %v", report.Loaded, verify.NewTrust(DSCs(signers)).Len(), err)
+	if err != nil || report.Loaded != 2 || verify.NewTrust(source.DSCs(signers)).Len() != 2 {
+		t.Errorf("%d loaded, %d in the snapshot, error %v", report.Loaded, verify.NewTrust(source.DSCs(signers)).Len(), err)
 	}
 }
 
 func TestReadDirectorySingleFile(t *testing.T) {
-	all := pool(t)
+	all := sourcetest.Pool(t)
 	dir := t.TempDir()
 	write(t, dir, "two.pem", append(pemOf("CERTIFICATE", all[0].DER), pemOf("CERTIFICATE", all[1].DER)...))
 	dscs, _ := read(t, filepath.Join(dir, "two.pem"))
 	if got := kidsOf(dscs); !slices.Equal(got, []string{all[0].KID, all[1].KID}) {
 		t.Errorf("kids %v", got)
 	}
-	write(t, dir, "p384.der", fromPool(t, "897def991b9cf499"))
+	write(t, dir, "p384.der", sourcetest.FromPool(t, "897def991b9cf499"))
 	_, report := read(t, filepath.Join(dir, "p384.der"))
 	checkSkipped(t, report.Skipped, "p384.der: P-384 key")
 }
@@ -327,11 +330,11 @@ func TestReadDirectoryErrors(t *testing.T) {
 }
 
 func TestReadDirectoryTooManyFiles(t *testing.T) {
-	noRaces(t)
+	sourcetest.NoRaces(t)
 	dir := t.TempDir()
 	one := filepath.Join(dir, "0")
 	write(t, dir, "0", nil)
-	for i := range maxFiles {
+	for i := range files.MaxFiles {
 		// Links to one empty file cost no space.
 		if err := os.Symlink(one, filepath.Join(dir, fmt.Sprint("link", i))); err != nil {
 			t.Fatal(err)

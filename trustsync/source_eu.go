@@ -10,12 +10,12 @@ import (
 	"slices"
 	"time"
 
+	"gatescan/trustsync/internal/source"
 	"gatescan/verify"
 )
 
 const (
-	maxServiceKIDs = 4 << 20          // bytes of a JSON array of kids; maxCertificates of them have 1.5 MB
-	maxWalkTime    = 30 * time.Minute // of one Fetch; what it got so far is not lost
+	maxServiceKIDs = 4 << 20 // bytes of a JSON array of kids; MaxCertificates of them have 1.5 MB
 
 	// A service that lost its own source withdraws everything, or half of it. Of that many keys and more, the loss of more
 	// than a half counts only if as many fetches in a row say just the same, over that long.
@@ -67,10 +67,10 @@ type euDoubt struct {
 	fetches int
 }
 
-func newEU(c SourceConfig) (Source, error)    { return newEUService(c, euFormEU) }
-func newItaly(c SourceConfig) (Source, error) { return newEUService(c, euFormItaly) }
+func newEU(c SourceConfig) (source.Source, error)    { return newEUService(c, euFormEU) }
+func newItaly(c SourceConfig) (source.Source, error) { return newEUService(c, euFormItaly) }
 
-func newEUService(c SourceConfig, form euForm) (Source, error) {
+func newEUService(c SourceConfig, form euForm) (source.Source, error) {
 	switch {
 	case len(c.URLs) == 0:
 		return nil, fmt.Errorf("no URL: give the one that %s is appended to", form.update)
@@ -95,15 +95,15 @@ func newEUService(c SourceConfig, form euForm) (Source, error) {
 	return s, nil
 }
 
-func (s *euService) Traits() Traits {
+func (s *euService) Traits() source.Traits {
 	signs := "nothing; TLS vouches for the server"
 	if s.cscas != nil {
 		signs = "each DSC, by its CSCA; for the list as a whole TLS vouches"
 	}
-	return Traits{
+	return source.Traits{
 		Kind:     s.form.kind,
 		Signs:    signs,
-		Age:      AgeObserved,
+		Age:      source.AgeObserved,
 		Rollback: false,
 		Absence: "withdrawn, with the next fetch; an empty list is never believed, and the loss of most keys only when " +
 			"it is repeated for an hour",
@@ -113,17 +113,17 @@ func (s *euService) Traits() Traits {
 // Fetch walks through the keys that are new, then drops those that the service lists no more. Its error is what each mirror did;
 // ErrImplausible is for a service that lists nothing, or asks for a mass withdrawal and has not been believed yet. Keys that it
 // names as deleted are withdrawn expressly, until it lists them again.
-func (s *euService) Fetch(ctx context.Context, now Moment) (*Holding, Report, error) {
-	ctx, cancel := context.WithTimeoutCause(ctx, maxWalkTime, fmt.Errorf("not through after %v", maxWalkTime))
+func (s *euService) Fetch(ctx context.Context, now source.Moment) (*source.Holding, source.Report, error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, maxFetchTime, fmt.Errorf("not through after %v", maxFetchTime))
 	defer cancel()
-	return firstMirror(ctx, s.mirrors, func(m *euMirror) (*Holding, Report, error) {
+	return firstMirror(ctx, s.mirrors, func(m *euMirror) (*source.Holding, source.Report, error) {
 		defer m.client.closeIdle()
 		return s.fetch(ctx, now, m)
 	})
 }
 
 // fetch asks one mirror.
-func (s *euService) fetch(ctx context.Context, now Moment, m *euMirror) (*Holding, Report, error) {
+func (s *euService) fetch(ctx context.Context, now source.Moment, m *euMirror) (*source.Holding, source.Report, error) {
 	cursor, resumed := m.cursor(now.Last)
 	w := m.unfinished
 	switch {
@@ -135,19 +135,19 @@ func (s *euService) fetch(ctx context.Context, now Moment, m *euMirror) (*Holdin
 		w = newEUWalk()
 	}
 	var listed map[verify.KID]bool
-	var skipped []Skipped // beside rows
+	var skipped []source.Skipped // beside rows
 	for {
 		m.unfinished = w
 		if err := s.walk(ctx, now, m, w); err != nil {
-			if errors.Is(err, ErrTooLarge) { // and would be for ever
+			if errors.Is(err, source.ErrTooLarge) { // and would be for ever
 				m.unfinished = nil
 			}
-			return nil, Report{}, err
+			return nil, source.Report{}, err
 		}
 		// Only now: a key that was added after it had been asked would be dropped, and never come again.
 		var err error
 		if listed, skipped, err = s.status(ctx, now, m); err != nil {
-			return nil, Report{}, err
+			return nil, source.Report{}, err
 		}
 		if !w.resumed || w.explains(listed) {
 			break
@@ -157,31 +157,31 @@ func (s *euService) fetch(ctx context.Context, now Moment, m *euMirror) (*Holdin
 	w.missing = hashKIDs(w.without(listed))
 	if w.empty() {
 		m.unfinished = nil
-		return nil, Report{}, fmt.Errorf("%s: %w: %d keys are listed, and none is handed out", m.url, ErrImplausible, len(listed))
+		return nil, source.Report{}, fmt.Errorf("%s: %w: %d keys are listed, and none is handed out", m.url, source.ErrImplausible, len(listed))
 	}
-	holding := &Holding{Signers: w.signers(listed)}
+	holding := &source.Holding{Signers: w.signers(listed)}
 	var err error
 	if holding.Withdrawn, err = s.withdrawn(ctx, now, m, listed); err != nil {
-		skipped = append(skipped, Skipped{s.form.delta, err})
+		skipped = append(skipped, source.Skipped{Name: s.form.delta, Err: err})
 	}
 	if ctx.Err() != nil {
-		return nil, Report{}, context.Cause(ctx)
+		return nil, source.Report{}, context.Cause(ctx)
 	}
 	if err := m.believe(now, holding); err != nil {
-		return nil, Report{}, err
+		return nil, source.Report{}, err
 	}
 	m.unfinished = nil
 	holding.Cursor = euCursor{URL: m.url, Token: w.token, Missing: w.missing[:]}.encode()
 	report := w.report
 	report.Loaded, report.Skipped = len(holding.Signers), append(report.Skipped, skipped...)
 	if sameEUHolding(now.Last, holding) {
-		return nil, report, errUnchanged
+		return nil, report, source.ErrUnchanged
 	}
 	return holding, report, nil
 }
 
 // believe is the judgement on mass withdrawals.
-func (m *euMirror) believe(now Moment, h *Holding) error {
+func (m *euMirror) believe(now source.Moment, h *source.Holding) error {
 	var before, lost int
 	if now.Last != nil {
 		stays := map[verify.KID]bool{}
@@ -212,7 +212,7 @@ func (m *euMirror) believe(now Moment, h *Holding) error {
 		return nil
 	}
 	return fmt.Errorf("%s: %w: withdraws %d of %d keys; not believed before it says the same in %d fetches over %v (so far %d)",
-		m.url, ErrImplausible, lost, before, massWithdrawalFetches, massWithdrawalPatience, m.doubt.fetches)
+		m.url, source.ErrImplausible, lost, before, massWithdrawalFetches, massWithdrawalPatience, m.doubt.fetches)
 }
 
 // withdrawn are the kids that the service names as deleted, now or before, and does not list. With an error they are those of
@@ -220,7 +220,7 @@ func (m *euMirror) believe(now Moment, h *Holding) error {
 //
 // It is asked for all of them, never for those since a date: the service does not date its deletions, and would leave them out
 // (SignerInformationRepository.setDeletedByKidsNotIn).
-func (s *euService) withdrawn(ctx context.Context, now Moment, m *euMirror, listed map[verify.KID]bool) ([]verify.KID, error) {
+func (s *euService) withdrawn(ctx context.Context, now source.Moment, m *euMirror, listed map[verify.KID]bool) ([]verify.KID, error) {
 	var before, deleted []verify.KID
 	if now.Last != nil {
 		before = now.Last.Withdrawn
@@ -233,16 +233,16 @@ func (s *euService) withdrawn(ctx context.Context, now Moment, m *euMirror, list
 			err = nil // the first services had no such thing
 		}
 	}
-	if len(before)+len(deleted) > maxCertificates {
-		deleted, err = nil, fmt.Errorf("%w: more than %d keys deleted", ErrTooLarge, maxCertificates)
+	if len(before)+len(deleted) > source.MaxCertificates {
+		deleted, err = nil, fmt.Errorf("%w: more than %d keys deleted", source.ErrTooLarge, source.MaxCertificates)
 	}
 	kids := slices.DeleteFunc(slices.Concat(before, deleted), func(k verify.KID) bool { return listed[k] })
-	slices.SortFunc(kids, compareKIDs)
+	slices.SortFunc(kids, source.CompareKIDs)
 	return slices.Compact(kids), err
 }
 
 // deleted asks for all kids that the service names as deleted.
-func (s *euService) deleted(ctx context.Context, now Moment, m *euMirror) (kids []verify.KID, err error) {
+func (s *euService) deleted(ctx context.Context, now source.Moment, m *euMirror) (kids []verify.KID, err error) {
 	err = m.client.get(ctx, now, request{path: s.form.delta, limit: maxServiceKIDs}, func(r *response) error {
 		kids = nil
 		doc := walkJSON(r.body)
@@ -267,9 +267,9 @@ func (s *euService) deleted(ctx context.Context, now Moment, m *euMirror) (kids 
 }
 
 // sameEUHolding says whether a fetch changed nothing that is kept.
-func sameEUHolding(last, h *Holding) bool {
+func sameEUHolding(last, h *source.Holding) bool {
 	return last != nil && slices.Equal(last.Cursor, h.Cursor) && slices.Equal(last.Withdrawn, h.Withdrawn) &&
-		slices.EqualFunc(last.Signers, h.Signers, func(a, b Signer) bool {
+		slices.EqualFunc(last.Signers, h.Signers, func(a, b source.Signer) bool {
 			return a.KID == b.KID && a.Hash() == b.Hash()
 		})
 }
@@ -283,14 +283,14 @@ type euCursor struct {
 
 func (c euCursor) encode() []byte {
 	data, err := json.Marshal(c)
-	if err != nil || len(data) > maxCursor {
+	if err != nil || len(data) > source.MaxCursor {
 		return nil // to start over is always right
 	}
 	return data
 }
 
 // cursor is where to resume from, if the last holding came from this mirror.
-func (m *euMirror) cursor(last *Holding) (c euCursor, ok bool) {
+func (m *euMirror) cursor(last *source.Holding) (c euCursor, ok bool) {
 	if last == nil || json.Unmarshal(last.Cursor, &c) != nil {
 		return euCursor{}, false
 	}

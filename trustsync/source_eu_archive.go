@@ -9,6 +9,8 @@ import (
 	"net/http"
 	"strings"
 	"time"
+
+	"gatescan/trustsync/internal/source"
 )
 
 const kindEUArchive = "eu_archive"
@@ -35,7 +37,7 @@ const (
 
 // newEUArchive makes the source of the EU's archive. A URL is that of dcc_trustlist.zip. An anchor is a certificate: the publisher's,
 // or that of an authority above it, which vouches for everybody to whom it gives certificates; SignerName says whom of them is meant.
-func newEUArchive(c SourceConfig) (Source, error) {
+func newEUArchive(c SourceConfig) (source.Source, error) {
 	a, err := parseAnchors(c.Anchors)
 	switch {
 	case err != nil:
@@ -66,19 +68,19 @@ func newEUArchive(c SourceConfig) (Source, error) {
 }
 
 // Traits implements Source.
-func (s *euArchive) Traits() Traits {
-	return Traits{
+func (s *euArchive) Traits() source.Traits {
+	return source.Traits{
 		Kind:  kindEUArchive,
 		Signs: "the archive, with a certificate that is pinned or that a pinned authority gave; each DSC, by a CSCA of its country in there",
-		Age:   AgeSigned, Rollback: true, Absence: "no longer published",
+		Age:   source.AgeSigned, Rollback: true, Absence: "no longer published",
 	}
 }
 
 // Fetch implements Source.
-func (s *euArchive) Fetch(ctx context.Context, now Moment) (*Holding, Report, error) {
-	return firstMirror(ctx, s.mirrors, func(m euArchiveMirror) (*Holding, Report, error) {
+func (s *euArchive) Fetch(ctx context.Context, now source.Moment) (*source.Holding, source.Report, error) {
+	return firstMirror(ctx, s.mirrors, func(m euArchiveMirror) (*source.Holding, source.Report, error) {
 		holding, report, err := s.fetch(ctx, m, now)
-		if errors.Is(err, ErrNotAuthentic) && ctx.Err() == nil { // perhaps one was replaced while we were between them
+		if errors.Is(err, source.ErrNotAuthentic) && ctx.Err() == nil { // perhaps one was replaced while we were between them
 			return s.fetch(ctx, m, now)
 		}
 		return holding, report, err
@@ -86,66 +88,66 @@ func (s *euArchive) Fetch(ctx context.Context, now Moment) (*Holding, Report, er
 }
 
 // fetch asks one mirror for both documents. Only the archive is asked for under a condition: if it is the same, nothing is new.
-func (s *euArchive) fetch(ctx context.Context, m euArchiveMirror, now Moment) (*Holding, Report, error) {
+func (s *euArchive) fetch(ctx context.Context, m euArchiveMirror, now source.Moment) (*source.Holding, source.Report, error) {
 	var archive, signature, tag []byte
-	r := request{limit: maxListSize, header: map[string]string{}}
+	r := request{limit: source.MaxListSize, header: map[string]string{}}
 	if last := lastETag(now.Last); last != "" {
 		r.header["If-None-Match"] = last
 	}
 	err := m.archive.get(ctx, now, r, func(got *response) error {
 		if got.status == http.StatusNotModified {
-			return errUnchanged
+			return source.ErrUnchanged
 		}
 		archive, tag = got.body, eTagOf(got.header)
-		return onlyOK(got)
+		return got.ok()
 	})
 	if err != nil {
-		return nil, Report{}, err
+		return nil, source.Report{}, err
 	}
 	err = m.signature.get(ctx, now, request{limit: maxEUArchiveSignature}, func(got *response) error {
 		signature = got.body
-		return onlyOK(got)
+		return got.ok()
 	})
 	if err != nil {
-		return nil, Report{}, err
+		return nil, source.Report{}, err
 	}
 	holding, report, err := s.read(archive, signature, now)
 	if err != nil {
-		return nil, Report{}, fmt.Errorf("%s: %w", m.url, err)
+		return nil, source.Report{}, fmt.Errorf("%s: %w", m.url, err)
 	}
 	holding.Cursor = tag
 	return holding, report, nil
 }
 
 // read authenticates an archive before it reads it.
-func (s *euArchive) read(archive, signature []byte, now Moment) (*Holding, Report, error) {
+func (s *euArchive) read(archive, signature []byte, now source.Moment) (*source.Holding, source.Report, error) {
 	signed, err := openEUArchive(archive, signature, s.anchors, s.name, now.Time)
 	if err != nil {
-		return nil, Report{}, err
+		return nil, source.Report{}, err
 	}
-	if err := checkWindow(now, signed, time.Time{}, 0); err != nil {
-		return nil, Report{}, err
+	if err := source.CheckWindow(now, signed, time.Time{}, 0); err != nil {
+		return nil, source.Report{}, err
 	}
 	signers, report, err := parseEUArchive(archive)
 	if err != nil {
-		return nil, Report{}, err
+		return nil, source.Report{}, err
 	}
-	return &Holding{Signers: signers, Signed: signed}, report, nil
+	return &source.Holding{Signers: signers, Signed: signed}, report, nil
 }
 
 // openEUArchive checks the signature of an archive, a detached CMS in base64, and returns its signing time, which must be
 // signed too: the archive's age is counted from there. Version.txt in the archive has a time of its own, which is not read. The
 // signer must have the common name, if that is not empty.
 func openEUArchive(archive, signature []byte, a anchors, name string, at time.Time) (signed time.Time, err error) {
-	if len(archive) > maxListSize {
-		return time.Time{}, fmt.Errorf("%w: %d bytes", ErrTooLarge, len(archive))
+	if len(archive) > source.MaxListSize {
+		return time.Time{}, fmt.Errorf("%w: %d bytes", source.ErrTooLarge, len(archive))
 	}
 	if len(signature) > maxEUArchiveSignature {
-		return time.Time{}, fmt.Errorf("%w: signature of %d bytes", ErrTooLarge, len(signature))
+		return time.Time{}, fmt.Errorf("%w: signature of %d bytes", source.ErrTooLarge, len(signature))
 	}
 	blob, err := base64.StdEncoding.Strict().DecodeString(strings.Trim(string(signature), jsonSpace))
 	if err != nil {
-		return time.Time{}, fmt.Errorf("%w: signature: %w", ErrMalformed, err)
+		return time.Time{}, fmt.Errorf("%w: signature: %w", source.ErrMalformed, err)
 	}
 	var signer *x509.Certificate
 	signer, signed, err = verifyCMS(blob, archive, a, at, cmsForm{chained: true, several: true})
@@ -153,9 +155,9 @@ func openEUArchive(archive, signature []byte, a anchors, name string, at time.Ti
 	case err != nil:
 		return time.Time{}, err
 	case name != "" && signer.Subject.CommonName != name:
-		return time.Time{}, fmt.Errorf("%w: signed by %.80q, who is not %.80q", ErrNotAuthentic, signer.Subject.CommonName, name)
+		return time.Time{}, fmt.Errorf("%w: signed by %.80q, who is not %.80q", source.ErrNotAuthentic, signer.Subject.CommonName, name)
 	case signed.IsZero():
-		return time.Time{}, fmt.Errorf("%w: no signing time by %.80q", ErrMalformed, signer.Subject)
+		return time.Time{}, fmt.Errorf("%w: no signing time by %.80q", source.ErrMalformed, signer.Subject)
 	}
 	return signed, nil
 }

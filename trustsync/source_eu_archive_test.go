@@ -15,16 +15,9 @@ import (
 	"time"
 
 	"gatescan/cmd/gatelab/lists"
+	"gatescan/trustsync/internal/source"
+	"gatescan/trustsync/internal/sourcetest"
 )
-
-func archiveDomain(t testing.TB, country string, n int) *lists.Domain {
-	t.Helper()
-	d, err := lists.NewDomain(country, n)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return d
-}
 
 func archiveBuilt(t testing.TB, signed time.Time, domains ...*lists.Domain) (archive, signature []byte) {
 	t.Helper()
@@ -50,7 +43,7 @@ func archiveSource(t testing.TB, anchor []byte, urls ...string) *euArchive {
 // archiveUnder is a signer that has its certificate from root.
 func archiveUnder(t testing.TB, root lists.Credential) lists.Credential {
 	t.Helper()
-	made := archiveDomain(t, "EU", 0).Signer
+	made := sourcetest.DomainOf(t, "EU", 0).Signer
 	template := *made.Cert
 	template.Issuer, template.SignatureAlgorithm, template.AuthorityKeyId = root.Cert.Subject, 0, nil
 	der, err := x509.CreateCertificate(rand.Reader, &template, root.Cert, made.Key.Public(), root.Key)
@@ -65,10 +58,10 @@ func archiveUnder(t testing.TB, root lists.Credential) lists.Credential {
 }
 
 func TestEUArchiveGood(t *testing.T) {
-	x, y := archiveDomain(t, "XX", 3), archiveDomain(t, "YY", 2)
-	archive, signature := archiveBuilt(t, listSigned, x, y)
+	x, y := sourcetest.DomainOf(t, "XX", 3), sourcetest.DomainOf(t, "YY", 2)
+	archive, signature := archiveBuilt(t, sourcetest.Signed, x, y)
 	under := archiveUnder(t, x.CSCA)
-	underSignature, err := lists.SignEUArchive(under, archive, lists.CMS{Time: listSigned})
+	underSignature, err := lists.SignEUArchive(under, archive, lists.CMS{Time: sourcetest.Signed})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -77,12 +70,12 @@ func TestEUArchiveGood(t *testing.T) {
 		"with line ends":  {x.Signer.PEM(), []byte(string(signature[:64]) + "\r\n" + string(signature[64:]) + "\n")},
 		"under authority": {x.CSCA.PEM(), underSignature},
 	} {
-		h, report, err := archiveSource(t, test.anchor).read(archive, test.signature, Moment{Time: listNow, Synced: true})
+		h, report, err := archiveSource(t, test.anchor).read(archive, test.signature, source.Moment{Time: sourcetest.Now, Synced: true})
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
 			continue
 		}
-		want := append(domainKIDs(x), domainKIDs(y)...)
+		want := append(sourcetest.DomainKIDs(x), sourcetest.DomainKIDs(y)...)
 		slices.Sort(want)
 		var kids []string
 		countries := map[string]int{}
@@ -94,7 +87,7 @@ func TestEUArchiveGood(t *testing.T) {
 		if !slices.Equal(kids, want) || countries["XX"] != 3 || countries["YY"] != 2 {
 			t.Errorf("%s: kids %v of %v, want %v", name, kids, countries, want)
 		}
-		if report.Loaded != 5 || len(report.Skipped) != 0 || !h.Signed.Equal(listSigned) || !h.Expires.IsZero() {
+		if report.Loaded != 5 || len(report.Skipped) != 0 || !h.Signed.Equal(sourcetest.Signed) || !h.Expires.IsZero() {
 			t.Errorf("%s: %+v, signed %v", name, report, h.Signed)
 		}
 	}
@@ -102,9 +95,9 @@ func TestEUArchiveGood(t *testing.T) {
 
 // No bit of the archive or its signature means nothing.
 func TestEUArchiveBitFlips(t *testing.T) {
-	d := archiveDomain(t, "XX", 2)
-	archive, signature := archiveBuilt(t, listSigned, d)
-	source := archiveSource(t, d.Signer.PEM())
+	d := sourcetest.DomainOf(t, "XX", 2)
+	archive, signature := archiveBuilt(t, sourcetest.Signed, d)
+	src := archiveSource(t, d.Signer.PEM())
 	tried := 0
 	for _, document := range []*[]byte{&archive, &signature} {
 		good := *document
@@ -116,10 +109,10 @@ func TestEUArchiveBitFlips(t *testing.T) {
 			flipped[i] ^= 1 << (i % 8)
 			*document = flipped
 			tried++
-			h, _, err := source.read(archive, signature, Moment{Time: listNow})
+			h, _, err := src.read(archive, signature, source.Moment{Time: sourcetest.Now})
 			if err == nil {
 				t.Errorf("byte %d of %d, %q to %q: %d signers", i, len(good), good[i], flipped[i], len(h.Signers))
-			} else if !errors.Is(err, ErrNotAuthentic) && !errors.Is(err, ErrMalformed) {
+			} else if !errors.Is(err, source.ErrNotAuthentic) && !errors.Is(err, source.ErrMalformed) {
 				t.Errorf("byte %d of %d: %v", i, len(good), err)
 			}
 		}
@@ -131,27 +124,27 @@ func TestEUArchiveBitFlips(t *testing.T) {
 }
 
 func TestEUArchiveTruncated(t *testing.T) {
-	d := archiveDomain(t, "XX", 2)
-	archive, signature := archiveBuilt(t, listSigned, d)
-	source := archiveSource(t, d.Signer.PEM())
+	d := sourcetest.DomainOf(t, "XX", 2)
+	archive, signature := archiveBuilt(t, sourcetest.Signed, d)
+	src := archiveSource(t, d.Signer.PEM())
 	for n := 0; n < len(archive); n += 1 + n/40 {
-		if _, _, err := source.read(archive[:n], signature, Moment{Time: listNow}); !errors.Is(err, ErrNotAuthentic) {
+		if _, _, err := src.read(archive[:n], signature, source.Moment{Time: sourcetest.Now}); !errors.Is(err, source.ErrNotAuthentic) {
 			t.Errorf("archive cut to %d of %d bytes: %v", n, len(archive), err)
 		}
-		if _, _, err := parseEUArchive(archive[:n]); !errors.Is(err, ErrMalformed) { // even if somebody vouches for it
+		if _, _, err := parseEUArchive(archive[:n]); !errors.Is(err, source.ErrMalformed) { // even if somebody vouches for it
 			t.Errorf("unsigned, cut to %d of %d bytes: %v", n, len(archive), err)
 		}
 	}
 	for n := range signature {
-		if _, _, err := source.read(archive, signature[:n], Moment{Time: listNow}); !errors.Is(err, ErrNotAuthentic) && !errors.Is(err, ErrMalformed) {
+		if _, _, err := src.read(archive, signature[:n], source.Moment{Time: sourcetest.Now}); !errors.Is(err, source.ErrNotAuthentic) && !errors.Is(err, source.ErrMalformed) {
 			t.Errorf("signature cut to %d of %d bytes: %v", n, len(signature), err)
 		}
 	}
 }
 
 func TestEUArchiveRefused(t *testing.T) {
-	d, other := archiveDomain(t, "XX", 1), archiveDomain(t, "XX", 1) // whose names are the same
-	archive, signature := archiveBuilt(t, listSigned, d)
+	d, other := sourcetest.DomainOf(t, "XX", 1), sourcetest.DomainOf(t, "XX", 1) // whose names are the same
+	archive, signature := archiveBuilt(t, sourcetest.Signed, d)
 	sign := func(by lists.Credential, c lists.CMS) []byte {
 		t.Helper()
 		s, err := lists.SignEUArchive(by, archive, c)
@@ -160,42 +153,42 @@ func TestEUArchiveRefused(t *testing.T) {
 		}
 		return s
 	}
-	good := Moment{Time: listNow, Synced: true}
+	good := source.Moment{Time: sourcetest.Now, Synced: true}
 	for name, test := range map[string]struct {
 		anchor    []byte
 		signature []byte
-		now       Moment
+		now       source.Moment
 		want      error
 	}{
-		"another signer":          {other.Signer.PEM(), signature, good, ErrNotAuthentic},
-		"another authority":       {other.CSCA.PEM(), sign(archiveUnder(t, d.CSCA), lists.CMS{Time: listSigned}), good, ErrNotAuthentic},
-		"a DSC's authority":       {d.CSCA.PEM(), signature, good, ErrNotAuthentic},
-		"authority is over":       {d.CSCA.PEM(), sign(archiveUnder(t, d.CSCA), lists.CMS{Time: listSigned}), Moment{Time: listNow.AddDate(30, 0, 0)}, ErrNotAuthentic},
-		"no signing time":         {d.Signer.PEM(), sign(d.Signer, lists.CMS{}), good, ErrMalformed},
-		"no signed attributes":    {d.Signer.PEM(), sign(d.Signer, lists.CMS{Bare: true}), good, ErrNotAuthentic},
-		"no signature":            {d.Signer.PEM(), nil, good, ErrMalformed},
-		"no base64":               {d.Signer.PEM(), []byte("<html>"), good, ErrMalformed},
-		"a signature too large":   {d.Signer.PEM(), make([]byte, maxEUArchiveSignature+1), good, ErrTooLarge},
-		"signed in the future":    {d.Signer.PEM(), signature, Moment{Time: listSigned.Add(-6 * time.Minute), Synced: true}, ErrFuture},
-		"older than the last one": {d.Signer.PEM(), signature, Moment{Time: listNow, Last: &Holding{Signed: listSigned.Add(time.Second)}}, ErrRollback},
+		"another signer":          {other.Signer.PEM(), signature, good, source.ErrNotAuthentic},
+		"another authority":       {other.CSCA.PEM(), sign(archiveUnder(t, d.CSCA), lists.CMS{Time: sourcetest.Signed}), good, source.ErrNotAuthentic},
+		"a DSC's authority":       {d.CSCA.PEM(), signature, good, source.ErrNotAuthentic},
+		"authority is over":       {d.CSCA.PEM(), sign(archiveUnder(t, d.CSCA), lists.CMS{Time: sourcetest.Signed}), source.Moment{Time: sourcetest.Now.AddDate(30, 0, 0)}, source.ErrNotAuthentic},
+		"no signing time":         {d.Signer.PEM(), sign(d.Signer, lists.CMS{}), good, source.ErrMalformed},
+		"no signed attributes":    {d.Signer.PEM(), sign(d.Signer, lists.CMS{Bare: true}), good, source.ErrNotAuthentic},
+		"no signature":            {d.Signer.PEM(), nil, good, source.ErrMalformed},
+		"no base64":               {d.Signer.PEM(), []byte("<html>"), good, source.ErrMalformed},
+		"a signature too large":   {d.Signer.PEM(), make([]byte, maxEUArchiveSignature+1), good, source.ErrTooLarge},
+		"signed in the future":    {d.Signer.PEM(), signature, source.Moment{Time: sourcetest.Signed.Add(-6 * time.Minute), Synced: true}, source.ErrFuture},
+		"older than the last one": {d.Signer.PEM(), signature, source.Moment{Time: sourcetest.Now, Last: &source.Holding{Signed: sourcetest.Signed.Add(time.Second)}}, source.ErrRollback},
 	} {
 		if _, _, err := archiveSource(t, test.anchor).read(archive, test.signature, test.now); !errors.Is(err, test.want) {
 			t.Errorf("%s: %v, want %v", name, err, test.want)
 		}
 	}
-	for name, want := range map[string]error{d.Signer.Cert.Subject.CommonName: nil, "gatelab": ErrNotAuthentic} {
+	for name, want := range map[string]error{d.Signer.Cert.Subject.CommonName: nil, "gatelab": source.ErrNotAuthentic} {
 		named := archiveSource(t, d.Signer.PEM())
 		named.name = name
 		if _, _, err := named.read(archive, signature, good); !errors.Is(err, want) || (err == nil) != (want == nil) {
 			t.Errorf("a signer named %q: %v", name, err)
 		}
 	}
-	if _, _, err := archiveSource(t, d.Signer.PEM()).read(make([]byte, maxListSize+1), signature, good); !errors.Is(err, ErrTooLarge) {
+	if _, _, err := archiveSource(t, d.Signer.PEM()).read(make([]byte, source.MaxListSize+1), signature, good); !errors.Is(err, source.ErrTooLarge) {
 		t.Errorf("an archive too large: %v", err)
 	}
-	for _, now := range []Moment{
-		{Time: listSigned.Add(-time.Hour)}, // a clock that is not right
-		{Time: listNow, Last: &Holding{Signed: listSigned}},
+	for _, now := range []source.Moment{
+		{Time: sourcetest.Signed.Add(-time.Hour)}, // a clock that is not right
+		{Time: sourcetest.Now, Last: &source.Holding{Signed: sourcetest.Signed}},
 	} {
 		if _, _, err := archiveSource(t, d.Signer.PEM()).read(archive, signature, now); err != nil {
 			t.Errorf("%+v: %v", now, err)
@@ -210,7 +203,7 @@ func archiveServer(t *testing.T, documents func(path string) []byte) (url string
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		*asked = append(*asked, strings.TrimPrefix(r.URL.Path, "/dcc_trustlist.zip"))
 		body := documents(r.URL.Path)
-		tag := fmt.Sprintf("%q", fmt.Sprintf("%x", certKID(body)))
+		tag := fmt.Sprintf("%q", fmt.Sprintf("%x", sourcetest.CertKID(body)))
 		w.Header().Set("ETag", tag)
 		switch {
 		case body == nil:
@@ -226,8 +219,8 @@ func archiveServer(t *testing.T, documents func(path string) []byte) (url string
 }
 
 func TestEUArchiveFetch(t *testing.T) {
-	d := archiveDomain(t, "XX", 2)
-	archive, signature := archiveBuilt(t, listSigned, d)
+	d := sourcetest.DomainOf(t, "XX", 2)
+	archive, signature := archiveBuilt(t, sourcetest.Signed, d)
 	pair := func(path string) []byte {
 		if strings.HasSuffix(path, ".zip.sig.txt") {
 			return signature
@@ -242,10 +235,10 @@ func TestEUArchiveFetch(t *testing.T) {
 		return archive
 	})
 	good, asked := archiveServer(t, pair)
-	source := archiveSource(t, d.Signer.PEM(), bad, unsigned, good)
-	now := Moment{Time: listNow, Synced: true}
-	h, report, err := source.Fetch(context.Background(), now)
-	if err != nil || len(h.Signers) != 2 || report.Loaded != 2 || !h.Signed.Equal(listSigned) || len(h.Cursor) == 0 {
+	src := archiveSource(t, d.Signer.PEM(), bad, unsigned, good)
+	now := source.Moment{Time: sourcetest.Now, Synced: true}
+	h, report, err := src.Fetch(context.Background(), now)
+	if err != nil || len(h.Signers) != 2 || report.Loaded != 2 || !h.Signed.Equal(sourcetest.Signed) || len(h.Cursor) == 0 {
 		t.Fatalf("%v, %+v", err, h)
 	}
 	if want := []string{"", ".sig.txt", "", ".sig.txt"}; !slices.Equal(*askedBad, want) { // once more, and no more
@@ -256,8 +249,8 @@ func TestEUArchiveFetch(t *testing.T) {
 	}
 
 	now.Last, *asked = h, nil
-	source = archiveSource(t, d.Signer.PEM(), good)
-	if _, _, err := source.Fetch(context.Background(), now); !errors.Is(err, errUnchanged) {
+	src = archiveSource(t, d.Signer.PEM(), good)
+	if _, _, err := src.Fetch(context.Background(), now); !errors.Is(err, source.ErrUnchanged) {
 		t.Errorf("again: %v", err)
 	}
 	if want := []string{""}; !slices.Equal(*asked, want) {
@@ -265,21 +258,21 @@ func TestEUArchiveFetch(t *testing.T) {
 	}
 	for _, cursor := range []string{`"other"`, "no tag\r\n", ""} {
 		h.Cursor = []byte(cursor)
-		if again, _, err := source.Fetch(context.Background(), now); err != nil || len(again.Signers) != 2 {
+		if again, _, err := src.Fetch(context.Background(), now); err != nil || len(again.Signers) != 2 {
 			t.Errorf("with cursor %q: %v", cursor, err)
 		}
 	}
 	only := archiveSource(t, d.Signer.PEM(), bad)
-	if h, _, err := only.Fetch(context.Background(), now); h != nil || !errors.Is(err, ErrNotAuthentic) {
+	if h, _, err := only.Fetch(context.Background(), now); h != nil || !errors.Is(err, source.ErrNotAuthentic) {
 		t.Errorf("only a bad one: %v, %v", h, err)
 	}
 }
 
 // In the middle of a publication the archive is already the new one and the signature still the old one.
 func TestEUArchiveBetweenPublications(t *testing.T) {
-	d := archiveDomain(t, "XX", 1)
-	_, before := archiveBuilt(t, listSigned, archiveDomain(t, "XX", 1))
-	archive, signature := archiveBuilt(t, listSigned, d)
+	d := sourcetest.DomainOf(t, "XX", 1)
+	_, before := archiveBuilt(t, sourcetest.Signed, sourcetest.DomainOf(t, "XX", 1))
+	archive, signature := archiveBuilt(t, sourcetest.Signed, d)
 	signatures := 0
 	url, asked := archiveServer(t, func(path string) []byte {
 		if !strings.HasSuffix(path, ".sig.txt") {
@@ -290,7 +283,7 @@ func TestEUArchiveBetweenPublications(t *testing.T) {
 		}
 		return signature
 	})
-	h, _, err := archiveSource(t, d.Signer.PEM(), url).Fetch(context.Background(), Moment{Time: listNow})
+	h, _, err := archiveSource(t, d.Signer.PEM(), url).Fetch(context.Background(), source.Moment{Time: sourcetest.Now})
 	if err != nil || len(h.Signers) != 1 || len(*asked) != 4 {
 		t.Errorf("%v, asked %q", err, *asked)
 	}
@@ -298,11 +291,11 @@ func TestEUArchiveBetweenPublications(t *testing.T) {
 
 // An answer without content is none, and so is one that nothing has changed, if nothing was there.
 func TestEUArchiveEmptyAnswers(t *testing.T) {
-	d := archiveDomain(t, "XX", 0)
+	d := sourcetest.DomainOf(t, "XX", 0)
 	for _, status := range []int{http.StatusNoContent, http.StatusNotModified, http.StatusNotFound} {
 		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(status) }))
-		source := archiveSource(t, d.Signer.PEM(), server.URL+"/x.zip")
-		if h, _, err := source.Fetch(context.Background(), Moment{Time: listNow}); err == nil || errors.Is(err, errUnchanged) || h != nil {
+		src := archiveSource(t, d.Signer.PEM(), server.URL+"/x.zip")
+		if h, _, err := src.Fetch(context.Background(), source.Moment{Time: sourcetest.Now}); err == nil || errors.Is(err, source.ErrUnchanged) || h != nil {
 			t.Errorf("status %d: %v, %v", status, h, err)
 		}
 		server.Close()
@@ -310,7 +303,7 @@ func TestEUArchiveEmptyAnswers(t *testing.T) {
 }
 
 func TestEUArchiveConfig(t *testing.T) {
-	d := archiveDomain(t, "XX", 0)
+	d := sourcetest.DomainOf(t, "XX", 0)
 	urls := []string{"http://list.example/dcc_trustlist.zip"}
 	for what, c := range map[string]SourceConfig{
 		"no anchor":   {URLs: urls},
@@ -327,7 +320,7 @@ func TestEUArchiveConfig(t *testing.T) {
 		}
 	}
 	traits := archiveSource(t, d.Signer.PEM()).Traits()
-	if traits.Kind != kindEUArchive || traits.Age != AgeSigned || !traits.Rollback {
+	if traits.Kind != kindEUArchive || traits.Age != source.AgeSigned || !traits.Rollback {
 		t.Errorf("%+v", traits)
 	}
 	if named, err := NewSource(SourceConfig{Kind: "eu_archive", URLs: urls, Anchors: d.Signer.PEM()}); err != nil || named.Traits().Kind != kindEUArchive {

@@ -9,14 +9,16 @@ import (
 	"fmt"
 	"io"
 	"strings"
+
+	"gatescan/trustsync/internal/source"
 )
 
 // Bounds of an archive. In March 2024 the gateway had 832 DSCs, which makes about 900 files of 1 to 2 KB.
 const (
-	maxArchiveEntries = maxCertificates + 4096 // with CSCAs, folders and texts
-	maxArchiveFile    = 2 * maxCertificateSize // bytes of PEM, for the largest certificate in base64
-	maxArchiveTotal   = 2 * maxListSize        // bytes of all certificates, unpacked
-	maxArchiveRatio   = 16                     // unpacked to packed; base64 gets to 1.4, a bomb to 1000
+	maxArchiveEntries = source.MaxCertificates + 4096 // with CSCAs, folders and texts
+	maxArchiveFile    = 2 * maxCertificateSize        // bytes of PEM, for the largest certificate in base64
+	maxArchiveTotal   = 2 * source.MaxListSize        // bytes of all certificates, unpacked
+	maxArchiveRatio   = 16                            // unpacked to packed; base64 gets to 1.4, a bomb to 1000
 )
 
 // zipDirectoryHeader begins each entry of the central directory (APPNOTE 6.3.10 §4.3.12).
@@ -34,11 +36,11 @@ type archived struct {
 // by a CSCA in the folder of the same country. Of dates none is judged (authorities).
 //
 // Names are compared and never used: nothing is written. Files that are not certificates are not unpacked.
-func parseEUArchive(data []byte) ([]Signer, Report, error) {
+func parseEUArchive(data []byte) ([]source.Signer, source.Report, error) {
 	e := newEntries()
 	dscs, cscas, err := openArchive(data, e)
 	if err != nil {
-		return nil, Report{}, err
+		return nil, source.Report{}, err
 	}
 	known := map[string]authorities{}
 	for _, file := range cscas {
@@ -50,16 +52,16 @@ func parseEUArchive(data []byte) ([]Signer, Report, error) {
 			err = known[file.country].add(der)
 		}
 		if err != nil {
-			e.skipFile(file.Name, err)
+			skipFile(e, file.Name, err)
 		}
 	}
 	for _, file := range dscs {
 		if err := e.more(); err != nil {
-			return nil, Report{}, err
+			return nil, source.Report{}, err
 		}
 		der, signer, err := file.signer(known[file.country])
 		if err != nil {
-			e.skipFile(file.Name, err)
+			skipFile(e, file.Name, err)
 			continue
 		}
 		e.add(der, signer)
@@ -70,35 +72,35 @@ func parseEUArchive(data []byte) ([]Signer, Report, error) {
 
 // openArchive lists the certificates of an archive. What else is in there is named in the report, but for what belongs there.
 func openArchive(data []byte, e *entries) (dscs, cscas []archived, err error) {
-	if len(data) > maxListSize {
-		return nil, nil, fmt.Errorf("%w: %d bytes", ErrTooLarge, len(data))
+	if len(data) > source.MaxListSize {
+		return nil, nil, fmt.Errorf("%w: %d bytes", source.ErrTooLarge, len(data))
 	}
 	// The count at the archive's end has 16 bits, and the zip reader goes by them modulo that: so count what it will read.
 	if n := bytes.Count(data, []byte(zipDirectoryHeader)); n > maxArchiveEntries {
-		return nil, nil, fmt.Errorf("%w: %d files (%d are allowed)", ErrTooLarge, n, maxArchiveEntries)
+		return nil, nil, fmt.Errorf("%w: %d files (%d are allowed)", source.ErrTooLarge, n, maxArchiveEntries)
 	}
 	r, err := zip.NewReader(bytes.NewReader(data), int64(len(data)))
 	if err != nil && !errors.Is(err, zip.ErrInsecurePath) { // which is told by the name, below
-		return nil, nil, fmt.Errorf("%w: %w", ErrMalformed, err)
+		return nil, nil, fmt.Errorf("%w: %w", source.ErrMalformed, err)
 	}
 	total := uint64(0)
 	for _, file := range r.File {
 		one, err := readArchiveName(file)
 		switch {
 		case err != nil:
-			e.skipFile(file.Name, err)
+			skipFile(e, file.Name, err)
 			continue
 		case one.country == "":
 			continue
 		case file.UncompressedSize64 > maxArchiveFile:
-			e.skipFile(file.Name, fmt.Errorf("%w: %d bytes", ErrTooLarge, file.UncompressedSize64))
+			skipFile(e, file.Name, fmt.Errorf("%w: %d bytes", source.ErrTooLarge, file.UncompressedSize64))
 			continue
 		case file.UncompressedSize64/maxArchiveRatio > file.CompressedSize64:
-			e.skipFile(file.Name, fmt.Errorf("%w: %d bytes packed into %d", ErrTooLarge, file.UncompressedSize64, file.CompressedSize64))
+			skipFile(e, file.Name, fmt.Errorf("%w: %d bytes packed into %d", source.ErrTooLarge, file.UncompressedSize64, file.CompressedSize64))
 			continue
 		}
 		if total += file.UncompressedSize64; total > maxArchiveTotal {
-			return nil, nil, fmt.Errorf("%w: certificates of more than %d MiB", ErrTooLarge, maxArchiveTotal>>20)
+			return nil, nil, fmt.Errorf("%w: certificates of more than %d MiB", source.ErrTooLarge, maxArchiveTotal>>20)
 		}
 		if one.csca {
 			cscas = append(cscas, one)
@@ -155,7 +157,7 @@ func (a archived) certificate() ([]byte, error) {
 	case err != nil:
 		return nil, err
 	case len(data) > maxArchiveFile:
-		return nil, fmt.Errorf("%w: more than %d bytes", ErrTooLarge, maxArchiveFile)
+		return nil, fmt.Errorf("%w: more than %d bytes", source.ErrTooLarge, maxArchiveFile)
 	}
 	blocks, err := certificateBlocks(data)
 	switch {
@@ -172,27 +174,25 @@ func (a archived) certificate() ([]byte, error) {
 }
 
 // signer is the DSC of a file, if one of the CSCAs signed it.
-func (a archived) signer(cscas authorities) (der []byte, signer Signer, err error) {
+func (a archived) signer(cscas authorities) (der []byte, signer source.Signer, err error) {
 	if der, err = a.certificate(); err != nil {
-		return nil, Signer{}, err
+		return nil, source.Signer{}, err
 	}
 	kid := kidOf(der)
 	if signer, err = certificateOf(der, kid[:], a.country); err != nil {
-		return nil, Signer{}, err
+		return nil, source.Signer{}, err
 	}
 	if signer.Country != a.country {
-		return nil, Signer{}, fmt.Errorf("a certificate of country %q", signer.Country)
+		return nil, source.Signer{}, fmt.Errorf("a certificate of country %q", signer.Country)
 	}
 	if err := cscas.signed(der); err != nil {
-		return nil, Signer{}, err
+		return nil, source.Signer{}, err
 	}
 	return der, signer, nil
 }
 
-// skipFile names a file that cannot be used.
-func (e *entries) skipFile(name string, err error) {
-	e.report.Skipped = append(e.report.Skipped, Skipped{fmt.Sprintf("%.120s", name), err})
-}
+// skipFile reports a file that cannot be used.
+func skipFile(e *entries, name string, err error) { e.skipNamed(fmt.Sprintf("%.120s", name), err) }
 
 // looksLikeEUArchive says whether data is a zip with a folder of DSCs.
 func looksLikeEUArchive(data []byte) bool {

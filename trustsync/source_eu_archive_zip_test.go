@@ -18,6 +18,8 @@ import (
 	"testing"
 
 	"gatescan/cmd/gatelab/lists"
+	"gatescan/trustsync/internal/source"
+	"gatescan/trustsync/internal/sourcetest"
 )
 
 func archivePacked(t testing.TB, files ...lists.ArchiveFile) []byte {
@@ -29,45 +31,15 @@ func archivePacked(t testing.TB, files ...lists.ArchiveFile) []byte {
 	return data
 }
 
-// archiveDSC is a DSC of a country, signed by an authority that need not be of that country.
-func archiveDSC(t testing.TB, country string, csca lists.Credential) []byte {
-	t.Helper()
-	template := *archiveDomain(t, country, 0).Signer.Cert
-	template.SignatureAlgorithm, template.AuthorityKeyId = 0, nil
-	der, err := x509.CreateCertificate(rand.Reader, &template, csca.Cert, template.PublicKey, csca.Key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return der
-}
-
-// archiveOldCSCA is an authority of a country whose certificate ended years ago.
-func archiveOldCSCA(t testing.TB, country string) lists.Credential {
-	t.Helper()
-	d := archiveDomain(t, country, 0)
-	template := *d.CSCA.Cert
-	template.SignatureAlgorithm = 0
-	template.NotAfter = template.NotBefore.AddDate(0, 0, 1)
-	der, err := x509.CreateCertificate(rand.Reader, &template, &template, d.CSCA.Key.Public(), d.CSCA.Key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	cert, err := x509.ParseCertificate(der)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return lists.Credential{Cert: cert, Key: d.CSCA.Key}
-}
-
 func TestEUArchiveEntries(t *testing.T) {
-	x, y := archiveDomain(t, "XX", 2), archiveDomain(t, "YY", 1)
-	ofOld := archiveOldCSCA(t, "XX")
-	good := lists.EUArchiveFiles(listSigned, x, y)
+	x, y := sourcetest.DomainOf(t, "XX", 2), sourcetest.DomainOf(t, "YY", 1)
+	ofOld := sourcetest.ExpiredCSCA(t, "XX")
+	good := lists.EUArchiveFiles(sourcetest.Signed, x, y)
 	dsc := x.DSCs[0].Raw
 	file := lists.CertificateFile("DSC", "XX", dsc)
 	named := func(name string) []lists.ArchiveFile { return []lists.ArchiveFile{{Name: name, Data: file.Data}} }
 	holding := func(data []byte) []lists.ArchiveFile { // another certificate, so that its name is a new one
-		f := lists.CertificateFile("DSC", "XX", archiveDSC(t, "XX", x.CSCA))
+		f := lists.CertificateFile("DSC", "XX", sourcetest.DSCUnder(t, "XX", x.CSCA))
 		f.Data = data
 		return []lists.ArchiveFile{f}
 	}
@@ -86,15 +58,15 @@ func TestEUArchiveEntries(t *testing.T) {
 		why                string // empty if nothing is skipped
 	}{
 		{"nothing more", nil, 3, 0, ""},
-		{"one more", pemOf("DSC", "XX", archiveDSC(t, "XX", x.CSCA)), 4, 0, ""},
+		{"one more", pemOf("DSC", "XX", sourcetest.DSCUnder(t, "XX", x.CSCA)), 4, 0, ""},
 		{"one again", []lists.ArchiveFile{file}, 3, 1, ""},
 		{"more folders", []lists.ArchiveFile{{Name: "DSC/DCC/ZZ/"}, {Name: "CSCA/DCC/"}}, 3, 0, ""},
-		{"CSCA that is over", append(pemOf("CSCA", "XX", ofOld.Cert.Raw), pemOf("DSC", "XX", archiveDSC(t, "XX", ofOld))...), 4, 0, ""},
+		{"CSCA that is over", append(pemOf("CSCA", "XX", ofOld.Cert.Raw), pemOf("DSC", "XX", sourcetest.DSCUnder(t, "XX", ofOld))...), 4, 0, ""},
 
-		{"CSCA of another country", pemOf("DSC", "XX", archiveDSC(t, "XX", y.CSCA)), 3, 0, "issued by none of the CSCAs"},
-		{"folder of another country", pemOf("DSC", "YY", archiveDSC(t, "XX", y.CSCA)), 3, 0, `a certificate of country "XX"`},
-		{"folder without CSCAs", pemOf("DSC", "ZZ", archiveDSC(t, "ZZ", y.CSCA)), 3, 0, "issued by none of the CSCAs"},
-		{"CSCA of the same name", pemOf("DSC", "XX", archiveDSC(t, "XX", archiveDomain(t, "XX", 0).CSCA)), 3, 0, "not signed by the CSCA"},
+		{"CSCA of another country", pemOf("DSC", "XX", sourcetest.DSCUnder(t, "XX", y.CSCA)), 3, 0, "issued by none of the CSCAs"},
+		{"folder of another country", pemOf("DSC", "YY", sourcetest.DSCUnder(t, "XX", y.CSCA)), 3, 0, `a certificate of country "XX"`},
+		{"folder without CSCAs", pemOf("DSC", "ZZ", sourcetest.DSCUnder(t, "ZZ", y.CSCA)), 3, 0, "issued by none of the CSCAs"},
+		{"CSCA of the same name", pemOf("DSC", "XX", sourcetest.DSCUnder(t, "XX", sourcetest.DomainOf(t, "XX", 0).CSCA)), 3, 0, "not signed by the CSCA"},
 		{"CSCA that is none", pemOf("CSCA", "XX", dsc), 3, 0, errNotCSCA.Error()},
 		{"CSCA that is nothing", []lists.ArchiveFile{{Name: lists.CertificateFile("CSCA", "XX", dsc).Name, Data: []byte("x")}}, 3, 0, "neither PEM nor DER"},
 
@@ -156,9 +128,9 @@ func TestEUArchiveEntries(t *testing.T) {
 
 // Nothing that is usable is no error here: the caller judges that.
 func TestEUArchiveAllUnusable(t *testing.T) {
-	x, y := archiveDomain(t, "XX", 3), archiveDomain(t, "XX", 0)
+	x, y := sourcetest.DomainOf(t, "XX", 3), sourcetest.DomainOf(t, "XX", 0)
 	x.CSCA = y.CSCA // signed none of them
-	signers, report, err := parseEUArchive(archivePacked(t, lists.EUArchiveFiles(listSigned, x)...))
+	signers, report, err := parseEUArchive(archivePacked(t, lists.EUArchiveFiles(sourcetest.Signed, x)...))
 	if err != nil || len(signers) != 0 || report.Loaded != 0 || len(report.Skipped) != 3 {
 		t.Errorf("%d signers, %+v, %v", len(signers), report, err)
 	}
@@ -166,7 +138,7 @@ func TestEUArchiveAllUnusable(t *testing.T) {
 		t.Errorf("an empty archive: %v", err)
 	}
 	for name, data := range map[string]string{"nothing": "", "text": "hello", "tail": strings.Repeat("x", 70_000)} {
-		if _, _, err := parseEUArchive([]byte(data)); !errors.Is(err, ErrMalformed) || looksLikeEUArchive([]byte(data)) {
+		if _, _, err := parseEUArchive([]byte(data)); !errors.Is(err, source.ErrMalformed) || looksLikeEUArchive([]byte(data)) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -197,7 +169,7 @@ func archiveRaw(t testing.TB, n int, unpacked, packed int) []byte {
 }
 
 func TestEUArchiveBombs(t *testing.T) {
-	noRaces(t)
+	sourcetest.NoRaces(t)
 	zeros := func(n int) []byte {
 		return archivePacked(t, lists.ArchiveFile{Name: fmt.Sprintf("DSC/DCC/XX/%064x.pem", 0), Data: make([]byte, n)})
 	}
@@ -208,16 +180,16 @@ func TestEUArchiveBombs(t *testing.T) {
 		whole   error // of the archive
 		skipped error // of the one file
 	}{
-		{"a file of 256 MiB", zeros(256 << 20), nil, ErrTooLarge},
-		{"a file too large by a byte", archiveRaw(t, 1, maxArchiveFile+1, maxArchiveFile+1), nil, ErrTooLarge},
-		{"a file packed too well", zeros(maxArchiveFile), nil, ErrTooLarge},
+		{"a file of 256 MiB", zeros(256 << 20), nil, source.ErrTooLarge},
+		{"a file too large by a byte", archiveRaw(t, 1, maxArchiveFile+1, maxArchiveFile+1), nil, source.ErrTooLarge},
+		{"a file packed too well", zeros(maxArchiveFile), nil, source.ErrTooLarge},
 		{"a file that says less than it is", archiveRaw(t, 1, 10, 5000), nil, zip.ErrFormat},
 		{"a file that says more than it is", archiveRaw(t, 1, 5000, 400), nil, errors.New("")},
-		{"a file of 2^64-1 bytes", archiveRaw(t, 1, -1, 100), nil, ErrTooLarge},
-		{"all too large", archiveRaw(t, maxArchiveTotal/maxArchiveFile+1, maxArchiveFile, maxArchiveFile/maxArchiveRatio), ErrTooLarge, nil},
-		{"too many", archiveRaw(t, maxArchiveEntries+1, 0, 0), ErrTooLarge, nil},
-		{"more than any count says", bytes.Repeat([]byte(zipDirectoryHeader), maxArchiveEntries+1), ErrTooLarge, nil},
-		{"too long", make([]byte, maxListSize+1), ErrTooLarge, nil},
+		{"a file of 2^64-1 bytes", archiveRaw(t, 1, -1, 100), nil, source.ErrTooLarge},
+		{"all too large", archiveRaw(t, maxArchiveTotal/maxArchiveFile+1, maxArchiveFile, maxArchiveFile/maxArchiveRatio), source.ErrTooLarge, nil},
+		{"too many", archiveRaw(t, maxArchiveEntries+1, 0, 0), source.ErrTooLarge, nil},
+		{"more than any count says", bytes.Repeat([]byte(zipDirectoryHeader), maxArchiveEntries+1), source.ErrTooLarge, nil},
+		{"too long", make([]byte, source.MaxListSize+1), source.ErrTooLarge, nil},
 		{"spaces", archivePacked(t, lists.ArchiveFile{Name: "Readme.txt", Data: []byte(spaces)}), nil, nil},
 	} {
 		var before, after runtime.MemStats
@@ -244,7 +216,7 @@ func TestEUArchiveBombs(t *testing.T) {
 // archiveOfMany has n DSCs that are all signed, and one key.
 func archiveOfMany(t testing.TB, n int) []byte {
 	t.Helper()
-	d := archiveDomain(t, "XX", 0)
+	d := sourcetest.DomainOf(t, "XX", 0)
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		t.Fatal(err)
@@ -285,16 +257,16 @@ func BenchmarkParseEUArchive(b *testing.B) {
 
 // FuzzEUArchive: whatever is signed by nobody is not authentic, and no archive does harm.
 func FuzzEUArchive(f *testing.F) {
-	x := archiveDomain(f, "XX", 2)
-	archive, signature := archiveBuilt(f, listSigned, x)
+	x := sourcetest.DomainOf(f, "XX", 2)
+	archive, signature := archiveBuilt(f, sourcetest.Signed, x)
 	f.Add(archive, signature)
 	f.Add(archive[:len(archive)/2], signature[:100])
 	f.Add(archiveRaw(f, 2, 100, 100), []byte(nil))
 	f.Add(archivePacked(f, lists.ArchiveFile{Name: "../x", Data: []byte("x")}), []byte("MIAG"))
-	key := cmsAnchors(f, archiveDomain(f, "XX", 0).Signer.PEM())
+	key := cmsAnchors(f, sourcetest.DomainOf(f, "XX", 0).Signer.PEM())
 	f.Fuzz(func(t *testing.T, archive, signature []byte) {
 		looksLikeEUArchive(archive)
-		if _, err := openEUArchive(archive, signature, key, "", listNow); err == nil {
+		if _, err := openEUArchive(archive, signature, key, "", sourcetest.Now); err == nil {
 			t.Fatal("authentic")
 		}
 		signers, report, err := parseEUArchive(archive)

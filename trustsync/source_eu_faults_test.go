@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"gatescan/cmd/gatelab/lists"
+	"gatescan/trustsync/internal/source"
+	"gatescan/trustsync/internal/sourcetest"
 	"gatescan/verify"
 )
 
@@ -37,7 +39,7 @@ func TestEUWithdrawn(t *testing.T) {
 	}
 	for _, fault := range []string{"[", `{"deleted":["AAAA"]}`, `{"deleted":7}`, `{"deleted":[]} x`, "", `[]`} {
 		b.break1("/delta", func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, fault) })
-		if report := b.unchanged(); len(report.Skipped) != 1 || !errors.Is(report.Skipped[0].Err, ErrMalformed) {
+		if report := b.unchanged(); len(report.Skipped) != 1 || !errors.Is(report.Skipped[0].Err, source.ErrMalformed) {
 			t.Errorf("delta %q: report %v", fault, report)
 		}
 	}
@@ -47,16 +49,16 @@ func TestEUWithdrawn(t *testing.T) {
 			t.Errorf("delta with status %d: report %v", code, report)
 		}
 	}
-	many := strings.Repeat(`,"AAAAAAAAAAA="`, maxCertificates)
+	many := strings.Repeat(`,"AAAAAAAAAAA="`, source.MaxCertificates)
 	b.break1("/delta", func(w http.ResponseWriter, _ *http.Request) {
 		io.WriteString(w, `{"deleted":["AAAAAAAAAAA="`+many+`]}`)
 	})
-	if report := b.unchanged(); len(report.Skipped) != 1 || !errors.Is(report.Skipped[0].Err, ErrTooLarge) {
+	if report := b.unchanged(); len(report.Skipped) != 1 || !errors.Is(report.Skipped[0].Err, source.ErrTooLarge) {
 		t.Errorf("a delta too many: report %v", report)
 	}
 
 	b.break1("", nil)
-	gone := must(euDomain()).DSCs[9] // came and went without having been seen
+	gone := sourcetest.Must(euDomain()).DSCs[9] // came and went without having been seen
 	b.service.Add(gone)
 	b.service.Withdraw(lists.Credential{Cert: gone}.KID())
 	b.good(certs[:2]...)
@@ -64,13 +66,13 @@ func TestEUWithdrawn(t *testing.T) {
 		t.Errorf("withdrawn %v, want %v and %v", got, euKID(gone), kid)
 	}
 	full := *b.now.Last
-	full.Withdrawn = make([]verify.KID, maxCertificates)
+	full.Withdrawn = make([]verify.KID, source.MaxCertificates)
 	for i := range full.Withdrawn {
 		full.Withdrawn[i] = verify.KID{6: byte(i >> 8), 7: byte(i), 5: byte(i >> 16)}
 	}
 	last := b.now.Last
 	b.now.Last = &full
-	if report := b.unchanged(); len(report.Skipped) != 1 || !errors.Is(report.Skipped[0].Err, ErrTooLarge) {
+	if report := b.unchanged(); len(report.Skipped) != 1 || !errors.Is(report.Skipped[0].Err, source.ErrTooLarge) {
 		t.Errorf("more withdrawn than can be kept: report %v", report)
 	}
 	b.now.Last = last
@@ -86,12 +88,12 @@ func TestEUWithdrawn(t *testing.T) {
 func TestEULostSource(t *testing.T) {
 	b := newEUBench(t, euFormEU, 5)
 	b.service.WithdrawAll()
-	b.fails(ErrImplausible) // even the first time
+	b.fails(source.ErrImplausible) // even the first time
 	b.service.Reset(b.domain.DSCs...)
 	b.good(b.domain.DSCs...)
 	b.service.WithdrawAll()
 	for range 5 {
-		b.fails(ErrImplausible)
+		b.fails(source.ErrImplausible)
 		b.now.Time = b.now.Time.Add(24 * time.Hour)
 	}
 	b.holds(b.domain.DSCs...)
@@ -104,13 +106,13 @@ func TestEULostSource(t *testing.T) {
 	}
 	for _, text := range []string{"null", "[]", `[""]`, `["AAAA"]`, `[null]`, `{}`, "", "[", `["AAAAAAAAAAA="`, `["AAAAAAAAAAA="] []`, `"AAAAAAAAAAA="`} {
 		b.break1("Status", func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, text) })
-		if err := b.fails(nil); !errors.Is(err, ErrImplausible) && !errors.Is(err, ErrMalformed) {
+		if err := b.fails(nil); !errors.Is(err, source.ErrImplausible) && !errors.Is(err, source.ErrMalformed) {
 			t.Errorf("status %s: error %v", text, err)
 		}
 	}
-	many := strings.Repeat(`,"AAAAAAAAAAA="`, maxCertificates)
+	many := strings.Repeat(`,"AAAAAAAAAAA="`, source.MaxCertificates)
 	b.break1("Status", func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, `["AAAAAAAAAAA="`+many+"]") })
-	b.fails(ErrTooLarge)
+	b.fails(source.ErrTooLarge)
 }
 
 func TestEUMassWithdrawal(t *testing.T) {
@@ -133,22 +135,22 @@ func TestEUMassWithdrawal(t *testing.T) {
 		}
 	}
 	withdraw(14) // more than a half is
-	b.fails(ErrImplausible)
+	b.fails(source.ErrImplausible)
 	b.now.Time = b.now.Time.Add(2 * massWithdrawalPatience)
-	b.fails(ErrImplausible) // twice
+	b.fails(source.ErrImplausible) // twice
 	b.service.Reset(certs...)
 	b.good(certs...) // it was a fault
 	withdraw(14)
 	for range 10 {
-		b.fails(ErrImplausible)
+		b.fails(source.ErrImplausible)
 		b.now.Time = b.now.Time.Add(massWithdrawalPatience / 20)
 	}
 	b.holds(certs...)
 	b.now.Time = b.now.Time.Add(massWithdrawalPatience / 2)
 	withdraw(10) // says something else
-	b.fails(ErrImplausible)
+	b.fails(source.ErrImplausible)
 	b.now.Time = b.now.Time.Add(massWithdrawalPatience / 2)
-	b.fails(ErrImplausible)
+	b.fails(source.ErrImplausible)
 	b.now.Time = b.now.Time.Add(massWithdrawalPatience / 2)
 	b.good(certs[:10]...)
 
@@ -156,10 +158,10 @@ func TestEUMassWithdrawal(t *testing.T) {
 	b.service.Reset(certs...)
 	b.good(certs...)
 	withdraw(10)
-	b.fails(ErrImplausible)
+	b.fails(source.ErrImplausible)
 	b.now.Time = b.now.Time.AddDate(-1, 0, 0)
-	b.fails(ErrImplausible)
-	b.fails(ErrImplausible)
+	b.fails(source.ErrImplausible)
+	b.fails(source.ErrImplausible)
 	b.now.Time = b.now.Time.Add(massWithdrawalPatience)
 	b.good(certs[:10]...)
 
@@ -189,7 +191,7 @@ func TestEUReset(t *testing.T) {
 // A walk that fails goes on where it was, and nothing of it counts before it is through.
 func TestEUInterrupted(t *testing.T) {
 	b := newEUBench(t, euFormEU, 4)
-	certs, all := b.domain.DSCs, must(euDomain())
+	certs, all := b.domain.DSCs, sourcetest.Must(euDomain())
 	b.good(certs...)
 	b.service.AddRow([]byte("badbadba"), nil) // row 5
 	for _, cert := range all.DSCs[4:10] {
@@ -254,16 +256,16 @@ func TestEUBadWalk(t *testing.T) {
 		fault http.HandlerFunc
 		want  error
 	}{
-		"the same for ever":   {answer("7", "", "x"), ErrMalformed},
-		"token 0":             {answer("0", "", "x"), ErrMalformed},
-		"negative token":      {answer("-5", "", "x"), ErrMalformed},
-		"no token":            {answer("", "", "x"), ErrMalformed},
-		"token beyond 64 bit": {answer("9223372036854775808", "", "x"), ErrMalformed},
-		"token of text":       {answer("next", "", "x"), ErrMalformed},
-		"large body":          {answer("99", "", strings.Repeat("x", maxServiceKey+1)), ErrTooLarge},
+		"the same for ever":   {answer("7", "", "x"), source.ErrMalformed},
+		"token 0":             {answer("0", "", "x"), source.ErrMalformed},
+		"negative token":      {answer("-5", "", "x"), source.ErrMalformed},
+		"no token":            {answer("", "", "x"), source.ErrMalformed},
+		"token beyond 64 bit": {answer("9223372036854775808", "", "x"), source.ErrMalformed},
+		"token of text":       {answer("next", "", "x"), source.ErrMalformed},
+		"large body":          {answer("99", "", strings.Repeat("x", maxCertificateText+1)), source.ErrTooLarge},
 		"500":                 {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(500) }, nil},
 		"304":                 {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(304) }, nil},
-		"nothing":             {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(204) }, ErrImplausible},
+		"nothing":             {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(204) }, source.ErrImplausible},
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := newEUBench(t, euFormEU, 2)
@@ -286,42 +288,42 @@ func TestEUBadWalk(t *testing.T) {
 	})
 	b.good(b.domain.DSCs...)
 	b.break1("", nil)
-	b.service.Add(must(euDomain()).DSCs[5])
-	b.good(append(slices.Clone(b.domain.DSCs), must(euDomain()).DSCs[5])...)
+	b.service.Add(sourcetest.Must(euDomain()).DSCs[5])
+	b.good(append(slices.Clone(b.domain.DSCs), sourcetest.Must(euDomain()).DSCs[5])...)
 }
 
 func TestEUTooMany(t *testing.T) {
 	b := newEUBench(t, euFormEU, 2)
 	unfinished := newEUWalk()
-	unfinished.size = maxListSize - 100
+	unfinished.size = source.MaxListSize - 100
 	b.source.mirrors[0].unfinished = unfinished
-	b.fails(ErrTooLarge)
+	b.fails(source.ErrTooLarge)
 	b.good(b.domain.DSCs...) // starts over
 
 	s := &euService{form: euFormEU}
 	w := newEUWalk()
 	r := &response{header: http.Header{}, body: []byte("AAAA")}
-	for i := range maxCertificates {
+	for i := range source.MaxCertificates {
 		r.header.Set("X-RESUME-TOKEN", strconv.Itoa(i+1))
 		if err := s.row(w, r); err != nil {
 			t.Fatal(err)
 		}
 	}
-	r.header.Set("X-RESUME-TOKEN", strconv.Itoa(maxCertificates+1))
-	if err := s.row(w, r); !errors.Is(err, ErrTooLarge) {
-		t.Errorf("error %v, want %v", err, ErrTooLarge)
+	r.header.Set("X-RESUME-TOKEN", strconv.Itoa(source.MaxCertificates+1))
+	if err := s.row(w, r); !errors.Is(err, source.ErrTooLarge) {
+		t.Errorf("error %v, want %v", err, source.ErrTooLarge)
 	}
 }
 
 // Row numbers of one mirror mean nothing to another.
 func TestEUMirrors(t *testing.T) {
-	all := must(euDomain())
+	all := sourcetest.Must(euDomain())
 	b := newEUBench(t, euFormEU, 6)
 	b.good(b.domain.DSCs...)
 	other := lists.EUVerifierService(&lists.Domain{DSCs: []*x509.Certificate{all.DSCs[9], all.DSCs[8]}})
-	root := webRoot(t)
-	second := webServer(t, webCert(t, &root, webNow.AddDate(-1, 0, 0), webNow.AddDate(1, 0, 0), "127.0.0.1"), other)
-	b.config.CA = append(b.config.CA, root.pem()...)
+	root := sourcetest.WebRoot(t)
+	second := sourcetest.WebServer(t, sourcetest.WebCert(t, &root, sourcetest.WebNow.AddDate(-1, 0, 0), sourcetest.WebNow.AddDate(1, 0, 0), "127.0.0.1"), other)
+	b.config.CA = append(b.config.CA, root.PEM()...)
 	b.config.URLs = append(b.config.URLs, second.URL)
 	b.restart(euFormEU)
 

@@ -13,6 +13,8 @@ import (
 	"testing"
 
 	"gatescan/cmd/gatelab/lists"
+	"gatescan/trustsync/internal/source"
+	"gatescan/trustsync/internal/sourcetest"
 	"gatescan/verify"
 )
 
@@ -66,7 +68,7 @@ func TestEUBareKeys(t *testing.T) {
 	b.service.AddRow([]byte("a kid of"), all.DSCs[20].RawSubjectPublicKeyInfo)
 	bare := func(want ...*x509.Certificate) {
 		t.Helper()
-		if _, err := b.fetch(); err != nil && err != errUnchanged {
+		if _, err := b.fetch(); err != nil && err != source.ErrUnchanged {
 			t.Fatal(err)
 		}
 		var keys [][]byte
@@ -125,7 +127,7 @@ func TestEUAuthorities(t *testing.T) {
 func TestEUPool(t *testing.T) {
 	b := newEUBench(t, euFormEU, 0)
 	want := map[verify.KID]bool{}
-	for _, p := range pool(t)[:400] {
+	for _, p := range sourcetest.Pool(t)[:400] {
 		sum := sha256.Sum256(p.DER)
 		b.service.AddRow(sum[:8], p.DER)
 		if _, err := ParseSigner(p.DER); err == nil {
@@ -150,7 +152,7 @@ func TestEUPool(t *testing.T) {
 // One bit that is wrong, or a cut anywhere, spoils a certificate: its kid is a hash. In a bare key only some can be told.
 func TestEUDamagedKey(t *testing.T) {
 	s := &euService{form: euFormItaly}
-	cert := must(euDomain()).DSCs[0]
+	cert := sourcetest.Must(euDomain()).DSCs[0]
 	kid := base64.StdEncoding.EncodeToString(lists.Credential{Cert: cert}.KID())
 	parse := func(der []byte) error {
 		_, err := s.parseServiceKey([]byte(base64.StdEncoding.EncodeToString(der)), kid)
@@ -191,7 +193,7 @@ func TestEUDamagedKey(t *testing.T) {
 
 // Whatever one answer says, it is a signer with the kid of its certificate, or an error.
 func FuzzServiceKey(f *testing.F) {
-	for _, p := range pool(f)[:50] {
+	for _, p := range sourcetest.Pool(f)[:50] {
 		sum := sha256.Sum256(p.DER)
 		kid := base64.StdEncoding.EncodeToString(sum[:8])
 		f.Add([]byte(base64.StdEncoding.EncodeToString(p.DER)), kid, false)
@@ -227,7 +229,7 @@ func FuzzServiceKey(f *testing.F) {
 
 // Whatever status and delta say, what is read of it are kids, and no more than are allowed.
 func FuzzServiceKIDs(f *testing.F) {
-	service := lists.EUVerifierService(must(euDomain()))
+	service := lists.EUVerifierService(sourcetest.Must(euDomain()))
 	for _, path := range []string{"/signercertificateStatus", "/signercertificateStatus/delta"} {
 		w := httptest.NewRecorder()
 		service.ServeHTTP(w, httptest.NewRequest(http.MethodGet, path, nil))

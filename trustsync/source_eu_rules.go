@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 
+	"gatescan/trustsync/internal/source"
 	"gatescan/verify"
 )
 
@@ -48,9 +49,9 @@ type bodyHash [sha256.Size]byte
 func (h bodyHash) String() string { return hex.EncodeToString(h[:]) }
 
 // newEURules makes the source of a business rule service. A URL is the one that /rules is appended to.
-func newEURules(c SourceConfig) (Source, error) { return newRulesService(c, kindEURules) }
+func newEURules(c SourceConfig) (source.Source, error) { return newRulesService(c, kindEURules) }
 
-func newRulesService(c SourceConfig, kind string) (Source, error) {
+func newRulesService(c SourceConfig, kind string) (source.Source, error) {
 	s := &rulesService{kind: kind}
 	if len(c.Anchors) > 0 {
 		var err error
@@ -90,9 +91,9 @@ func newRulesService(c SourceConfig, kind string) (Source, error) {
 func (s *rulesService) signed() bool { return len(s.anchors.keys) > 0 }
 
 // Traits implements Source.
-func (s *rulesService) Traits() Traits {
-	t := Traits{
-		Kind: s.kind, Signs: "nothing; TLS vouches for the server, and a hash in the list for each body", Age: AgeObserved,
+func (s *rulesService) Traits() source.Traits {
+	t := source.Traits{
+		Kind: s.kind, Signs: "nothing; TLS vouches for the server, and a hash in the list for each body", Age: source.AgeObserved,
 		Absence: "no longer listed", Rules: true,
 	}
 	if s.signed() {
@@ -102,10 +103,10 @@ func (s *rulesService) Traits() Traits {
 }
 
 // Fetch asks for both lists, then for the bodies that are not there yet.
-func (s *rulesService) Fetch(ctx context.Context, now Moment) (*Holding, Report, error) {
-	ctx, cancel := context.WithTimeoutCause(ctx, maxWalkTime, fmt.Errorf("not through after %v", maxWalkTime))
+func (s *rulesService) Fetch(ctx context.Context, now source.Moment) (*source.Holding, source.Report, error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, maxFetchTime, fmt.Errorf("not through after %v", maxFetchTime))
 	defer cancel()
-	return firstMirror(ctx, s.mirrors, func(m *rulesMirror) (*Holding, Report, error) {
+	return firstMirror(ctx, s.mirrors, func(m *rulesMirror) (*source.Holding, source.Report, error) {
 		defer m.closeIdle()
 		return s.fetch(ctx, now, m)
 	})
@@ -118,25 +119,25 @@ func (m *rulesMirror) closeIdle() {
 }
 
 // fetch asks one mirror.
-func (s *rulesService) fetch(ctx context.Context, now Moment, m *rulesMirror) (*Holding, Report, error) {
-	var report Report
+func (s *rulesService) fetch(ctx context.Context, now source.Moment, m *rulesMirror) (*source.Holding, source.Report, error) {
+	var report source.Report
 	rules, err := s.ruleList(ctx, now, m)
 	if err != nil {
-		return nil, Report{}, err
+		return nil, source.Report{}, err
 	}
 	sets, err := s.setList(ctx, now, m)
 	if err != nil {
-		return nil, Report{}, err
+		return nil, source.Report{}, err
 	}
 	rules, report.Skipped = s.wanted(rules)
 	if len(rules) == 0 {
-		return nil, report, fmt.Errorf("%s: %w: the service lists not one rule", m.url, ErrImplausible)
+		return nil, report, fmt.Errorf("%s: %w: the service lists not one rule", m.url, source.ErrImplausible)
 	}
 	bodies, err := s.bodies(ctx, now, m, slices.Concat(rules, sets))
 	if err != nil {
-		return nil, Report{}, err
+		return nil, source.Report{}, err
 	}
-	h := &Holding{}
+	h := &source.Holding{}
 	seen := map[bodyHash]bool{}
 	for _, one := range rules {
 		if seen[one.hash] {
@@ -147,30 +148,30 @@ func (s *rulesService) fetch(ctx context.Context, now Moment, m *rulesMirror) (*
 		body := bodies[one.hash]
 		head, err := readRuleHead(body)
 		if err == nil && (head.Identifier != one.name || head.Country != one.country || head.Version != one.version) {
-			err = fmt.Errorf("%w: it calls itself %.60s %.20s of %.20s", ErrMalformed, head.Identifier, head.Version, head.Country)
+			err = fmt.Errorf("%w: it calls itself %.60s %.20s of %.20s", source.ErrMalformed, head.Identifier, head.Version, head.Country)
 		}
 		if err != nil {
-			return nil, Report{}, fmt.Errorf("%s: %s: %w", m.url, one, err)
+			return nil, source.Report{}, fmt.Errorf("%s: %s: %w", m.url, one, err)
 		}
-		report.skipUnused(head)
+		head.countIn(&report)
 		h.Rules = append(h.Rules, body)
 	}
 	for _, one := range sets {
 		if err := checkValueSet(one.name, bodies[one.hash]); err != nil {
-			return nil, Report{}, fmt.Errorf("%s: %w", m.url, err)
+			return nil, source.Report{}, fmt.Errorf("%s: %w", m.url, err)
 		}
-		h.ValueSets = append(h.ValueSets, ValueSet{one.name, bodies[one.hash]})
+		h.ValueSets = append(h.ValueSets, source.ValueSet{ID: one.name, JSON: bodies[one.hash]})
 	}
 	m.got = nil
-	if now.Last.sameRules(h) {
-		return nil, report, errUnchanged
+	if now.Last.SameRules(h) {
+		return nil, report, source.ErrUnchanged
 	}
 	return h, report, nil
 }
 
 // wanted leaves out what the operator does not want: acceptance rules of other countries. Any country may issue a pass, so
 // invalidation rules (IR-) are wanted of all.
-func (s *rulesService) wanted(rules []listedBody) (wanted []listedBody, skipped []Skipped) {
+func (s *rulesService) wanted(rules []listedBody) (wanted []listedBody, skipped []source.Skipped) {
 	if len(s.countries) == 0 {
 		return rules, nil
 	}
@@ -184,15 +185,15 @@ func (s *rulesService) wanted(rules []listedBody) (wanted []listedBody, skipped 
 	}
 	for _, country := range s.countries {
 		if !there[country] {
-			skipped = append(skipped, Skipped{"country " + country, errors.New("the service lists no rules of it")})
+			skipped = append(skipped, source.Skipped{Name: "country " + country, Err: errors.New("the service lists no rules of it")})
 		}
 	}
 	return wanted, skipped
 }
 
 // bodies gets what is listed: from the last holding, from what came before a failure, or from the mirror.
-func (s *rulesService) bodies(ctx context.Context, now Moment, m *rulesMirror, listed []listedBody) (map[bodyHash][]byte, error) {
-	last := now.Last.bodies()
+func (s *rulesService) bodies(ctx context.Context, now source.Moment, m *rulesMirror, listed []listedBody) (map[bodyHash][]byte, error) {
+	last := bodiesOf(now.Last)
 	bodies, total := map[bodyHash][]byte{}, 0
 	var missing []listedBody
 	for _, one := range listed {
@@ -218,7 +219,7 @@ func (s *rulesService) bodies(ctx context.Context, now Moment, m *rulesMirror, l
 		}
 	}
 	if err != nil {
-		if errors.Is(err, ErrTooLarge) { // and would be for ever
+		if errors.Is(err, source.ErrTooLarge) { // and would be for ever
 			m.got = nil
 		}
 		return nil, err
@@ -227,7 +228,7 @@ func (s *rulesService) bodies(ctx context.Context, now Moment, m *rulesMirror, l
 }
 
 // askAll asks for what is missing of bodies, a few at a time, until one fails. total is what they have already, in bytes.
-func (s *rulesService) askAll(ctx context.Context, now Moment, m *rulesMirror, missing []listedBody, bodies map[bodyHash][]byte, total int) error {
+func (s *rulesService) askAll(ctx context.Context, now source.Moment, m *rulesMirror, missing []listedBody, bodies map[bodyHash][]byte, total int) error {
 	ctx, fail := context.WithCancelCause(ctx)
 	defer fail(nil)
 	var askers sync.WaitGroup
@@ -248,9 +249,9 @@ func (s *rulesService) askAll(ctx context.Context, now Moment, m *rulesMirror, m
 		bodies[one.hash] = body
 		total += len(body)
 		done++
-		now.progress(done, len(bodies))
-		if total > maxRuleBytes {
-			fail(fmt.Errorf("%s: %w: more than %d bytes of rules and value sets", m.url, ErrTooLarge, maxRuleBytes))
+		now.ReportProgress(done, len(bodies))
+		if total > source.MaxRuleBytes {
+			fail(fmt.Errorf("%s: %w: more than %d bytes of rules and value sets", m.url, source.ErrTooLarge, source.MaxRuleBytes))
 		}
 	}
 	for _, asker := range m.clients {
@@ -270,17 +271,17 @@ func (s *rulesService) askAll(ctx context.Context, now Moment, m *rulesMirror, m
 }
 
 // body asks for one body.
-func (s *rulesService) body(ctx context.Context, now Moment, asker *client, one listedBody) (body []byte, err error) {
-	limit := int64(maxRuleSize)
+func (s *rulesService) body(ctx context.Context, now source.Moment, asker *client, one listedBody) (body []byte, err error) {
+	limit := int64(source.MaxRuleSize)
 	if one.country == "" {
-		limit = maxValueSetSize
+		limit = source.MaxValueSetSize
 	}
 	err = asker.get(ctx, now, request{path: one.path(), limit: limit}, func(r *response) error {
-		if err := onlyOK(r); err != nil {
+		if err := r.ok(); err != nil {
 			return err
 		}
 		if sum := bodyHash(sha256.Sum256(r.body)); sum != one.hash {
-			return fmt.Errorf("%s: %w: its hash is %v", one, ErrNotAuthentic, sum)
+			return fmt.Errorf("%s: %w: its hash is %v", one, source.ErrNotAuthentic, sum)
 		}
 		body = r.body
 		return s.verify(r)
@@ -288,8 +289,8 @@ func (s *rulesService) body(ctx context.Context, now Moment, asker *client, one 
 	return body, err
 }
 
-// bodies are what a holding has by its hash.
-func (h *Holding) bodies() map[bodyHash][]byte {
+// bodiesOf returns the rules and value sets of a holding by their hashes.
+func bodiesOf(h *source.Holding) map[bodyHash][]byte {
 	all := map[bodyHash][]byte{}
 	if h == nil {
 		return all
@@ -301,28 +302,4 @@ func (h *Holding) bodies() map[bodyHash][]byte {
 		all[sha256.Sum256(set.JSON)] = set.JSON
 	}
 	return all
-}
-
-// sameRules says whether two holdings have the same rules and value sets, in whatever order.
-func (h *Holding) sameRules(other *Holding) bool {
-	if h == nil || len(h.Rules) != len(other.Rules) || len(h.ValueSets) != len(other.ValueSets) {
-		return false
-	}
-	count := map[string]int{}
-	each := func(h *Holding, by int) {
-		for _, rule := range h.Rules {
-			count[string(rule)] += by
-		}
-		for _, set := range h.ValueSets {
-			count["set "+set.ID+" "+string(set.JSON)] += by
-		}
-	}
-	each(h, 1)
-	each(other, -1)
-	for _, n := range count {
-		if n != 0 {
-			return false
-		}
-	}
-	return true
 }

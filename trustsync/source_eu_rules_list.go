@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"net/url"
 
+	"gatescan/trustsync/internal/source"
 	"gatescan/verify"
 )
 
@@ -39,18 +40,18 @@ func (b listedBody) path() string {
 }
 
 // ruleList asks which rules there are: [{"identifier","version","country","hash"}].
-func (s *rulesService) ruleList(ctx context.Context, now Moment, m *rulesMirror) ([]listedBody, error) {
-	return s.list(ctx, now, m, "rules", maxRules, parseRuleEntry)
+func (s *rulesService) ruleList(ctx context.Context, now source.Moment, m *rulesMirror) ([]listedBody, error) {
+	return s.list(ctx, now, m, "rules", source.MaxRules, parseRuleEntry)
 }
 
 // setList asks which value sets there are: [{"id","hash"}].
-func (s *rulesService) setList(ctx context.Context, now Moment, m *rulesMirror) ([]listedBody, error) {
-	return s.list(ctx, now, m, "valuesets", maxValueSets, parseSetEntry)
+func (s *rulesService) setList(ctx context.Context, now source.Moment, m *rulesMirror) ([]listedBody, error) {
+	return s.list(ctx, now, m, "valuesets", source.MaxValueSets, parseSetEntry)
 }
 
-func (s *rulesService) list(ctx context.Context, now Moment, m *rulesMirror, path string, most int, parse func(jsonWalk) (listedBody, error)) (all []listedBody, err error) {
+func (s *rulesService) list(ctx context.Context, now source.Moment, m *rulesMirror, path string, most int, parse func(jsonWalk) (listedBody, error)) (all []listedBody, err error) {
 	err = m.clients[0].get(ctx, now, request{path: path, limit: maxRulesList}, func(r *response) (err error) {
-		if err = onlyOK(r); err != nil {
+		if err = r.ok(); err != nil {
 			return err
 		}
 		if err = s.verify(r); err != nil {
@@ -70,11 +71,11 @@ func (s *rulesService) verify(r *response) error {
 	}
 	text := r.header.Get("X-SIGNATURE")
 	if text == "" {
-		return fmt.Errorf("%w: not signed: there is no X-SIGNATURE", ErrNotAuthentic)
+		return fmt.Errorf("%w: not signed: there is no X-SIGNATURE", source.ErrNotAuthentic)
 	}
 	signature, err := base64.StdEncoding.Strict().DecodeString(text)
 	if err != nil {
-		return fmt.Errorf("%w: X-SIGNATURE: %w", ErrNotAuthentic, err)
+		return fmt.Errorf("%w: X-SIGNATURE: %w", source.ErrNotAuthentic, err)
 	}
 	sum := sha256.Sum256(r.body)
 	digest := sha256.Sum256(hex.AppendEncode(nil, sum[:]))
@@ -83,7 +84,7 @@ func (s *rulesService) verify(r *response) error {
 			return nil
 		}
 	}
-	return fmt.Errorf("%w: X-SIGNATURE is not by an anchor over this", ErrNotAuthentic)
+	return fmt.Errorf("%w: X-SIGNATURE is not by an anchor over this", source.ErrNotAuthentic)
 }
 
 // parseRulesList reads a list, in which no entry may be wrong.
@@ -94,7 +95,7 @@ func parseRulesList(body []byte, most int, parse func(jsonWalk) (listedBody, err
 	w := walkJSON(body)
 	err = w.array(func() error {
 		if len(all) == most {
-			return fmt.Errorf("%w: more than %d entries", ErrTooLarge, most)
+			return fmt.Errorf("%w: more than %d entries", source.ErrTooLarge, most)
 		}
 		one, err := parse(w)
 		if err != nil {
@@ -110,7 +111,7 @@ func parseRulesList(body []byte, most int, parse func(jsonWalk) (listedBody, err
 }
 
 func parseRuleEntry(w jsonWalk) (b listedBody, err error) {
-	hash, err := w.texts(map[string]*string{"identifier": &b.name, "version": &b.version, "country": &b.asked})
+	hash, err := texts(w, map[string]*string{"identifier": &b.name, "version": &b.version, "country": &b.asked})
 	if err != nil {
 		return b, err
 	}
@@ -123,11 +124,11 @@ func parseRuleEntry(w jsonWalk) (b listedBody, err error) {
 }
 
 func parseSetEntry(w jsonWalk) (b listedBody, err error) {
-	hash, err := w.texts(map[string]*string{"id": &b.name})
+	hash, err := texts(w, map[string]*string{"id": &b.name})
 	if err != nil {
 		return b, err
 	}
-	if b.name == "" || len(b.name) > maxValueSetID {
+	if b.name == "" || len(b.name) > source.MaxValueSetID {
 		return b, fmt.Errorf("id %.40q", b.name)
 	}
 	b.hash, err = decodeBodyHash(hash)
@@ -135,7 +136,7 @@ func parseSetEntry(w jsonWalk) (b listedBody, err error) {
 }
 
 // texts reads an object, of which the named members must be strings, and its hash.
-func (w jsonWalk) texts(members map[string]*string) (hash string, err error) {
+func texts(w jsonWalk, members map[string]*string) (hash string, err error) {
 	members["hash"] = &hash
 	err = w.object(func(key string) error {
 		into := members[key]

@@ -17,6 +17,8 @@ import (
 	"time"
 
 	"gatescan/cmd/gatelab/lists"
+	"gatescan/trustsync/internal/source"
+	"gatescan/trustsync/internal/sourcetest"
 )
 
 // ruleServer counts what a service is asked for.
@@ -63,7 +65,7 @@ func ruleServiceOf(t testing.TB, d *lists.Domain) *lists.RuleService {
 	return s
 }
 
-func rulesSource(t testing.TB, c SourceConfig) Source {
+func rulesSource(t testing.TB, c SourceConfig) source.Source {
 	t.Helper()
 	if c.Kind == "" {
 		c.Kind = kindEURules
@@ -77,7 +79,7 @@ func rulesSource(t testing.TB, c SourceConfig) Source {
 
 // A service is asked for its lists, then for what is new, a few at a time; what comes is kept byte for byte.
 func TestEURulesFetch(t *testing.T) {
-	d := documentDomain(t, 0)
+	d := sourcetest.Domain(t, 0)
 	for i := range 40 {
 		one := d.Rules[1]
 		id := fmt.Sprintf("VR-XX-1%03d", i)
@@ -87,10 +89,10 @@ func TestEURulesFetch(t *testing.T) {
 		})
 	}
 	server := &ruleServer{service: ruleServiceOf(t, d)}
-	source := rulesSource(t, SourceConfig{URLs: []string{server.start(t)}, Anchors: d.Signer.PublicPEM()})
+	src := rulesSource(t, SourceConfig{URLs: []string{server.start(t)}, Anchors: d.Signer.PublicPEM()})
 	var reached [2]int
-	now := Moment{Time: listNow, Synced: true, Progress: func(done, total int) { reached = [2]int{done, total} }}
-	h, report, err := source.Fetch(t.Context(), now)
+	now := source.Moment{Time: sourcetest.Now, Synced: true, Progress: func(done, total int) { reached = [2]int{done, total} }}
+	h, report, err := src.Fetch(t.Context(), now)
 	if err != nil || len(h.Rules) != 46 || len(h.ValueSets) != 2 || report.Loaded != 46 || len(report.Skipped) != 0 || len(server.asked) != 50 {
 		t.Fatalf("%v, %+v, asked %d times", err, report, len(server.asked))
 	}
@@ -105,20 +107,22 @@ func TestEURulesFetch(t *testing.T) {
 			t.Errorf("rule %s is not there as it was", rule.Identifier)
 		}
 	}
-	if !slices.ContainsFunc(h.ValueSets, func(s ValueSet) bool { return s.ID == d.ValueSets[0].ID && bytes.Equal(s.JSON, d.ValueSets[0].JSON) }) {
+	if !slices.ContainsFunc(h.ValueSets, func(s source.ValueSet) bool {
+		return s.ID == d.ValueSets[0].ID && bytes.Equal(s.JSON, d.ValueSets[0].JSON)
+	}) {
 		t.Error("a value set is not there as it was")
 	}
 
 	server.forget()
 	now.Last = h
-	if _, _, err := source.Fetch(t.Context(), now); !errors.Is(err, errUnchanged) || !slices.Equal(server.asked, []string{"/rules", "/valuesets"}) {
+	if _, _, err := src.Fetch(t.Context(), now); !errors.Is(err, source.ErrUnchanged) || !slices.Equal(server.asked, []string{"/rules", "/valuesets"}) {
 		t.Errorf("again: %v, asked for %v", err, server.asked)
 	}
 	server.forget()
 	d.SetRule(lists.Rule{Identifier: "VR-XX-0001", Version: "1.0.1", Country: "XX", JSON: bytes.Replace(d.Rules[1].JSON, []byte(`"Version":"1.0.0"`), []byte(`"Version":"1.0.1"`), 1)})
 	d.Rules = d.Rules[:45]
 	server.service = ruleServiceOf(t, d)
-	changed, _, err := source.Fetch(t.Context(), now)
+	changed, _, err := src.Fetch(t.Context(), now)
 	if err != nil || len(changed.Rules) != 45 || len(server.asked) != 3 || len(h.Rules) != 46 {
 		t.Errorf("one changed, one gone: %v, asked for %v", err, server.asked)
 	}
@@ -130,14 +134,14 @@ func TestEURulesFetch(t *testing.T) {
 	// An older list that is replayed cannot be told from a new one.
 	d.Rules = d.Rules[:4]
 	server.service, now.Last = ruleServiceOf(t, d), changed
-	if old, _, err := source.Fetch(t.Context(), now); err != nil || len(old.Rules) != 4 {
+	if old, _, err := src.Fetch(t.Context(), now); err != nil || len(old.Rules) != 4 {
 		t.Errorf("replay: %v", err)
 	}
 }
 
 // What came before a failure is not asked for again, and nothing is in force before all is there.
 func TestEURulesResume(t *testing.T) {
-	d := documentDomain(t, 0)
+	d := sourcetest.Domain(t, 0)
 	server := &ruleServer{service: ruleServiceOf(t, d)}
 	bodies := 0
 	server.fail = func(path string) bool {
@@ -147,22 +151,22 @@ func TestEURulesResume(t *testing.T) {
 		bodies++
 		return bodies > 5
 	}
-	source := rulesSource(t, SourceConfig{URLs: []string{server.start(t)}, Anchors: d.Signer.PublicPEM()})
-	h, _, err := source.Fetch(t.Context(), Moment{Time: listNow, Synced: true})
+	src := rulesSource(t, SourceConfig{URLs: []string{server.start(t)}, Anchors: d.Signer.PublicPEM()})
+	h, _, err := src.Fetch(t.Context(), source.Moment{Time: sourcetest.Now, Synced: true})
 	var status *StatusError
 	if h != nil || !errors.As(err, &status) {
 		t.Fatalf("%v, %v", h, err)
 	}
 	server.forget()
 	server.fail = nil
-	h, _, err = source.Fetch(t.Context(), Moment{Time: listNow, Synced: true})
+	h, _, err = src.Fetch(t.Context(), source.Moment{Time: sourcetest.Now, Synced: true})
 	if err != nil || len(h.Rules) != 6 || len(server.asked) >= 2+8 || len(server.asked) < 2+3 { // what was under way when one failed may be lost
 		t.Errorf("%v, asked for %v", err, server.asked)
 	}
 }
 
 func TestEURulesCountries(t *testing.T) {
-	d := documentDomain(t, 0)
+	d := sourcetest.Domain(t, 0)
 	for _, one := range []struct {
 		countries []string
 		rules     int // with the one invalidation rule
@@ -177,8 +181,8 @@ func TestEURulesCountries(t *testing.T) {
 		{[]string{"XX", "FR"}, 5, "country FR"},
 	} {
 		server := &ruleServer{service: ruleServiceOf(t, d)}
-		source := rulesSource(t, SourceConfig{URLs: []string{server.start(t)}, Anchors: d.Signer.PublicPEM(), Countries: one.countries})
-		h, report, err := source.Fetch(t.Context(), Moment{Time: listNow, Synced: true})
+		src := rulesSource(t, SourceConfig{URLs: []string{server.start(t)}, Anchors: d.Signer.PublicPEM(), Countries: one.countries})
+		h, report, err := src.Fetch(t.Context(), source.Moment{Time: sourcetest.Now, Synced: true})
 		if err != nil || len(h.Rules) != one.rules || (len(report.Skipped) > 0) != (one.skipped != "") {
 			t.Errorf("%v: %v, %+v", one.countries, err, report)
 		} else if one.skipped != "" && report.Skipped[0].Name != one.skipped {
@@ -189,19 +193,19 @@ func TestEURulesCountries(t *testing.T) {
 
 // Types that are of no use to a gate are kept, so that they are not asked for again, and named.
 func TestGermanyRulesTypes(t *testing.T) {
-	d := documentDomain(t, 0)
+	d := sourcetest.Domain(t, 0)
 	one := d.Rules[1]
 	d.SetRule(lists.Rule{Identifier: one.Identifier, Version: one.Version, Country: one.Country, JSON: bytes.Replace(one.JSON, []byte(`"Acceptance"`), []byte(`"ImpfstatusBZwei"`), 1)})
 	server := &ruleServer{service: ruleServiceOf(t, d)}
-	source := rulesSource(t, SourceConfig{Kind: kindGermanyRules, URLs: []string{server.start(t)}, Anchors: d.Signer.PublicPEM()})
-	h, report, err := source.Fetch(t.Context(), Moment{Time: listNow, Synced: true})
+	src := rulesSource(t, SourceConfig{Kind: kindGermanyRules, URLs: []string{server.start(t)}, Anchors: d.Signer.PublicPEM()})
+	h, report, err := src.Fetch(t.Context(), source.Moment{Time: sourcetest.Now, Synced: true})
 	if err != nil || len(h.Rules) != 6 || report.Loaded != 5 || len(report.Skipped) != 1 || !errors.Is(report.Skipped[0].Err, errRuleType) || report.Skipped[0].Name != "rule VR-XX-0001 1.0.0" {
 		t.Fatalf("%v, %+v", err, report)
 	}
 	if b := compileRules([]ruledSource{{"de", h, time.Time{}}}); b.rules.Len() != 5 || len(b.faults) > 0 {
 		t.Errorf("%v, %v", b.rules, b.faults)
 	}
-	if traits := source.Traits(); traits.Kind != kindGermanyRules || !traits.Rules || traits.Age != AgeObserved || traits.Rollback {
+	if traits := src.Traits(); traits.Kind != kindGermanyRules || !traits.Rules || traits.Age != source.AgeObserved || traits.Rollback {
 		t.Errorf("%+v", traits)
 	}
 }
@@ -249,56 +253,56 @@ func TestEURulesRefused(t *testing.T) {
 		says     string
 		unpinned bool // it is not refused where no key is pinned
 	}{
-		"rules not signed":       {func(s *lists.RuleService, _ *lists.Domain) { s.Unsign("/rules") }, ErrNotAuthentic, "no X-SIGNATURE", true},
-		"value sets not signed":  {func(s *lists.RuleService, _ *lists.Domain) { s.Unsign("/valuesets") }, ErrNotAuthentic, "no X-SIGNATURE", true},
-		"a rule not signed":      {func(s *lists.RuleService, d *lists.Domain) { s.Unsign(bodyPath(d)) }, ErrNotAuthentic, "no X-SIGNATURE", true},
-		"a value set not signed": {func(s *lists.RuleService, d *lists.Domain) { s.Unsign(setPath(d)) }, ErrNotAuthentic, "no X-SIGNATURE", true},
-		"another body":           {func(s *lists.RuleService, d *lists.Domain) { s.SetBody(bodyPath(d), d.Rules[1].JSON) }, ErrNotAuthentic, "its hash is ", false},
+		"rules not signed":       {func(s *lists.RuleService, _ *lists.Domain) { s.Unsign("/rules") }, source.ErrNotAuthentic, "no X-SIGNATURE", true},
+		"value sets not signed":  {func(s *lists.RuleService, _ *lists.Domain) { s.Unsign("/valuesets") }, source.ErrNotAuthentic, "no X-SIGNATURE", true},
+		"a rule not signed":      {func(s *lists.RuleService, d *lists.Domain) { s.Unsign(bodyPath(d)) }, source.ErrNotAuthentic, "no X-SIGNATURE", true},
+		"a value set not signed": {func(s *lists.RuleService, d *lists.Domain) { s.Unsign(setPath(d)) }, source.ErrNotAuthentic, "no X-SIGNATURE", true},
+		"another body":           {func(s *lists.RuleService, d *lists.Domain) { s.SetBody(bodyPath(d), d.Rules[1].JSON) }, source.ErrNotAuthentic, "its hash is ", false},
 		"a space more in a body": {func(s *lists.RuleService, d *lists.Domain) {
 			s.SetBody(bodyPath(d), append([]byte(" "), d.Rules[0].JSON...))
-		}, ErrNotAuthentic, "its hash is ", false},
-		"another value set": {func(s *lists.RuleService, d *lists.Domain) { s.SetBody(setPath(d), d.ValueSets[1].JSON) }, ErrNotAuthentic, "its hash is ", false},
-		"a body too large":  {in(`"Logic"`, `"Padding":"`+strings.Repeat("x", maxRuleSize)+`","Logic"`), ErrTooLarge, "", false},
+		}, source.ErrNotAuthentic, "its hash is ", false},
+		"another value set": {func(s *lists.RuleService, d *lists.Domain) { s.SetBody(setPath(d), d.ValueSets[1].JSON) }, source.ErrNotAuthentic, "its hash is ", false},
+		"a body too large":  {in(`"Logic"`, `"Padding":"`+strings.Repeat("x", source.MaxRuleSize)+`","Logic"`), source.ErrTooLarge, "", false},
 		"a list too large": {func(s *lists.RuleService, _ *lists.Domain) {
 			s.SetBody("/rules", bytes.Repeat([]byte(" "), maxRulesList+1))
-		}, ErrTooLarge, "", false},
-		"too many rules":         {func(s *lists.RuleService, _ *lists.Domain) { s.SetBody("/rules", manyRules(maxRules+1)) }, ErrTooLarge, "more than 10000 entries", false},
-		"a name twice in a body": {in(`"Logic"`, `"Version":"1.0.0","Logic"`), ErrMalformed, `two of "Version"`, false},
-		"in another case":        {in(`"Logic"`, `"version":"1.0.0","Logic"`), ErrMalformed, `two of "Version"`, false},
-		"twice in its logic":     {in(`"if":[`, `"if":[true,true,true],"if":[`), ErrMalformed, `two of "if"`, false},
-		"a name twice in a list": {list("/rules", `"version"`, `"version":"9.9.9","version"`), ErrMalformed, `two of "version"`, false},
-		"not JSON":               {in(`{`, `<`), ErrMalformed, "not a rule", false},
+		}, source.ErrTooLarge, "", false},
+		"too many rules":         {func(s *lists.RuleService, _ *lists.Domain) { s.SetBody("/rules", manyRules(source.MaxRules+1)) }, source.ErrTooLarge, "more than 10000 entries", false},
+		"a name twice in a body": {in(`"Logic"`, `"Version":"1.0.0","Logic"`), source.ErrMalformed, `two of "Version"`, false},
+		"in another case":        {in(`"Logic"`, `"version":"1.0.0","Logic"`), source.ErrMalformed, `two of "Version"`, false},
+		"twice in its logic":     {in(`"if":[`, `"if":[true,true,true],"if":[`), source.ErrMalformed, `two of "if"`, false},
+		"a name twice in a list": {list("/rules", `"version"`, `"version":"9.9.9","version"`), source.ErrMalformed, `two of "version"`, false},
+		"not JSON":               {in(`{`, `<`), source.ErrMalformed, "not a rule", false},
 		"cut short": {func(s *lists.RuleService, d *lists.Domain) {
 			replaceRule(s, d, func(t string) string { return t[:len(t)-1] })
-		}, ErrMalformed, "not a rule", false},
-		"not UTF-8": {in("The disease", "The\xff disease"), ErrMalformed, "not UTF-8", false},
+		}, source.ErrMalformed, "not a rule", false},
+		"not UTF-8": {in("The disease", "The\xff disease"), source.ErrMalformed, "not UTF-8", false},
 		"an array": {func(s *lists.RuleService, d *lists.Domain) {
 			replaceRule(s, d, func(t string) string { return "[" + t + "]" })
-		}, ErrMalformed, "not a rule", false},
-		"no logic":                 {in(`"Logic"`, `"Lodgic"`), ErrMalformed, "no logic", false},
-		"no type":                  {in(`"Acceptance"`, `""`), ErrMalformed, "no version or type", false},
-		"a number for a version":   {in(`"Version":"1.0.0"`, `"Version":7`), ErrMalformed, "a number where it does not belong", false},
-		"another identifier":       {in(`GR-XX-0001`, `GR-XX-0002`), ErrMalformed, "it calls itself GR-XX-0002 1.0.0 of XX", false},
-		"another country":          {in(`"Country":"XX"`, `"Country":"FR"`), ErrMalformed, "it calls itself GR-XX-0001 1.0.0 of FR", false},
-		"another version":          {in(`"Version":"1.0.0"`, `"Version":"1.0.1"`), ErrMalformed, "it calls itself GR-XX-0001 1.0.1 of XX", false},
-		"no country":               {in(`"Country":"XX"`, `"Country":"XXX"`), ErrMalformed, `country "XXX"`, false},
-		"deep":                     {in(`"AffectedFields"`, `"X":`+strings.Repeat("[", 1000)+strings.Repeat("]", 1000)+`,"AffectedFields"`), ErrTooLarge, "nested", false},
-		"a set of another id":      {list("/valuesets", `"disease-agent-targeted"`, `"disease-agent"`), ErrMalformed, `it calls itself "disease-agent-targeted"`, false},
-		"a list of sets as rules":  {func(s *lists.RuleService, _ *lists.Domain) { s.SetBody("/rules", s.Body("/valuesets")) }, ErrMalformed, "entry 1: identifier", false},
-		"a hash too short":         {list("/rules", `"hash":"`, `"hash":"00","hush":"`), ErrMalformed, "not the hexadecimal digits", false},
-		"a path for a hash":        {list("/rules", `"hash":"`, `"hash":"../../publickey","hush":"`), ErrMalformed, "not the hexadecimal digits", false},
-		"a path for a country":     {list("/rules", `"country":"EL"`, `"country":"../x"`), ErrMalformed, `country "../x"`, false},
-		"something follows a list": {list("/rules", `]`, `] 1`), ErrMalformed, "", false},
-		"a list of null":           {func(s *lists.RuleService, _ *lists.Domain) { s.SetBody("/rules", []byte("null")) }, ErrMalformed, "", false},
-		"an empty list":            {func(s *lists.RuleService, _ *lists.Domain) { s.SetBody("/rules", []byte("[]")) }, ErrImplausible, "not one rule", false},
+		}, source.ErrMalformed, "not a rule", false},
+		"no logic":                 {in(`"Logic"`, `"Lodgic"`), source.ErrMalformed, "no logic", false},
+		"no type":                  {in(`"Acceptance"`, `""`), source.ErrMalformed, "no version or type", false},
+		"a number for a version":   {in(`"Version":"1.0.0"`, `"Version":7`), source.ErrMalformed, "a number where it does not belong", false},
+		"another identifier":       {in(`GR-XX-0001`, `GR-XX-0002`), source.ErrMalformed, "it calls itself GR-XX-0002 1.0.0 of XX", false},
+		"another country":          {in(`"Country":"XX"`, `"Country":"FR"`), source.ErrMalformed, "it calls itself GR-XX-0001 1.0.0 of FR", false},
+		"another version":          {in(`"Version":"1.0.0"`, `"Version":"1.0.1"`), source.ErrMalformed, "it calls itself GR-XX-0001 1.0.1 of XX", false},
+		"no country":               {in(`"Country":"XX"`, `"Country":"XXX"`), source.ErrMalformed, `country "XXX"`, false},
+		"deep":                     {in(`"AffectedFields"`, `"X":`+strings.Repeat("[", 1000)+strings.Repeat("]", 1000)+`,"AffectedFields"`), source.ErrTooLarge, "nested", false},
+		"a set of another id":      {list("/valuesets", `"disease-agent-targeted"`, `"disease-agent"`), source.ErrMalformed, `it calls itself "disease-agent-targeted"`, false},
+		"a list of sets as rules":  {func(s *lists.RuleService, _ *lists.Domain) { s.SetBody("/rules", s.Body("/valuesets")) }, source.ErrMalformed, "entry 1: identifier", false},
+		"a hash too short":         {list("/rules", `"hash":"`, `"hash":"00","hush":"`), source.ErrMalformed, "not the hexadecimal digits", false},
+		"a path for a hash":        {list("/rules", `"hash":"`, `"hash":"../../publickey","hush":"`), source.ErrMalformed, "not the hexadecimal digits", false},
+		"a path for a country":     {list("/rules", `"country":"EL"`, `"country":"../x"`), source.ErrMalformed, `country "../x"`, false},
+		"something follows a list": {list("/rules", `]`, `] 1`), source.ErrMalformed, "", false},
+		"a list of null":           {func(s *lists.RuleService, _ *lists.Domain) { s.SetBody("/rules", []byte("null")) }, source.ErrMalformed, "", false},
+		"an empty list":            {func(s *lists.RuleService, _ *lists.Domain) { s.SetBody("/rules", []byte("[]")) }, source.ErrImplausible, "not one rule", false},
 		"a listed body is missing": {list("/rules", `"hash":"`, `"hash":"`+strings.Repeat("0", 64)+`","hush":"`), nil, "status 404", false},
 	} {
-		d := documentDomain(t, 0)
+		d := sourcetest.Domain(t, 0)
 		service := ruleServiceOf(t, d)
 		test.change(service, d)
 		for _, pinned := range []bool{true, false} {
-			source := newRulesServiceUnsigned(t, d, (&ruleServer{service: service}).start(t), pinned)
-			h, _, err := source.Fetch(t.Context(), Moment{Time: listNow, Synced: true})
+			src := newRulesServiceUnsigned(t, d, (&ruleServer{service: service}).start(t), pinned)
+			h, _, err := src.Fetch(t.Context(), source.Moment{Time: sourcetest.Now, Synced: true})
 			if !pinned && test.unpinned {
 				if err != nil || len(h.Rules) != 6 {
 					t.Errorf("%s, unpinned: %v", name, err)
@@ -313,7 +317,7 @@ func TestEURulesRefused(t *testing.T) {
 }
 
 // newRulesServiceUnsigned is a source that may ask without TLS and without a pinned key, which no configuration gives.
-func newRulesServiceUnsigned(t *testing.T, d *lists.Domain, url string, pinned bool) Source {
+func newRulesServiceUnsigned(t *testing.T, d *lists.Domain, url string, pinned bool) source.Source {
 	t.Helper()
 	source := rulesSource(t, SourceConfig{URLs: []string{url}, Anchors: d.Signer.PublicPEM()})
 	if !pinned {
@@ -328,7 +332,7 @@ func manyRules(n int) []byte {
 }
 
 func TestEURulesSignature(t *testing.T) {
-	d, other := documentDomain(t, 0), documentDomain(t, 0)
+	d, other := sourcetest.Domain(t, 0), sourcetest.Domain(t, 0)
 	body := []byte(`[{"id":"x"}]`)
 	good, err := lists.SignRules(d.Signer, body)
 	if err != nil {
@@ -345,34 +349,34 @@ func TestEURulesSignature(t *testing.T) {
 	for i := range raw {
 		flipped := bytes.Clone(raw)
 		flipped[i] ^= 1
-		if err := verify(string(flipped), body); !errors.Is(err, ErrNotAuthentic) {
+		if err := verify(string(flipped), body); !errors.Is(err, source.ErrNotAuthentic) {
 			t.Errorf("byte %d: %v", i, err)
 		}
 	}
 	for i := range body {
 		flipped := bytes.Clone(body)
 		flipped[i] ^= 1
-		if err := verify(good, flipped); !errors.Is(err, ErrNotAuthentic) {
+		if err := verify(good, flipped); !errors.Is(err, source.ErrNotAuthentic) {
 			t.Errorf("body, byte %d: %v", i, err)
 		}
 	}
 	for _, wrong := range []string{"", "x", good + "=", good[:len(good)-4], " " + good} {
-		if err := verify(wrong, body); !errors.Is(err, ErrNotAuthentic) {
+		if err := verify(wrong, body); !errors.Is(err, source.ErrNotAuthentic) {
 			t.Errorf("%q: %v", wrong, err)
 		}
 	}
-	stranger, err := lists.SignRules(documentDomain(t, 0).Signer, body)
+	stranger, err := lists.SignRules(sourcetest.Domain(t, 0).Signer, body)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := verify(stranger, body); !errors.Is(err, ErrNotAuthentic) {
+	if err := verify(stranger, body); !errors.Is(err, source.ErrNotAuthentic) {
 		t.Errorf("a stranger: %v", err)
 	}
 }
 
 // The request ends with the context, and none is left behind.
 func TestEURulesCancelled(t *testing.T) {
-	d := documentDomain(t, 0)
+	d := sourcetest.Domain(t, 0)
 	server := &ruleServer{service: ruleServiceOf(t, d)}
 	ctx, cancel := context.WithCancel(t.Context())
 	server.fail = func(path string) bool {
@@ -381,8 +385,8 @@ func TestEURulesCancelled(t *testing.T) {
 		}
 		return false
 	}
-	source := rulesSource(t, SourceConfig{URLs: []string{server.start(t)}, Anchors: d.Signer.PublicPEM()})
-	if h, _, err := source.Fetch(ctx, Moment{Time: listNow, Synced: true}); h != nil || !errors.Is(err, context.Canceled) {
+	src := rulesSource(t, SourceConfig{URLs: []string{server.start(t)}, Anchors: d.Signer.PublicPEM()})
+	if h, _, err := src.Fetch(ctx, source.Moment{Time: sourcetest.Now, Synced: true}); h != nil || !errors.Is(err, context.Canceled) {
 		t.Errorf("%v, %v", h, err)
 	}
 	if n := server.now.Load(); n > ruleAskers {

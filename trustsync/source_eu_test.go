@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"gatescan/cmd/gatelab/lists"
+	"gatescan/trustsync/internal/source"
+	"gatescan/trustsync/internal/sourcetest"
 	"gatescan/verify"
 )
 
@@ -29,7 +31,7 @@ type euBench struct {
 	web     *httptest.Server
 	config  SourceConfig
 	source  *euService
-	now     Moment
+	now     source.Moment
 
 	mu    sync.Mutex
 	asked []string                                          // path and token of each request
@@ -45,17 +47,17 @@ func newEUBench(t *testing.T, form euForm, n int) *euBench {
 	}
 	domain := *all
 	domain.DSCs = domain.DSCs[:n]
-	b := &euBench{t: t, domain: &domain, now: Moment{Time: webNow, Synced: true}}
+	b := &euBench{t: t, domain: &domain, now: source.Moment{Time: sourcetest.WebNow, Synced: true}}
 	base := ""
 	if form.kind == euFormItaly.kind {
 		b.service, base = lists.ItalianVerifierService(&domain), "/v1/dgc"
 	} else {
 		b.service = lists.EUVerifierService(&domain)
 	}
-	root := webRoot(t)
-	id := webCert(t, &root, webNow.AddDate(-1, 0, 0), webNow.AddDate(1, 0, 0), "127.0.0.1")
-	b.web = webServer(t, id, b)
-	b.config = SourceConfig{URLs: []string{b.web.URL + base}, Transport: Transport{CA: root.pem(), Timeout: 10 * time.Second}}
+	root := sourcetest.WebRoot(t)
+	id := sourcetest.WebCert(t, &root, sourcetest.WebNow.AddDate(-1, 0, 0), sourcetest.WebNow.AddDate(1, 0, 0), "127.0.0.1")
+	b.web = sourcetest.WebServer(t, id, b)
+	b.config = SourceConfig{URLs: []string{b.web.URL + base}, Transport: Transport{CA: root.PEM(), Timeout: 10 * time.Second}}
 	b.restart(form)
 	return b
 }
@@ -102,7 +104,7 @@ func (b *euBench) requests() []string {
 	return asked
 }
 
-func (b *euBench) fetch() (Report, error) {
+func (b *euBench) fetch() (source.Report, error) {
 	b.t.Helper()
 	before := euText(b.now.Last)
 	h, report, err := b.source.Fetch(b.t.Context(), b.now)
@@ -114,7 +116,7 @@ func (b *euBench) fetch() (Report, error) {
 	}
 	if err == nil {
 		b.now.Last = h
-		if len(h.Cursor) > maxCursor {
+		if len(h.Cursor) > source.MaxCursor {
 			b.t.Errorf("cursor of %d bytes", len(h.Cursor))
 		}
 		if !h.Signed.IsZero() || !h.Expires.IsZero() {
@@ -125,7 +127,7 @@ func (b *euBench) fetch() (Report, error) {
 }
 
 // euText is a holding in words.
-func euText(h *Holding) string {
+func euText(h *source.Holding) string {
 	if h == nil {
 		return "none"
 	}
@@ -138,10 +140,10 @@ func euText(h *Holding) string {
 }
 
 // good fetches, and fails unless the source then vouches for just those certificates.
-func (b *euBench) good(want ...*x509.Certificate) Report {
+func (b *euBench) good(want ...*x509.Certificate) source.Report {
 	b.t.Helper()
 	report, err := b.fetch()
-	if err != nil && !errors.Is(err, errUnchanged) {
+	if err != nil && !errors.Is(err, source.ErrUnchanged) {
 		b.t.Fatal(err)
 	}
 	b.holds(want...)
@@ -169,17 +171,17 @@ func (b *euBench) holds(want ...*x509.Certificate) {
 func (b *euBench) fails(want error) error {
 	b.t.Helper()
 	_, err := b.fetch()
-	if err == nil || errors.Is(err, errUnchanged) || want != nil && !errors.Is(err, want) {
+	if err == nil || errors.Is(err, source.ErrUnchanged) || want != nil && !errors.Is(err, want) {
 		b.t.Fatalf("error %v, want %v", err, want)
 	}
 	return err
 }
 
-func (b *euBench) unchanged() Report {
+func (b *euBench) unchanged() source.Report {
 	b.t.Helper()
 	report, err := b.fetch()
-	if err != errUnchanged {
-		b.t.Fatalf("error %v, want %v", err, errUnchanged)
+	if err != source.ErrUnchanged {
+		b.t.Fatalf("error %v, want %v", err, source.ErrUnchanged)
 	}
 	return report
 }
@@ -231,16 +233,9 @@ func TestEUSigner(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := b.now.Last.Signers[0]; !sameDSC(got.DSC, want.DSC) || !bytes.Equal(got.SPKI, want.SPKI) || got.Country != "XL" {
+	if got := b.now.Last.Signers[0]; !sourcetest.SameDSC(got.DSC, want.DSC) || !bytes.Equal(got.SPKI, want.SPKI) || got.Country != "XL" {
 		t.Errorf("got %+v, want %+v", got, want)
 	}
-}
-
-func must[T any](v T, err error) T {
-	if err != nil {
-		panic(err)
-	}
-	return v
 }
 
 func TestEUConfiguration(t *testing.T) {
@@ -254,18 +249,18 @@ func TestEUConfiguration(t *testing.T) {
 		{SourceConfig{URLs: []string{"https://list.example"}, CSCAs: []byte("x")}, ""},
 		{SourceConfig{URLs: []string{"https://list.example"}, Transport: Transport{CA: []byte("x")}}, "CA"},
 	} {
-		for _, make := range []func(SourceConfig) (Source, error){newEU, newItaly} {
+		for _, make := range []func(SourceConfig) (source.Source, error){newEU, newItaly} {
 			if s, err := make(c.config); err == nil || s != nil || !strings.Contains(err.Error(), c.text) {
 				t.Errorf("%+v: %v, error %v", c.config, s, err)
 			}
 		}
 	}
-	for kind, make := range map[string]func(SourceConfig) (Source, error){"eu": newEU, "italy": newItaly} {
+	for kind, make := range map[string]func(SourceConfig) (source.Source, error){"eu": newEU, "italy": newItaly} {
 		s, err := make(SourceConfig{URLs: []string{"https://list.example"}})
 		if err != nil {
 			t.Fatal(err)
 		}
-		if traits := s.Traits(); traits.Kind != kind || traits.Age != AgeObserved || traits.Rollback || traits.Absence == "" {
+		if traits := s.Traits(); traits.Kind != kind || traits.Age != source.AgeObserved || traits.Rollback || traits.Absence == "" {
 			t.Errorf("traits %+v", traits)
 		}
 	}

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
-	"encoding/asn1"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -12,30 +11,28 @@ import (
 	"slices"
 	"strconv"
 
+	"gatescan/trustsync/internal/source"
 	"gatescan/verify"
 )
-
-// maxServiceKey bounds one answer of signercertificateUpdate, in bytes: a certificate in base64, with room for line ends.
-const maxServiceKey = maxCertificateSize * 3 / 2
 
 // euWalk is a walk through the rows of a mirror: what was kept of them, and how far it came. One that is resumed begins with
 // what was kept before.
 type euWalk struct {
 	token   int64 // the number of the last row, 0 before the first
 	resumed bool
-	keys    map[verify.KID][]Signer
+	keys    map[verify.KID][]source.Signer
 	given   map[verify.KID]bool // by this walk, usable or not
 	missing [sha256.Size]byte   // hash of the kids that were listed at the end of the last walk without a usable key being kept
 	rows    int
 	size    int64 // bytes of all rows
-	report  Report
+	report  source.Report
 }
 
 func newEUWalk() *euWalk {
-	return &euWalk{keys: map[verify.KID][]Signer{}, given: map[verify.KID]bool{}, missing: hashKIDs(nil)}
+	return &euWalk{keys: map[verify.KID][]source.Signer{}, given: map[verify.KID]bool{}, missing: hashKIDs(nil)}
 }
 
-func resumeEUWalk(c euCursor, last *Holding) *euWalk {
+func resumeEUWalk(c euCursor, last *source.Holding) *euWalk {
 	w := newEUWalk()
 	w.resumed, w.token, w.missing = true, c.Token, [sha256.Size]byte(c.Missing)
 	for _, s := range last.Signers {
@@ -45,9 +42,9 @@ func resumeEUWalk(c euCursor, last *Holding) *euWalk {
 }
 
 // walk asks for one row after the other until there are no more. w is good after an error, too.
-func (s *euService) walk(ctx context.Context, now Moment, m *euMirror, w *euWalk) error {
+func (s *euService) walk(ctx context.Context, now source.Moment, m *euMirror, w *euWalk) error {
 	for end := false; !end; {
-		r := request{path: s.form.update, limit: maxServiceKey}
+		r := request{path: s.form.update, limit: maxCertificateText}
 		if w.token > 0 {
 			r.header = map[string]string{"X-RESUME-TOKEN": strconv.FormatInt(w.token, 10)}
 		}
@@ -61,7 +58,7 @@ func (s *euService) walk(ctx context.Context, now Moment, m *euMirror, w *euWalk
 		if err != nil {
 			return err
 		}
-		now.progress(w.rows, 0)
+		now.ReportProgress(w.rows, 0)
 	}
 	return nil
 }
@@ -71,14 +68,14 @@ func (s *euService) row(w *euWalk, r *response) error {
 	token, err := strconv.ParseInt(r.header.Get("X-RESUME-TOKEN"), 10, 64)
 	switch {
 	case err != nil:
-		return fmt.Errorf("%w: resume token %s", ErrMalformed, quote(r.header.Get("X-RESUME-TOKEN")))
+		return fmt.Errorf("%w: resume token %s", source.ErrMalformed, quote(r.header.Get("X-RESUME-TOKEN")))
 	case token <= w.token:
-		return fmt.Errorf("%w: resume token %d after %d, so that the end would never come", ErrMalformed, token, w.token)
-	case w.rows >= maxCertificates:
-		return fmt.Errorf("%w: more than %d keys", ErrTooLarge, maxCertificates)
+		return fmt.Errorf("%w: resume token %d after %d, so that the end would never come", source.ErrMalformed, token, w.token)
+	case w.rows >= source.MaxCertificates:
+		return fmt.Errorf("%w: more than %d keys", source.ErrTooLarge, source.MaxCertificates)
 	}
-	if w.size += int64(len(r.body)); w.size > maxListSize {
-		return fmt.Errorf("%w: keys of more than %d MiB", ErrTooLarge, maxListSize>>20)
+	if w.size += int64(len(r.body)); w.size > source.MaxListSize {
+		return fmt.Errorf("%w: keys of more than %d MiB", source.ErrTooLarge, source.MaxListSize>>20)
 	}
 	w.rows++
 	w.token = token
@@ -89,7 +86,7 @@ func (s *euService) row(w *euWalk, r *response) error {
 	}
 	signer, err := s.parseServiceKey(r.body, stated)
 	if err != nil {
-		w.report.Skipped = append(w.report.Skipped, Skipped{fmt.Sprintf("row %d (kid %.24q)", token, stated), err})
+		w.report.Skipped = append(w.report.Skipped, source.Skipped{Name: fmt.Sprintf("row %d (kid %.24q)", token, stated), Err: err})
 		return nil
 	}
 	w.add(signer)
@@ -98,9 +95,9 @@ func (s *euService) row(w *euWalk, r *response) error {
 
 // add keeps a signer. Different certificates with one kid all stay. The kid of a bare key proves nothing, so whatever comes
 // later takes its place.
-func (w *euWalk) add(s Signer) {
+func (w *euWalk) add(s source.Signer) {
 	list := slices.DeleteFunc(w.keys[s.KID], isBareKey)
-	if slices.ContainsFunc(list, func(other Signer) bool { return bytes.Equal(other.SPKI, s.SPKI) }) {
+	if slices.ContainsFunc(list, func(other source.Signer) bool { return bytes.Equal(other.SPKI, s.SPKI) }) {
 		w.report.Duplicates++
 		return
 	}
@@ -108,18 +105,18 @@ func (w *euWalk) add(s Signer) {
 }
 
 // isBareKey says whether a signer came without a certificate: no certificate is valid for that long.
-func isBareKey(s Signer) bool {
-	return s.NotBefore.Equal(beginningOfTime) && s.NotAfter.Equal(endOfTime)
+func isBareKey(s source.Signer) bool {
+	return s.NotBefore.Equal(source.BeginningOfTime) && s.NotAfter.Equal(source.EndOfTime)
 }
 
 // status asks which kids are valid now. None at all is never meant: it is what a service says that lost its own source.
-func (s *euService) status(ctx context.Context, now Moment, m *euMirror) (listed map[verify.KID]bool, skipped []Skipped, err error) {
+func (s *euService) status(ctx context.Context, now source.Moment, m *euMirror) (listed map[verify.KID]bool, skipped []source.Skipped, err error) {
 	err = m.client.get(ctx, now, request{path: s.form.status, limit: maxServiceKIDs}, func(r *response) error {
 		listed, skipped = map[verify.KID]bool{}, nil
 		doc := walkJSON(r.body)
 		err := readServiceKIDs(doc, func(i int, kid verify.KID, err error) error {
 			if err != nil {
-				skipped = append(skipped, Skipped{"status " + strconv.Itoa(i), err})
+				skipped = append(skipped, source.Skipped{Name: "status " + strconv.Itoa(i), Err: err})
 				return nil
 			}
 			listed[kid] = true
@@ -132,7 +129,7 @@ func (s *euService) status(ctx context.Context, now Moment, m *euMirror) (listed
 			return malformedList(err)
 		}
 		if len(listed) == 0 {
-			return fmt.Errorf("%w: lists not one key", ErrImplausible)
+			return fmt.Errorf("%w: lists not one key", source.ErrImplausible)
 		}
 		return nil
 	})
@@ -146,8 +143,8 @@ func (s *euService) status(ctx context.Context, now Moment, m *euMirror) (listed
 func readServiceKIDs(doc jsonWalk, each func(i int, kid verify.KID, err error) error) error {
 	n := 0
 	return doc.array(func() error {
-		if n++; n > maxCertificates {
-			return fmt.Errorf("%w: more than %d kids", ErrTooLarge, maxCertificates)
+		if n++; n > source.MaxCertificates {
+			return fmt.Errorf("%w: more than %d kids", source.ErrTooLarge, source.MaxCertificates)
 		}
 		var text string
 		wrong, err := doc.value(&text)
@@ -180,19 +177,19 @@ func (w *euWalk) without(listed map[verify.KID]bool) (kids []verify.KID) {
 	return kids
 }
 
-// empty says whether no key was kept, and none was given that could not be.
+// Empty says whether no key was kept, and none was given that could not be.
 func (w *euWalk) empty() bool { return len(w.keys) == 0 && w.rows == 0 }
 
 // signers returns what was kept of the kids that are listed, in their order.
-func (w *euWalk) signers(listed map[verify.KID]bool) []Signer {
-	all := make([]Signer, 0, len(w.keys))
+func (w *euWalk) signers(listed map[verify.KID]bool) []source.Signer {
+	all := make([]source.Signer, 0, len(w.keys))
 	for kid, list := range w.keys {
 		if listed[kid] {
 			all = append(all, list...)
 		}
 	}
-	slices.SortFunc(all, func(a, b Signer) int {
-		if order := compareKIDs(a.KID, b.KID); order != 0 {
+	slices.SortFunc(all, func(a, b source.Signer) int {
+		if order := source.CompareKIDs(a.KID, b.KID); order != 0 {
 			return order
 		}
 		return bytes.Compare(a.SPKI, b.SPKI)
@@ -203,49 +200,37 @@ func (w *euWalk) signers(listed map[verify.KID]bool) []Signer {
 // parseServiceKey reads one answer of signercertificateUpdate: base64 of the DER of a certificate, or of a bare key where
 // the form allows that. stated is what the service says is its kid: a certificate is refused if it says so wrongly, a bare key
 // has no other kid.
-func (s *euService) parseServiceKey(body []byte, stated string) (Signer, error) {
+func (s *euService) parseServiceKey(body []byte, stated string) (source.Signer, error) {
 	der, err := base64.StdEncoding.DecodeString(string(bytes.TrimSpace(body)))
 	if err != nil {
-		return Signer{}, fmt.Errorf("certificate: %w", err)
+		return source.Signer{}, fmt.Errorf("certificate: %w", err)
 	}
 	kid, err := decodeKID(stated)
 	if err != nil {
-		return Signer{}, err
+		return source.Signer{}, err
 	}
 	if isSPKI(der) {
 		if !s.form.bareKeys || s.cscas != nil {
-			return Signer{}, errors.New("a key without a certificate, so that nothing in it can be checked")
+			return source.Signer{}, errors.New("a key without a certificate, so that nothing in it can be checked")
 		}
 		return ParseKey(der, kid, "", 0)
 	}
 	signer, err := certificateOf(der, kid[:], "")
 	if err != nil {
-		return Signer{}, err
+		return source.Signer{}, err
 	}
 	if s.cscas != nil {
 		if err := s.cscas.signed(der); err != nil {
-			return Signer{}, err
+			return source.Signer{}, err
 		}
 	}
 	signer.SPKI = bytes.Clone(signer.SPKI) // lets go of the certificate
 	return signer, nil
 }
 
-// isSPKI tells a SubjectPublicKeyInfo from a certificate by its shape (RFC 5280 §4.1).
-func isSPKI(der []byte) bool {
-	var outer asn1.RawValue
-	if len(der) > maxCertificateSize || unmarshal(der, &outer) != nil {
-		return false
-	}
-	fields, err := sequence(outer, 2, 2)
-	return err == nil && isSequence(fields[0]) && isUniversal(fields[1], asn1.TagBitString)
-}
-
-func compareKIDs(a, b verify.KID) int { return bytes.Compare(a[:], b[:]) }
-
 // hashKIDs is the hash of a set of kids, in any order.
 func hashKIDs(kids []verify.KID) [sha256.Size]byte {
-	kids = slices.SortedFunc(slices.Values(kids), compareKIDs)
+	kids = slices.SortedFunc(slices.Values(kids), source.CompareKIDs)
 	hash := sha256.New()
 	for _, kid := range kids {
 		hash.Write(kid[:])

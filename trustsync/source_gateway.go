@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"gatescan/trustsync/internal/source"
 	"gatescan/verify"
 )
 
@@ -18,7 +19,7 @@ const kindGateway = "gateway"
 const (
 	gatewayPage     = 100     // entries asked for at once, the gateway's own default
 	maxGatewayPage  = 8 << 20 // bytes; a hundred genuine entries have 600,000
-	maxGatewayPages = maxCertificates/gatewayPage + 1
+	maxGatewayPages = source.MaxCertificates/gatewayPage + 1
 
 	// gatewayOverlap is how much further back than the last fetch deletions are asked for: the gateway dates them by its own clock,
 	// and before they can be seen.
@@ -54,7 +55,7 @@ type gatewayMirror struct {
 
 // newGateway makes the source of a gateway. A URL is the one that /trustList is below. An anchor is the certificate of the gateway's
 // trust anchor, byte for byte.
-func newGateway(c SourceConfig) (Source, error) {
+func newGateway(c SourceConfig) (source.Source, error) {
 	a, err := parseAnchors(c.Anchors)
 	switch {
 	case err != nil:
@@ -83,28 +84,28 @@ func newGateway(c SourceConfig) (Source, error) {
 }
 
 // Traits implements Source.
-func (s *gateway) Traits() Traits {
-	return Traits{
+func (s *gateway) Traits() source.Traits {
+	return source.Traits{
 		Kind:  kindGateway,
 		Signs: "each DSC, by its uploader and its CSCA, and these by the pinned trust anchor; for the list as a whole TLS vouches",
-		Age:   AgeObserved, Rollback: false,
+		Age:   source.AgeObserved, Rollback: false,
 		Absence: "no longer listed; what the gateway names as deleted is withdrawn, until it lists it again",
 	}
 }
 
 // Fetch implements Source. ErrNotAuthentic is for a gateway without one CSCA or uploader that the trust anchor signed, ErrImplausible for one that
 // has no DSC although it had.
-func (s *gateway) Fetch(ctx context.Context, now Moment) (*Holding, Report, error) {
-	ctx, cancel := context.WithTimeoutCause(ctx, maxWalkTime, fmt.Errorf("not through after %v", maxWalkTime))
+func (s *gateway) Fetch(ctx context.Context, now source.Moment) (*source.Holding, source.Report, error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, maxFetchTime, fmt.Errorf("not through after %v", maxFetchTime))
 	defer cancel()
-	return firstMirror(ctx, s.mirrors, func(m gatewayMirror) (*Holding, Report, error) {
+	return firstMirror(ctx, s.mirrors, func(m gatewayMirror) (*source.Holding, source.Report, error) {
 		defer m.client.closeIdle()
 		return s.fetch(ctx, m, now)
 	})
 }
 
 // fetch asks one mirror, for deletions before keys: what it lists has the last word.
-func (s *gateway) fetch(ctx context.Context, m gatewayMirror, now Moment) (*Holding, Report, error) {
+func (s *gateway) fetch(ctx context.Context, m gatewayMirror, now source.Moment) (*source.Holding, source.Report, error) {
 	w := &gatewayWalk{mirror: m, now: now, asked: now.Time}
 	trust := gatewayTrust{anchors: s.anchors, cscas: map[string]authorities{}, uploaders: map[string]anchors{}}
 	e := newEntries()
@@ -112,23 +113,23 @@ func (s *gateway) fetch(ctx context.Context, m gatewayMirror, now Moment) (*Hold
 		accepted, skipped := 0, len(e.report.Skipped)
 		err := w.pages(ctx, kind, time.Time{}, func(entry gatewayEntry) error {
 			if err := trust.accept(kind, entry); err != nil {
-				e.skipEntry(kind, entry, err)
+				skipEntry(e, kind, entry, err)
 			} else {
 				accepted++
 			}
 			return nil
 		})
 		if err == nil && accepted == 0 {
-			err = fmt.Errorf("%s: %w: no %s entry that the trust anchor signed%s", m.url, ErrNotAuthentic, kind, whyFirst(e.report.Skipped[skipped:]))
+			err = fmt.Errorf("%s: %w: no %s entry that the trust anchor signed%s", m.url, source.ErrNotAuthentic, kind, whyFirst(e.report.Skipped[skipped:]))
 		}
 		if err != nil {
-			return nil, Report{}, err
+			return nil, source.Report{}, err
 		}
 	}
 
 	deleted, cursor, err := s.deleted(ctx, w, e)
 	if err != nil {
-		return nil, Report{}, err
+		return nil, source.Report{}, err
 	}
 	err = w.pages(ctx, gatewayDSC, time.Time{}, func(entry gatewayEntry) error {
 		if err := e.more(); err != nil {
@@ -136,25 +137,25 @@ func (s *gateway) fetch(ctx context.Context, m gatewayMirror, now Moment) (*Hold
 		}
 		der, signer, err := trust.signer(entry)
 		if err != nil {
-			e.skipEntry(gatewayDSC, entry, err)
+			skipEntry(e, gatewayDSC, entry, err)
 			return nil
 		}
 		e.add(der, signer)
 		return nil
 	})
 	if err != nil {
-		return nil, Report{}, err
+		return nil, source.Report{}, err
 	}
 	if e.count == 0 && now.Last != nil && len(now.Last.Signers) > 0 {
-		return nil, Report{}, fmt.Errorf("%s: %w: not one certificate of a DSC, and there were %d", m.url, ErrImplausible, len(now.Last.Signers))
+		return nil, source.Report{}, fmt.Errorf("%s: %w: not one certificate of a DSC, and there were %d", m.url, source.ErrImplausible, len(now.Last.Signers))
 	}
 	signers, report := e.done()
-	holding := &Holding{Signers: signers, Withdrawn: stillWithdrawn(now.Last, deleted, signers), Cursor: cursor}
-	if len(holding.Withdrawn) > maxCertificates {
-		return nil, Report{}, fmt.Errorf("%s: %w: more than %d keys deleted", m.url, ErrTooLarge, maxCertificates)
+	holding := &source.Holding{Signers: signers, Withdrawn: stillWithdrawn(now.Last, deleted, signers), Cursor: cursor}
+	if len(holding.Withdrawn) > source.MaxCertificates {
+		return nil, source.Report{}, fmt.Errorf("%s: %w: more than %d keys deleted", m.url, source.ErrTooLarge, source.MaxCertificates)
 	}
 	if sameGatewayHolding(now.Last, holding) {
-		return nil, report, errUnchanged
+		return nil, report, source.ErrUnchanged
 	}
 	return holding, report, nil
 }
@@ -173,9 +174,9 @@ func (s *gateway) deleted(ctx context.Context, w *gatewayWalk, e *entries) (kids
 		kid, deleted, err := entry.deletion()
 		switch {
 		case err != nil:
-			e.skipEntry("deleted "+gatewayDSC, entry, err)
-		case deleted && len(kids) >= maxCertificates:
-			return fmt.Errorf("%w: more than %d deletions", ErrTooLarge, maxCertificates)
+			skipEntry(e, "deleted "+gatewayDSC, entry, err)
+		case deleted && len(kids) >= source.MaxCertificates:
+			return fmt.Errorf("%w: more than %d deletions", source.ErrTooLarge, source.MaxCertificates)
 		case deleted:
 			kids = append(kids, kid)
 		}
@@ -185,14 +186,14 @@ func (s *gateway) deleted(ctx context.Context, w *gatewayWalk, e *entries) (kids
 	case ctx.Err() != nil:
 		return nil, nil, context.Cause(ctx)
 	case err != nil:
-		e.report.Skipped = append(e.report.Skipped, Skipped{"deletions", err})
+		e.skipNamed("deletions", err)
 		return nil, cursor, nil
 	}
 	return kids, []byte(w.asked.Add(-gatewayOverlap).UTC().Format(time.RFC3339)), nil
 }
 
 // stillWithdrawn are the kids that were deleted, now or before, and are not handed out.
-func stillWithdrawn(last *Holding, deleted []verify.KID, signers []Signer) []verify.KID {
+func stillWithdrawn(last *source.Holding, deleted []verify.KID, signers []source.Signer) []verify.KID {
 	var before []verify.KID
 	if last != nil {
 		before = last.Withdrawn
@@ -202,19 +203,19 @@ func stillWithdrawn(last *Holding, deleted []verify.KID, signers []Signer) []ver
 		listed[signers[i].KID] = true
 	}
 	kids := slices.DeleteFunc(slices.Concat(before, deleted), func(k verify.KID) bool { return listed[k] })
-	slices.SortFunc(kids, compareKIDs)
+	slices.SortFunc(kids, source.CompareKIDs)
 	return slices.Compact(kids)
 }
 
 // sameGatewayHolding says whether an attempt changed nothing that is kept. That the cursor may be later does not count: deletions
 // asked for since an earlier time are only more.
-func sameGatewayHolding(last, h *Holding) bool {
+func sameGatewayHolding(last, h *source.Holding) bool {
 	return last != nil && (len(last.Cursor) > 0 || len(h.Cursor) == 0) && slices.Equal(last.Withdrawn, h.Withdrawn) &&
-		slices.EqualFunc(last.Signers, h.Signers, func(a, b Signer) bool { return a.KID == b.KID && a.Hash() == b.Hash() })
+		slices.EqualFunc(last.Signers, h.Signers, func(a, b source.Signer) bool { return a.KID == b.KID && a.Hash() == b.Hash() })
 }
 
 // whyFirst says why the first of what was skipped was.
-func whyFirst(skipped []Skipped) string {
+func whyFirst(skipped []source.Skipped) string {
 	if len(skipped) == 0 {
 		return ""
 	}
@@ -231,7 +232,7 @@ func earlier(a, b time.Time) time.Time {
 // gatewayWalk is one attempt at one mirror.
 type gatewayWalk struct {
 	mirror gatewayMirror
-	now    Moment
+	now    source.Moment
 	asked  time.Time // when it began, by our clock or that of the gateway, whichever is earlier
 	count  int       // of entries
 	size   int64     // of all pages, in bytes
@@ -249,18 +250,18 @@ func (w *gatewayWalk) pages(ctx context.Context, kind string, since time.Time, t
 		}
 		n := 0
 		err := w.mirror.client.get(ctx, w.now, r, func(got *response) error {
-			if err := onlyOK(got); err != nil {
+			if err := got.ok(); err != nil {
 				return err
 			}
 			if date, err := http.ParseTime(got.header.Get("Date")); err == nil {
 				w.asked = earlier(w.asked, date)
 			}
-			if w.size += int64(len(got.body)); w.size > maxListSize {
-				return fmt.Errorf("%w: pages of more than %d MiB", ErrTooLarge, maxListSize>>20)
+			if w.size += int64(len(got.body)); w.size > source.MaxListSize {
+				return fmt.Errorf("%w: pages of more than %d MiB", source.ErrTooLarge, source.MaxListSize>>20)
 			}
 			hash := sha256.Sum256(got.body)
 			if hash == before {
-				return fmt.Errorf("%w: page %d of %s is the one before again, so that the end would never come", ErrMalformed, page, kind)
+				return fmt.Errorf("%w: page %d of %s is the one before again, so that the end would never come", source.ErrMalformed, page, kind)
 			}
 			before = hash
 			entries, err := readGatewayPage(got.body)
@@ -279,10 +280,10 @@ func (w *gatewayWalk) pages(ctx context.Context, kind string, since time.Time, t
 			return err
 		}
 		w.count += n
-		w.now.progress(w.count, 0)
+		w.now.ReportProgress(w.count, 0)
 		if n < gatewayPage {
 			return nil
 		}
 	}
-	return fmt.Errorf("%s: %w: more than %d pages of %s", w.mirror.url, ErrTooLarge, maxGatewayPages, kind)
+	return fmt.Errorf("%s: %w: more than %d pages of %s", w.mirror.url, source.ErrTooLarge, maxGatewayPages, kind)
 }

@@ -10,11 +10,13 @@ import (
 	"testing"
 
 	"gatescan/cmd/gatelab/lists"
+	"gatescan/trustsync/internal/source"
+	"gatescan/trustsync/internal/sourcetest"
 )
 
 // Every answer is bounded, and one that is no page fails the attempt.
 func TestGatewayHostilePages(t *testing.T) {
-	d := archiveDomain(t, "XX", 100)
+	d := sourcetest.DomainOf(t, "XX", 100)
 	g := gatewayOf(t, d)
 	var page atomic.Int64
 	always := func(text string) func(http.ResponseWriter, *http.Request) bool {
@@ -33,42 +35,42 @@ func TestGatewayHostilePages(t *testing.T) {
 		{"the first page again and again", func(_ http.ResponseWriter, r *http.Request) bool {
 			r.URL.RawQuery = "pagesize=100"
 			return false
-		}, ErrMalformed},
-		{"no end", func(w http.ResponseWriter, _ *http.Request) bool { fmt.Fprint(w, ofHundred()); return true }, ErrTooLarge},
+		}, source.ErrMalformed},
+		{"no end", func(w http.ResponseWriter, _ *http.Request) bool { fmt.Fprint(w, ofHundred()); return true }, source.ErrTooLarge},
 		{"pages of 7 MiB without end", func(w http.ResponseWriter, _ *http.Request) bool {
 			fmt.Fprint(w, strings.Repeat(" ", 7<<20), ofHundred())
 			return true
-		}, ErrTooLarge},
-		{"more than was asked for", always("[" + strings.Repeat("{},", gatewayPage) + "{}]"), ErrMalformed},
+		}, source.ErrTooLarge},
+		{"more than was asked for", always("[" + strings.Repeat("{},", gatewayPage) + "{}]"), source.ErrMalformed},
 		{"a body without end", func(w http.ResponseWriter, _ *http.Request) bool {
 			for range 2 * maxGatewayPage / 1024 {
 				fmt.Fprint(w, strings.Repeat(" ", 1024))
 			}
 			return true
-		}, ErrTooLarge},
-		{"nothing", always(""), ErrMalformed},
-		{"null", always("null"), ErrMalformed},
-		{"an object", always("{}"), ErrMalformed},
-		{"HTML", always("<html>"), ErrMalformed},
-		{"half a page", always(`[{"kid":"`), ErrMalformed},
-		{"something follows", always(`[] []`), ErrMalformed},
-		{"deep", always(strings.Repeat("[", 1_000_000)), ErrMalformed},
-		{"no content", func(w http.ResponseWriter, _ *http.Request) bool { w.WriteHeader(http.StatusNoContent); return true }, ErrMalformed},
+		}, source.ErrTooLarge},
+		{"nothing", always(""), source.ErrMalformed},
+		{"null", always("null"), source.ErrMalformed},
+		{"an object", always("{}"), source.ErrMalformed},
+		{"HTML", always("<html>"), source.ErrMalformed},
+		{"half a page", always(`[{"kid":"`), source.ErrMalformed},
+		{"something follows", always(`[] []`), source.ErrMalformed},
+		{"deep", always(strings.Repeat("[", 1_000_000)), source.ErrMalformed},
+		{"no content", func(w http.ResponseWriter, _ *http.Request) bool { w.WriteHeader(http.StatusNoContent); return true }, source.ErrMalformed},
 	} {
 		page.Store(0)
-		source := gatewaySource(t, d.Anchor.PEM(), http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		src := gatewaySource(t, d.Anchor.PEM(), http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			if strings.HasSuffix(r.URL.Path, lists.GatewayDSC) && test.answer(w, r) {
 				return
 			}
 			g.ServeHTTP(w, r)
 		}))
-		h, _, err := source.Fetch(context.Background(), gatewayNow(nil))
+		h, _, err := src.Fetch(context.Background(), gatewayNow(nil))
 		if !errors.Is(err, test.want) || (err == nil) != (test.want == nil) || (h == nil) != (err != nil) {
 			t.Errorf("%s: %v, want %v", test.name, err, test.want)
 		}
 		most := int64(2 * maxGatewayPages)
 		if strings.Contains(test.name, "7 MiB") {
-			most = 2 * maxListSize / (7 << 20)
+			most = 2 * source.MaxListSize / (7 << 20)
 		}
 		if page.Load() > most {
 			t.Errorf("%s: %d pages were asked for", test.name, page.Load())

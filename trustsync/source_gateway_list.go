@@ -3,7 +3,6 @@ package trustsync
 import (
 	"crypto/sha256"
 	"crypto/x509"
-	"encoding/asn1"
 	"encoding/base64"
 	"encoding/hex"
 	"errors"
@@ -11,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"gatescan/trustsync/internal/source"
 	"gatescan/verify"
 )
 
@@ -96,23 +96,23 @@ func (t *gatewayTrust) accept(kind string, entry gatewayEntry) error {
 }
 
 // signer takes a DSC that an uploader of its country signed, and a CSCA of its country.
-func (t *gatewayTrust) signer(entry gatewayEntry) (der []byte, signer Signer, err error) {
+func (t *gatewayTrust) signer(entry gatewayEntry) (der []byte, signer source.Signer, err error) {
 	der, country, err := entry.certificate(gatewayDSC)
 	if err != nil {
-		return nil, Signer{}, err
+		return nil, source.Signer{}, err
 	}
 	kid := kidOf(der)
 	if signer, err = certificateOf(der, kid[:], country); err != nil {
-		return nil, Signer{}, err
+		return nil, source.Signer{}, err
 	}
 	if signer.Country != country {
-		return nil, Signer{}, fmt.Errorf("a certificate of country %q", signer.Country)
+		return nil, source.Signer{}, fmt.Errorf("a certificate of country %q", signer.Country)
 	}
 	if err := entry.signedBy(t.uploaders[country], der); err != nil {
-		return nil, Signer{}, fmt.Errorf("not uploaded by its country: %w", err)
+		return nil, source.Signer{}, fmt.Errorf("not uploaded by its country: %w", err)
 	}
 	if err := t.cscas[country].signed(der); err != nil {
-		return nil, Signer{}, err
+		return nil, source.Signer{}, err
 	}
 	return der, signer, nil
 }
@@ -129,8 +129,8 @@ func (e gatewayEntry) certificate(kind string) (der []byte, country string, err 
 		return nil, "", fmt.Errorf("country %.20q", e.Country)
 	case e.RawData == nil:
 		return nil, "", errors.New("no certificate")
-	case len(*e.RawData) > maxServiceKey:
-		return nil, "", fmt.Errorf("%w: certificate of %d characters", ErrTooLarge, len(*e.RawData))
+	case len(*e.RawData) > maxCertificateText:
+		return nil, "", fmt.Errorf("%w: certificate of %d characters", source.ErrTooLarge, len(*e.RawData))
 	}
 	if der, err = base64.StdEncoding.DecodeString(*e.RawData); err != nil {
 		return nil, "", fmt.Errorf("certificate: %w", err)
@@ -151,7 +151,7 @@ func (e gatewayEntry) certificate(kind string) (der []byte, country string, err 
 // signedBy says whether one of the anchors signed der for this entry.
 func (e gatewayEntry) signedBy(a anchors, der []byte) error {
 	if len(e.Signature) > 2*maxCMSSize {
-		return fmt.Errorf("%w: signature of %d characters", ErrTooLarge, len(e.Signature))
+		return fmt.Errorf("%w: signature of %d characters", source.ErrTooLarge, len(e.Signature))
 	}
 	blob, err := base64.StdEncoding.DecodeString(e.Signature)
 	if err != nil {
@@ -181,20 +181,7 @@ func (e gatewayEntry) deletion() (kid verify.KID, deleted bool, err error) {
 	return kid, true, nil
 }
 
-// skipEntry names an entry that cannot be used.
-func (e *entries) skipEntry(kind string, entry gatewayEntry, err error) {
-	e.report.Skipped = append(e.report.Skipped, Skipped{kind + " " + named(entry.KID, entry.Country), err})
-}
-
-// subjectCountry is the country of a certificate's subject, empty if it names none.
-func subjectCountry(der []byte) (string, error) {
-	c, err := readIssued(der)
-	if err != nil {
-		return "", err
-	}
-	var name asn1.RawValue
-	if err := unmarshal(c.subject, &name); err != nil {
-		return "", err
-	}
-	return readCountry(name)
+// skipEntry reports an entry that cannot be used.
+func skipEntry(e *entries, kind string, entry gatewayEntry, err error) {
+	e.skipNamed(kind+" "+named(entry.KID, entry.Country), err)
 }

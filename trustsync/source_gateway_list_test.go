@@ -12,6 +12,8 @@ import (
 	"testing"
 
 	"gatescan/cmd/gatelab/lists"
+	"gatescan/trustsync/internal/source"
+	"gatescan/trustsync/internal/sourcetest"
 )
 
 func gatewayMade(t testing.TB, kind, country string, der []byte, signer lists.Credential) lists.GatewayEntry {
@@ -36,27 +38,27 @@ func gatewayDamaged(t testing.TB, e lists.GatewayEntry) lists.GatewayEntry {
 	if err != nil || len(m.certificates) != 1 {
 		t.Fatalf("the damage is elsewhere: %v", err)
 	}
-	e.Signature = base64Of(blob)
+	e.Signature = sourcetest.Base64(blob)
 	return e
 }
 
 // Who may sign what. Each case changes the gateway of two countries; of the three DSCs one is at stake, the first of XX.
 func TestGatewayTrust(t *testing.T) {
-	x, y, stranger := archiveDomain(t, "XX", 2), archiveDomain(t, "YY", 1), archiveDomain(t, "XX", 0)
-	old := archiveOldCSCA(t, "XX")
+	x, y, stranger := sourcetest.DomainOf(t, "XX", 2), sourcetest.DomainOf(t, "YY", 1), sourcetest.DomainOf(t, "XX", 0)
+	old := sourcetest.ExpiredCSCA(t, "XX")
 	dsc := gatewayMade(t, lists.GatewayDSC, "XX", x.DSCs[0].Raw, x.Uploader)
 	second := gatewayMade(t, lists.GatewayDSC, "XX", x.DSCs[1].Raw, x.Uploader)
 	with := func(change func(e *lists.GatewayEntry)) func(g *lists.Gateway) {
 		return func(g *lists.Gateway) {
 			e := dsc
 			change(&e)
-			g.Remove(lists.GatewayDSC, certKID(x.DSCs[0].Raw))
+			g.Remove(lists.GatewayDSC, sourcetest.CertKID(x.DSCs[0].Raw))
 			g.Put(e)
 		}
 	}
 	instead := func(e lists.GatewayEntry) func(g *lists.Gateway) {
 		return func(g *lists.Gateway) {
-			g.Remove(lists.GatewayDSC, certKID(x.DSCs[0].Raw))
+			g.Remove(lists.GatewayDSC, sourcetest.CertKID(x.DSCs[0].Raw))
 			g.Put(e)
 		}
 	}
@@ -65,7 +67,7 @@ func TestGatewayTrust(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		return base64Of(blob)
+		return sourcetest.Base64(blob)
 	}
 	for _, test := range []struct {
 		name   string
@@ -86,7 +88,7 @@ func TestGatewayTrust(t *testing.T) {
 		}), 3, ""},
 		{"a CSCA that is over", func(g *lists.Gateway) {
 			g.Put(gatewayMade(t, lists.GatewayCSCA, "XX", old.Cert.Raw, x.Anchor))
-			g.Put(gatewayMade(t, lists.GatewayDSC, "XX", archiveDSC(t, "XX", old), x.Uploader))
+			g.Put(gatewayMade(t, lists.GatewayDSC, "XX", sourcetest.DSCUnder(t, "XX", old), x.Uploader))
 		}, 4, ""},
 
 		// What dgc-lib lets pass: the certificate in the CMS is known, its signature is wrong.
@@ -108,11 +110,11 @@ func TestGatewayTrust(t *testing.T) {
 		{"the trust anchor as uploader", instead(gatewayMade(t, lists.GatewayDSC, "XX", x.DSCs[0].Raw, x.Anchor)), 2, "which is not an anchor"},
 		{"the CSCA as uploader", instead(gatewayMade(t, lists.GatewayDSC, "XX", x.DSCs[0].Raw, x.CSCA)), 2, "which is not an anchor"},
 
-		{"CSCA of another country", instead(gatewayMade(t, lists.GatewayDSC, "XX", archiveDSC(t, "XX", y.CSCA), x.Uploader)), 2, errUnknownCSCA.Error()},
-		{"CSCA of the same name", instead(gatewayMade(t, lists.GatewayDSC, "XX", archiveDSC(t, "XX", stranger.CSCA), x.Uploader)), 2, errNotByCSCA.Error()},
+		{"CSCA of another country", instead(gatewayMade(t, lists.GatewayDSC, "XX", sourcetest.DSCUnder(t, "XX", y.CSCA), x.Uploader)), 2, errUnknownCSCA.Error()},
+		{"CSCA of the same name", instead(gatewayMade(t, lists.GatewayDSC, "XX", sourcetest.DSCUnder(t, "XX", stranger.CSCA), x.Uploader)), 2, errNotByCSCA.Error()},
 		{"no CSCA", instead(gatewayMade(t, lists.GatewayDSC, "XX", stranger.Signer.Cert.Raw, x.Uploader)), 2, errUnknownCSCA.Error()},
 		{"country of another", instead(gatewayMade(t, lists.GatewayDSC, "YY", x.DSCs[0].Raw, y.Uploader)), 2, `a certificate of country "XX"`},
-		{"certificate of another country", instead(gatewayMade(t, lists.GatewayDSC, "XX", archiveDSC(t, "YY", x.CSCA), x.Uploader)), 2, `a certificate of country "YY"`},
+		{"certificate of another country", instead(gatewayMade(t, lists.GatewayDSC, "XX", sourcetest.DSCUnder(t, "YY", x.CSCA), x.Uploader)), 2, `a certificate of country "YY"`},
 		{"no country", with(func(e *lists.GatewayEntry) { e.Country = "" }), 2, `country ""`},
 		{"long country", with(func(e *lists.GatewayEntry) { e.Country = "XXX" }), 2, `country "XXX"`},
 
@@ -151,7 +153,7 @@ func TestGatewayTrust(t *testing.T) {
 		}, 1, "ECDSA verification failure"},
 		{"uploader for another country", func(g *lists.Gateway) {
 			g.Put(gatewayMade(t, lists.GatewayUpload, "YY", x.Uploader.Cert.Raw, x.Anchor))
-			g.Put(gatewayMade(t, lists.GatewayDSC, "YY", archiveDSC(t, "YY", y.CSCA), x.Uploader))
+			g.Put(gatewayMade(t, lists.GatewayDSC, "YY", sourcetest.DSCUnder(t, "YY", y.CSCA), x.Uploader))
 		}, 1, `a certificate of country "XX"`},
 	} {
 		g := gatewayOf(t, x, y)
@@ -203,7 +205,7 @@ func gatewayKnown(t testing.TB, d *lists.Domain) (trust *gatewayTrust, page []by
 	return trust, page
 }
 
-func gatewayRead(trust *gatewayTrust, page []byte) (signers []Signer, skipped int) {
+func gatewayRead(trust *gatewayTrust, page []byte) (signers []source.Signer, skipped int) {
 	entries, err := readGatewayPage(page)
 	if err != nil {
 		return nil, 0
@@ -221,7 +223,7 @@ func gatewayRead(trust *gatewayTrust, page []byte) (signers []Signer, skipped in
 // A bit that is another costs at most its entry, and never makes a key that was not signed. Those that cost nothing are in the
 // date, the case of letters, the bits of base64 that mean nothing, and the names of members.
 func TestGatewayBitFlips(t *testing.T) {
-	d := archiveDomain(t, "XX", 2)
+	d := sourcetest.DomainOf(t, "XX", 2)
 	trust, page := gatewayKnown(t, d)
 	genuine, _ := gatewayRead(trust, page)
 	if len(genuine) != 2 {
@@ -242,7 +244,9 @@ func TestGatewayBitFlips(t *testing.T) {
 			flipped[i] ^= 1 << bit
 			signers, skipped := gatewayRead(trust, flipped)
 			for _, s := range signers {
-				if !slices.ContainsFunc(genuine, func(g Signer) bool { return g.KID == s.KID && bytes.Equal(g.SPKI, s.SPKI) && g.Country == s.Country }) {
+				if !slices.ContainsFunc(genuine, func(g source.Signer) bool {
+					return g.KID == s.KID && bytes.Equal(g.SPKI, s.SPKI) && g.Country == s.Country
+				}) {
 					t.Errorf("byte %d, %q to %q: a signer that is not genuine", i, page[i], flipped[i])
 				}
 			}
@@ -269,12 +273,12 @@ func TestGatewayBitFlips(t *testing.T) {
 }
 
 func TestGatewayTruncated(t *testing.T) {
-	_, page := gatewayKnown(t, archiveDomain(t, "XX", 2))
+	_, page := gatewayKnown(t, sourcetest.DomainOf(t, "XX", 2))
 	if len(page) < 2000 {
 		t.Fatalf("a page of %d bytes", len(page))
 	}
 	for n := range page {
-		if entries, err := readGatewayPage(page[:n]); !errors.Is(err, ErrMalformed) || entries != nil {
+		if entries, err := readGatewayPage(page[:n]); !errors.Is(err, source.ErrMalformed) || entries != nil {
 			t.Errorf("cut to %d of %d bytes: %v", n, len(page), err)
 		}
 	}
@@ -282,7 +286,7 @@ func TestGatewayTruncated(t *testing.T) {
 
 // Entries of other shapes are named, and spoil nothing.
 func TestGatewayShapes(t *testing.T) {
-	d := archiveDomain(t, "XX", 1)
+	d := sourcetest.DomainOf(t, "XX", 1)
 	trust, page := gatewayKnown(t, d)
 	good := strings.Trim(string(page), "[]")
 	others := []string{
@@ -293,7 +297,7 @@ func TestGatewayShapes(t *testing.T) {
 	if len(signers) != 1 || skipped != len(others) {
 		t.Errorf("%d signers, %d skipped of %d", len(signers), skipped, len(others))
 	}
-	for n, want := range map[int]error{0: nil, gatewayPage: nil, gatewayPage + 1: ErrMalformed} {
+	for n, want := range map[int]error{0: nil, gatewayPage: nil, gatewayPage + 1: source.ErrMalformed} {
 		entries, err := readGatewayPage([]byte("[" + strings.TrimSuffix(strings.Repeat("{},", n), ",") + "]"))
 		if !errors.Is(err, want) || err == nil && len(entries) != n {
 			t.Errorf("%d entries: %d, %v", n, len(entries), err)
@@ -328,12 +332,12 @@ func TestGatewayDeletionEntries(t *testing.T) {
 
 // FuzzGateway: no page does harm, and only what was signed becomes a signer.
 func FuzzGateway(f *testing.F) {
-	d := archiveDomain(f, "XX", 2)
+	d := sourcetest.DomainOf(f, "XX", 2)
 	trust, page := gatewayKnown(f, d)
 	f.Add(page)
 	f.Add([]byte(`[{"certificateType":"DSC","country":"XX","kid":"AAECAwQFBgc=","rawData":null}]`))
 	f.Add([]byte(`[{}, null, {"rawData":"MIIB"}]`))
-	f.Add(gunzipped(f, "germany-2024-03.json.gz")[len(`{"certificates":`):][:20_000])
+	f.Add(sourcetest.Gunzipped(f, "germany-2024-03.json.gz")[len(`{"certificates":`):][:20_000])
 	want := gatewayWant(d)
 	f.Fuzz(func(t *testing.T, page []byte) {
 		entries, err := readGatewayPage(page)
@@ -351,7 +355,7 @@ func FuzzGateway(f *testing.F) {
 
 // BenchmarkGatewayEntry is what each DSC costs.
 func BenchmarkGatewayEntry(b *testing.B) {
-	trust, page := gatewayKnown(b, archiveDomain(b, "XX", 1))
+	trust, page := gatewayKnown(b, sourcetest.DomainOf(b, "XX", 1))
 	entries, err := readGatewayPage(page)
 	if err != nil {
 		b.Fatal(err)

@@ -10,6 +10,8 @@ import (
 	"testing"
 
 	"gatescan/cmd/gatelab/lists"
+	"gatescan/trustsync/internal/source"
+	"gatescan/trustsync/internal/sourcetest"
 )
 
 // What countries really uploaded, under CSCAs that are real as far as they are known here (those of the WHO's list), handed out
@@ -18,10 +20,10 @@ func TestGatewayOfMarch2024(t *testing.T) {
 	var list struct {
 		Certificates []lists.GatewayEntry `json:"certificates"`
 	}
-	if err := json.Unmarshal(gunzipped(t, "germany-2024-03.json.gz"), &list); err != nil {
+	if err := json.Unmarshal(sourcetest.Gunzipped(t, "germany-2024-03.json.gz"), &list); err != nil {
 		t.Fatal(err)
 	}
-	anchor := archiveDomain(t, "XX", 0)
+	anchor := sourcetest.DomainOf(t, "XX", 0)
 	g := gatewayOf(t, anchor)
 	trusted := map[string]bool{}
 	trust := func(kind, country string, der []byte) {
@@ -30,7 +32,7 @@ func TestGatewayOfMarch2024(t *testing.T) {
 			g.Put(gatewayMade(t, kind, country, der, anchor.Anchor))
 		}
 	}
-	for _, pair := range chainReal(t) {
+	for _, pair := range sourcetest.RealChains(t) {
 		country, err := subjectCountry(pair[1])
 		if err != nil {
 			t.Fatal(err)
@@ -54,20 +56,20 @@ func TestGatewayOfMarch2024(t *testing.T) {
 	}
 	why := map[error]int{}
 	for _, s := range report.Skipped {
-		for _, known := range []error{errUnknownCSCA, errSHA1, ErrMalformed} { // the last is a CMS with SHA-1, of NO
+		for _, known := range []error{errUnknownCSCA, errSHA1, source.ErrMalformed} { // the last is a CMS with SHA-1, of NO
 			if errors.Is(s.Err, known) {
 				why[known]++
 			}
 		}
 	}
-	if cscas != 50 || len(list.Certificates) != 832 || why[errUnknownCSCA] != 424 || why[errSHA1] != 5 || why[ErrMalformed] != 9 || len(report.Skipped) != 438 {
+	if cscas != 50 || len(list.Certificates) != 832 || why[errUnknownCSCA] != 424 || why[errSHA1] != 5 || why[source.ErrMalformed] != 9 || len(report.Skipped) != 438 {
 		t.Errorf("%d CSCAs, %d entries, %d skipped: %v", cscas, len(list.Certificates), len(report.Skipped), why)
 	}
 
 	// The step to the CSCA again, by the standard library alone.
 	var want []string
 	authorities := map[string][]*x509.Certificate{}
-	for _, pair := range chainReal(t) {
+	for _, pair := range sourcetest.RealChains(t) {
 		if csca, err := x509.ParseCertificate(pair[1]); err == nil {
 			authorities[string(csca.RawSubject)] = append(authorities[string(csca.RawSubject)], csca)
 		}

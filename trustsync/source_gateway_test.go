@@ -13,11 +13,15 @@ import (
 	"time"
 
 	"gatescan/cmd/gatelab/lists"
+	"gatescan/trustsync/internal/source"
+	"gatescan/trustsync/internal/sourcetest"
 	"gatescan/verify"
 )
 
 // gatewayNow is the real time, because the lab's gateway dates deletions by it.
-func gatewayNow(last *Holding) Moment { return Moment{Time: time.Now(), Synced: true, Last: last} }
+func gatewayNow(last *source.Holding) source.Moment {
+	return source.Moment{Time: time.Now(), Synced: true, Last: last}
+}
 
 // gatewayServer serves h over mutual TLS.
 func gatewayServer(t testing.TB, h http.Handler) (url string, transport Transport) {
@@ -27,7 +31,7 @@ func gatewayServer(t testing.TB, h http.Handler) (url string, transport Transpor
 		t.Fatal(err)
 	}
 	s := httptest.NewUnstartedServer(h)
-	s.Config.ErrorLog = webSilence
+	s.Config.ErrorLog = sourcetest.Silence
 	s.TLS = &tls.Config{
 		Certificates: []tls.Certificate{keys.Server.Certificate()}, ClientAuth: tls.RequireAndVerifyClientCert, ClientCAs: x509.NewCertPool(),
 	}
@@ -57,7 +61,7 @@ func gatewayOf(t testing.TB, domains ...*lists.Domain) *lists.Gateway {
 	return g
 }
 
-func gatewayKIDs(signers []Signer) (kids []string) {
+func gatewayKIDs(signers []source.Signer) (kids []string) {
 	for _, s := range signers {
 		kids = append(kids, s.KID.String())
 	}
@@ -67,7 +71,7 @@ func gatewayKIDs(signers []Signer) (kids []string) {
 
 func gatewayWant(domains ...*lists.Domain) (kids []string) {
 	for _, d := range domains {
-		kids = append(kids, domainKIDs(d)...)
+		kids = append(kids, sourcetest.DomainKIDs(d)...)
 	}
 	slices.Sort(kids)
 	return kids
@@ -85,7 +89,7 @@ func (l *gatewayLog) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 func TestGatewayGood(t *testing.T) {
-	x, y := archiveDomain(t, "XX", 3), archiveDomain(t, "YY", 2)
+	x, y := sourcetest.DomainOf(t, "XX", 3), sourcetest.DomainOf(t, "YY", 2)
 	log := &gatewayLog{Handler: gatewayOf(t, x, y)}
 	h, report, err := gatewaySource(t, x.Anchor.PEM(), log).Fetch(context.Background(), gatewayNow(nil))
 	if err != nil {
@@ -113,7 +117,7 @@ func TestGatewayGood(t *testing.T) {
 
 func TestGatewayPages(t *testing.T) {
 	for _, test := range []struct{ dscs, requests int }{{1, 1}, {99, 1}, {100, 2}, {101, 2}, {250, 3}} {
-		d := archiveDomain(t, "XX", test.dscs)
+		d := sourcetest.DomainOf(t, "XX", test.dscs)
 		log := &gatewayLog{Handler: gatewayOf(t, d)}
 		now := gatewayNow(nil)
 		most := 0
@@ -130,28 +134,28 @@ func TestGatewayPages(t *testing.T) {
 
 // A key that is deleted is withdrawn until it comes back.
 func TestGatewayDeletions(t *testing.T) {
-	d := archiveDomain(t, "XX", 3)
+	d := sourcetest.DomainOf(t, "XX", 3)
 	g := gatewayOf(t, d)
 	log := &gatewayLog{Handler: g}
-	source := gatewaySource(t, d.Anchor.PEM(), log)
+	src := gatewaySource(t, d.Anchor.PEM(), log)
 	kid := func(i int) verify.KID { return kidOf(d.DSCs[i].Raw) }
-	fetch := func(last *Holding) *Holding {
+	fetch := func(last *source.Holding) *source.Holding {
 		t.Helper()
-		h, _, err := source.Fetch(context.Background(), gatewayNow(last))
+		h, _, err := src.Fetch(context.Background(), gatewayNow(last))
 		if err != nil {
 			t.Fatal(err)
 		}
 		return h
 	}
 	first := fetch(nil)
-	if _, report, err := source.Fetch(context.Background(), gatewayNow(first)); !errors.Is(err, errUnchanged) || report.Loaded != 3 {
+	if _, report, err := src.Fetch(context.Background(), gatewayNow(first)); !errors.Is(err, source.ErrUnchanged) || report.Loaded != 3 {
 		t.Errorf("again: %v, %+v", err, report)
 	}
-	if h := fetch(&Holding{Signers: first.Signers}); len(h.Cursor) == 0 { // the last one could not ask for deletions
+	if h := fetch(&source.Holding{Signers: first.Signers}); len(h.Cursor) == 0 { // the last one could not ask for deletions
 		t.Error("no cursor")
 	}
 
-	g.Withdraw(certKID(d.DSCs[0].Raw))
+	g.Withdraw(sourcetest.CertKID(d.DSCs[0].Raw))
 	log.asked = nil
 	second := fetch(first)
 	if want := []verify.KID{kid(0)}; !slices.Equal(second.Withdrawn, want) || len(second.Signers) != 2 {
@@ -160,8 +164,8 @@ func TestGatewayDeletions(t *testing.T) {
 	if want := "/trustList/DSC?page=0&pagesize=100 " + string(first.Cursor); !slices.Contains(log.asked, want) {
 		t.Errorf("asked for %q, not for %q", log.asked, want)
 	}
-	g.Remove(lists.GatewayDSC, certKID(d.DSCs[0].Raw)) // the gateway forgets, the gate does not
-	g.WithdrawAt(certKID(d.DSCs[1].Raw), time.Now().Add(-gatewayOverlap/2))
+	g.Remove(lists.GatewayDSC, sourcetest.CertKID(d.DSCs[0].Raw)) // the gateway forgets, the gate does not
+	g.WithdrawAt(sourcetest.CertKID(d.DSCs[1].Raw), time.Now().Add(-gatewayOverlap/2))
 	third := fetch(second)
 	if !slices.Contains(third.Withdrawn, kid(0)) || !slices.Contains(third.Withdrawn, kid(1)) || len(third.Withdrawn) != 2 {
 		t.Errorf("withdrawn %v", third.Withdrawn)
@@ -179,27 +183,27 @@ func TestGatewayDeletions(t *testing.T) {
 
 // A DSC that is handed out, but cannot be believed, stays withdrawn.
 func TestGatewayComesBackUnsigned(t *testing.T) {
-	d := archiveDomain(t, "XX", 2)
+	d := sourcetest.DomainOf(t, "XX", 2)
 	g := gatewayOf(t, d)
-	source := gatewaySource(t, d.Anchor.PEM(), g)
-	g.Withdraw(certKID(d.DSCs[0].Raw))
-	h, _, err := source.Fetch(context.Background(), gatewayNow(nil))
+	src := gatewaySource(t, d.Anchor.PEM(), g)
+	g.Withdraw(sourcetest.CertKID(d.DSCs[0].Raw))
+	h, _, err := src.Fetch(context.Background(), gatewayNow(nil))
 	if err != nil || len(h.Withdrawn) != 1 {
 		t.Fatalf("%v, %+v", err, h)
 	}
-	forged, err := lists.NewGatewayEntry(lists.GatewayDSC, "XX", d.DSCs[0].Raw, archiveDomain(t, "XX", 0).Uploader)
+	forged, err := lists.NewGatewayEntry(lists.GatewayDSC, "XX", d.DSCs[0].Raw, sourcetest.DomainOf(t, "XX", 0).Uploader)
 	if err != nil {
 		t.Fatal(err)
 	}
 	g.Put(forged)
-	if _, report, err := source.Fetch(context.Background(), gatewayNow(h)); !errors.Is(err, errUnchanged) || len(report.Skipped) != 1 {
+	if _, report, err := src.Fetch(context.Background(), gatewayNow(h)); !errors.Is(err, source.ErrUnchanged) || len(report.Skipped) != 1 {
 		t.Errorf("%v, %+v", err, report)
 	}
 }
 
 // What the gate asks deletions since is never later than it may be, whichever clock is wrong.
 func TestGatewayCursor(t *testing.T) {
-	d := archiveDomain(t, "XX", 1)
+	d := sourcetest.DomainOf(t, "XX", 1)
 	g := gatewayOf(t, d)
 	real := time.Now()
 	for _, test := range []struct {
@@ -212,11 +216,11 @@ func TestGatewayCursor(t *testing.T) {
 		{"the gate behind", real.AddDate(-1, 0, 0), real, real.AddDate(-1, 0, 0)},
 		{"the gateway behind", real, real.AddDate(0, -1, 0), real.AddDate(0, -1, 0)},
 	} {
-		source := gatewaySource(t, d.Anchor.PEM(), http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		src := gatewaySource(t, d.Anchor.PEM(), http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			w.Header().Set("Date", test.their.UTC().Format(http.TimeFormat))
 			g.ServeHTTP(w, r)
 		}))
-		h, _, err := source.Fetch(context.Background(), Moment{Time: test.gate, Synced: true})
+		h, _, err := src.Fetch(context.Background(), source.Moment{Time: test.gate, Synced: true})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -225,14 +229,14 @@ func TestGatewayCursor(t *testing.T) {
 		}
 	}
 	log := &gatewayLog{Handler: g}
-	source := gatewaySource(t, d.Anchor.PEM(), log)
+	src := gatewaySource(t, d.Anchor.PEM(), log)
 	for cursor, want := range map[string]string{
 		"":                     gatewayBirth.Format(time.RFC3339),
 		"x\r\nHost: y":         gatewayBirth.Format(time.RFC3339),
 		"2023-01-02T03:04:05Z": "2023-01-02T03:04:05Z",
 	} {
 		log.asked = nil
-		if _, _, err := source.Fetch(context.Background(), gatewayNow(&Holding{Cursor: []byte(cursor)})); err != nil {
+		if _, _, err := src.Fetch(context.Background(), gatewayNow(&source.Holding{Cursor: []byte(cursor)})); err != nil {
 			t.Fatal(err)
 		}
 		if !slices.Contains(log.asked, "/trustList/DSC?page=0&pagesize=100 "+want) {
@@ -243,11 +247,11 @@ func TestGatewayCursor(t *testing.T) {
 
 // A time that cannot have come yet is not asked for.
 func TestGatewayCursorAhead(t *testing.T) {
-	d := archiveDomain(t, "XX", 1)
+	d := sourcetest.DomainOf(t, "XX", 1)
 	g := gatewayOf(t, d)
-	g.Withdraw(certKID(d.DSCs[0].Raw))
-	g.Put(gatewayMade(t, lists.GatewayDSC, "XX", archiveDSC(t, "XX", d.CSCA), d.Uploader))
-	last := &Holding{Cursor: []byte("2099-01-02T03:04:05Z")}
+	g.Withdraw(sourcetest.CertKID(d.DSCs[0].Raw))
+	g.Put(gatewayMade(t, lists.GatewayDSC, "XX", sourcetest.DSCUnder(t, "XX", d.CSCA), d.Uploader))
+	last := &source.Holding{Cursor: []byte("2099-01-02T03:04:05Z")}
 	h, _, err := gatewaySource(t, d.Anchor.PEM(), g).Fetch(context.Background(), gatewayNow(last))
 	if err != nil || len(h.Withdrawn) != 1 {
 		t.Errorf("%v, %+v", err, h)
@@ -256,9 +260,9 @@ func TestGatewayCursorAhead(t *testing.T) {
 
 // A gateway that has no delta still has keys, and what it deleted before stays withdrawn.
 func TestGatewayWithoutDelta(t *testing.T) {
-	d := archiveDomain(t, "XX", 1)
+	d := sourcetest.DomainOf(t, "XX", 1)
 	g := gatewayOf(t, d)
-	source := gatewaySource(t, d.Anchor.PEM(), http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	src := gatewaySource(t, d.Anchor.PEM(), http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Header.Get("If-Modified-Since") != "" {
 			w.WriteHeader(http.StatusNotModified)
 			return
@@ -266,8 +270,8 @@ func TestGatewayWithoutDelta(t *testing.T) {
 		g.ServeHTTP(w, r)
 	}))
 	gone := verify.KID{1}
-	last := &Holding{Withdrawn: []verify.KID{gone}, Cursor: []byte("2023-01-02T03:04:05Z")}
-	h, report, err := source.Fetch(context.Background(), gatewayNow(last))
+	last := &source.Holding{Withdrawn: []verify.KID{gone}, Cursor: []byte("2023-01-02T03:04:05Z")}
+	h, report, err := src.Fetch(context.Background(), gatewayNow(last))
 	if err != nil || len(h.Signers) != 1 || !slices.Equal(h.Withdrawn, last.Withdrawn) || string(h.Cursor) != string(last.Cursor) {
 		t.Errorf("%v, %+v", err, h)
 	}
@@ -277,22 +281,22 @@ func TestGatewayWithoutDelta(t *testing.T) {
 }
 
 func TestGatewayAsAWhole(t *testing.T) {
-	d, other := archiveDomain(t, "XX", 1), archiveDomain(t, "XX", 1)
-	full := &Holding{Signers: make([]Signer, 1)}
+	d, other := sourcetest.DomainOf(t, "XX", 1), sourcetest.DomainOf(t, "XX", 1)
+	full := &source.Holding{Signers: make([]source.Signer, 1)}
 	for _, test := range []struct {
 		name   string
 		anchor []byte
-		last   *Holding
+		last   *source.Holding
 		change func(*lists.Gateway)
 		want   error
 	}{
 		{"good", d.Anchor.PEM(), full, func(*lists.Gateway) {}, nil},
 		{"second of two anchors", append(other.Anchor.PEM(), d.Anchor.PEM()...), full, func(*lists.Gateway) {}, nil},
-		{"another anchor", other.Anchor.PEM(), full, func(*lists.Gateway) {}, ErrNotAuthentic},
-		{"an uploader as the anchor", d.Uploader.PEM(), full, func(*lists.Gateway) {}, ErrNotAuthentic},
-		{"no CSCA", d.Anchor.PEM(), full, func(g *lists.Gateway) { g.Remove(lists.GatewayCSCA, nil) }, ErrNotAuthentic},
-		{"no uploader", d.Anchor.PEM(), full, func(g *lists.Gateway) { g.Remove(lists.GatewayUpload, nil) }, ErrNotAuthentic},
-		{"no DSC", d.Anchor.PEM(), full, func(g *lists.Gateway) { g.Remove(lists.GatewayDSC, nil) }, ErrImplausible},
+		{"another anchor", other.Anchor.PEM(), full, func(*lists.Gateway) {}, source.ErrNotAuthentic},
+		{"an uploader as the anchor", d.Uploader.PEM(), full, func(*lists.Gateway) {}, source.ErrNotAuthentic},
+		{"no CSCA", d.Anchor.PEM(), full, func(g *lists.Gateway) { g.Remove(lists.GatewayCSCA, nil) }, source.ErrNotAuthentic},
+		{"no uploader", d.Anchor.PEM(), full, func(g *lists.Gateway) { g.Remove(lists.GatewayUpload, nil) }, source.ErrNotAuthentic},
+		{"no DSC", d.Anchor.PEM(), full, func(g *lists.Gateway) { g.Remove(lists.GatewayDSC, nil) }, source.ErrImplausible},
 	} {
 		g := gatewayOf(t, d)
 		test.change(g)
@@ -305,7 +309,7 @@ func TestGatewayAsAWhole(t *testing.T) {
 
 // The next mirror is asked if one fails, for everything.
 func TestGatewayMirrors(t *testing.T) {
-	d := archiveDomain(t, "XX", 1)
+	d := sourcetest.DomainOf(t, "XX", 1)
 	good, transport := gatewayServer(t, gatewayOf(t, d))
 	s, err := newGateway(SourceConfig{URLs: []string{"https://127.0.0.1:1", good}, Anchors: d.Anchor.PEM(), Transport: transport})
 	if err != nil {
@@ -322,7 +326,7 @@ func TestGatewayMirrors(t *testing.T) {
 }
 
 func TestGatewayConfig(t *testing.T) {
-	d := archiveDomain(t, "XX", 0)
+	d := sourcetest.DomainOf(t, "XX", 0)
 	client := d.Signer.Certificate()
 	shown := Transport{Certificate: &client}
 	urls := []string{"https://gateway.example/"}
@@ -343,7 +347,7 @@ func TestGatewayConfig(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if traits := named.Traits(); traits.Kind != kindGateway || traits.Age != AgeObserved || traits.Rollback {
+	if traits := named.Traits(); traits.Kind != kindGateway || traits.Age != source.AgeObserved || traits.Rollback {
 		t.Errorf("%+v", traits)
 	}
 }

@@ -2,15 +2,15 @@ package trustsync
 
 import (
 	"bytes"
-	"crypto"
 	"crypto/ecdsa"
-	"crypto/elliptic"
 	"crypto/sha256"
 	"encoding/base64"
 	"errors"
 	"fmt"
 	"math/big"
 	"time"
+
+	"gatescan/trustsync/internal/source"
 )
 
 const kindGermany = "germany"
@@ -18,7 +18,7 @@ const kindGermany = "germany"
 // newGermany makes the source of the German list (certification-apis, dsc-update). A URL is that of the document itself.
 //
 // Nothing that is signed has a time: an old list that somebody replays cannot be told from the newest one.
-func newGermany(c SourceConfig) (Source, error) {
+func newGermany(c SourceConfig) (source.Source, error) {
 	a, err := parseAnchors(c.Anchors)
 	if err != nil {
 		return nil, err
@@ -32,11 +32,11 @@ func newGermany(c SourceConfig) (Source, error) {
 	}
 	return &document{
 		client: asker,
-		traits: Traits{
-			Kind: kindGermany, Signs: "the list, with a pinned key", Age: AgeObserved, Rollback: false,
+		traits: source.Traits{
+			Kind: kindGermany, Signs: "the list, with a pinned key", Age: source.AgeObserved, Rollback: false,
 			Absence: "no longer listed",
 		},
-		open: func(body []byte, _ Moment) (payload []byte, signed, expires time.Time, err error) {
+		open: func(body []byte, _ source.Moment) (payload []byte, signed, expires time.Time, err error) {
 			payload, err = openGermany(body, a)
 			return payload, time.Time{}, time.Time{}, err
 		},
@@ -47,22 +47,20 @@ func newGermany(c SourceConfig) (Source, error) {
 // splitGermany splits a document into its signature, empty if there is no line with one, and the JSON without the space
 // around it, which is what is signed.
 func splitGermany(body []byte) (signature, payload []byte, err error) {
-	if len(body) > maxListSize {
-		return nil, nil, fmt.Errorf("%w: %d bytes", ErrTooLarge, len(body))
+	if len(body) > source.MaxListSize {
+		return nil, nil, fmt.Errorf("%w: %d bytes", source.ErrTooLarge, len(body))
 	}
 	start := bytes.IndexByte(body, '{')
 	if start < 0 {
-		return nil, nil, fmt.Errorf("%w: no JSON object", ErrMalformed)
+		return nil, nil, fmt.Errorf("%w: no JSON object", source.ErrMalformed)
 	}
 	payload = bytes.TrimRight(body[start:], jsonSpace)
 	line := string(bytes.Trim(body[:start], jsonSpace))
 	if signature, err = base64.StdEncoding.Strict().DecodeString(line); err != nil {
-		return nil, nil, fmt.Errorf("%w: signature: %w", ErrMalformed, err)
+		return nil, nil, fmt.Errorf("%w: signature: %w", source.ErrMalformed, err)
 	}
 	return signature, payload, nil
 }
-
-const jsonSpace = " \t\r\n" // RFC 8259 §2
 
 // openGermany returns the JSON of a document if one of the anchors signed it: ECDSA on P-256 with SHA-256, r and s of 32 bytes each.
 // A certificate among the anchors counts as its key; its dates are not judged.
@@ -73,7 +71,7 @@ func openGermany(body []byte, a anchors) ([]byte, error) {
 	}
 	const half = 32
 	if len(signature) != 2*half {
-		return nil, fmt.Errorf("%w: signature of %d bytes, not %d", ErrNotAuthentic, len(signature), 2*half)
+		return nil, fmt.Errorf("%w: signature of %d bytes, not %d", source.ErrNotAuthentic, len(signature), 2*half)
 	}
 	r, s := new(big.Int).SetBytes(signature[:half]), new(big.Int).SetBytes(signature[half:])
 	hash := sha256.Sum256(payload)
@@ -82,12 +80,12 @@ func openGermany(body []byte, a anchors) ([]byte, error) {
 			return payload, nil
 		}
 	}
-	return nil, fmt.Errorf("%w: the signature is not by an anchor over this list", ErrNotAuthentic)
+	return nil, fmt.Errorf("%w: the signature is not by an anchor over this list", source.ErrNotAuthentic)
 }
 
 // parseGermany reads {"certificates":[{"certificateType","country","kid","rawData"}]}; rawData is the DER in base64. What each country
 // signed at the gateway is there too, and not read: the list as a whole is signed.
-func parseGermany(payload []byte) ([]Signer, Report, error) {
+func parseGermany(payload []byte) ([]source.Signer, source.Report, error) {
 	e, w, found := newEntries(), walkJSON(payload), false
 	err := w.object(func(key string) error {
 		if key != "certificates" {
@@ -103,7 +101,7 @@ func parseGermany(payload []byte) ([]Signer, Report, error) {
 		err = errors.New("no certificates")
 	}
 	if err != nil {
-		return nil, Report{}, malformedList(err)
+		return nil, source.Report{}, malformedList(err)
 	}
 	signers, report := e.done()
 	return signers, report, nil
@@ -152,17 +150,11 @@ func looksLikeGermany(data []byte) bool {
 	return ok && bytes.HasPrefix(bytes.TrimLeft(rest, jsonSpace), []byte(":"))
 }
 
-// allP256 says what to do if a key cannot have signed a list with ES256.
-func allP256(keys []crypto.PublicKey) error {
-	for i, key := range keys {
-		if !isP256(key) {
-			return fmt.Errorf("anchor %d: the list is signed with a P-256 key, and this is another; name the publisher's signing key", i+1)
-		}
+// readGermany reads a document whose signature is not checked.
+func readGermany(data []byte) ([]source.Signer, source.Report, error) {
+	_, payload, err := splitGermany(data)
+	if err != nil {
+		return nil, source.Report{}, err
 	}
-	return nil
-}
-
-func isP256(key crypto.PublicKey) bool {
-	k, ok := key.(*ecdsa.PublicKey)
-	return ok && k.Curve == elliptic.P256()
+	return parseGermany(payload)
 }

@@ -4,17 +4,18 @@ import (
 	"bytes"
 	"errors"
 	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
 	"gatescan/cmd/gatelab/lists"
+	"gatescan/trustsync/internal/source"
+	"gatescan/trustsync/internal/sourcetest"
 	"gatescan/verify"
 )
 
 func germanyTestKey(t testing.TB) anchors {
 	t.Helper()
-	pem, err := os.ReadFile(filepath.Join("testdata", "germany-test-key.pem"))
+	pem, err := os.ReadFile(sourcetest.Repository(t) + "/trustsync/testdata/germany-test-key.pem")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -23,7 +24,7 @@ func germanyTestKey(t testing.TB) anchors {
 
 // The publisher's own test list, signed by the publisher's test key.
 func TestGermanyOfThePublisher(t *testing.T) {
-	body, key := gunzipped(t, "germany-test-signed.txt.gz"), germanyTestKey(t)
+	body, key := sourcetest.Gunzipped(t, "germany-test-signed.txt.gz"), germanyTestKey(t)
 	payload, err := openGermany(body, key)
 	if err != nil {
 		t.Fatal(err)
@@ -45,11 +46,11 @@ func TestGermanyOfThePublisher(t *testing.T) {
 		"DER signature":   append([]byte("MEQCIA==\n"), payload...),
 		"byte order mark": append([]byte("\xef\xbb\xbf"), body...),
 	} {
-		if _, err := openGermany(changed, key); !errors.Is(err, ErrNotAuthentic) && !errors.Is(err, ErrMalformed) {
+		if _, err := openGermany(changed, key); !errors.Is(err, source.ErrNotAuthentic) && !errors.Is(err, source.ErrMalformed) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	if _, err := openGermany(body, cmsAnchors(t, documentDomain(t, 0).Signer.PEM())); !errors.Is(err, ErrNotAuthentic) {
+	if _, err := openGermany(body, cmsAnchors(t, sourcetest.Domain(t, 0).Signer.PEM())); !errors.Is(err, source.ErrNotAuthentic) {
 		t.Errorf("another key: %v", err)
 	}
 }
@@ -57,7 +58,7 @@ func TestGermanyOfThePublisher(t *testing.T) {
 // The production list of March 2024, of which only the JSON was kept. Five Lebanese certificates have negative serial numbers,
 // which crypto/x509 refuses; the numbers of keys were measured with another reader.
 func TestGermanyOfMarch2024(t *testing.T) {
-	signers, report, err := parseGermany(gunzipped(t, "germany-2024-03.json.gz"))
+	signers, report, err := parseGermany(sourcetest.Gunzipped(t, "germany-2024-03.json.gz"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -84,7 +85,7 @@ func TestGermanyOfMarch2024(t *testing.T) {
 }
 
 func TestGermanyEntries(t *testing.T) {
-	d := documentDomain(t, 2)
+	d := sourcetest.Domain(t, 2)
 	good, err := lists.Germany(d)
 	if err != nil {
 		t.Fatal(err)
@@ -129,11 +130,11 @@ func TestGermanyEntries(t *testing.T) {
 
 // FuzzGermany: whatever is signed by nobody is not authentic, and what is read is what ParseSigner gives.
 func FuzzGermany(f *testing.F) {
-	built, err := lists.Germany(documentDomain(f, 1))
+	built, err := lists.Germany(sourcetest.Domain(f, 1))
 	if err != nil {
 		f.Fatal(err)
 	}
-	real := gunzipped(f, "germany-test-signed.txt.gz")
+	real := sourcetest.Gunzipped(f, "germany-test-signed.txt.gz")
 	f.Add(built)
 	f.Add(real[:8000])
 	f.Add([]byte(`{"certificates":[]}`))
@@ -148,7 +149,7 @@ func FuzzGermany(f *testing.F) {
 			return
 		}
 		signers, report, err := parseGermany(payload)
-		if err == nil && (report.Loaded != len(signers) || len(signers) > maxCertificates) {
+		if err == nil && (report.Loaded != len(signers) || len(signers) > source.MaxCertificates) {
 			t.Fatalf("%d signers, %+v", len(signers), report)
 		}
 	})

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"gatescan/trustsync/internal/source"
 	"gatescan/verify"
 )
 
@@ -16,7 +17,7 @@ const kindNetherlands = "netherlands"
 //
 // An authority that is an anchor vouches for everybody to whom it gives certificates: under the government's root those are many.
 // SignerName says whom of them is meant; it must be the common name, exactly.
-func newNetherlands(c SourceConfig) (Source, error) {
+func newNetherlands(c SourceConfig) (source.Source, error) {
 	a, err := parseAnchors(c.Anchors)
 	if err != nil {
 		return nil, err
@@ -30,11 +31,11 @@ func newNetherlands(c SourceConfig) (Source, error) {
 	}
 	return &document{
 		client: asker,
-		traits: Traits{
+		traits: source.Traits{
 			Kind: kindNetherlands, Signs: "the list, with a certificate that is pinned or that a pinned authority gave",
-			Age: AgeSigned, Rollback: true, Absence: "no longer listed",
+			Age: source.AgeSigned, Rollback: true, Absence: "no longer listed",
 		},
-		open: func(body []byte, now Moment) (payload []byte, signed, expires time.Time, err error) {
+		open: func(body []byte, now source.Moment) (payload []byte, signed, expires time.Time, err error) {
 			payload, signed, err = openNetherlands(body, a, c.SignerName, now.Time)
 			return payload, signed, time.Time{}, err
 		},
@@ -44,8 +45,8 @@ func newNetherlands(c SourceConfig) (Source, error) {
 
 // splitNetherlands reads {"payload","signature"}, both in base64. A document that holds the list itself has no signature.
 func splitNetherlands(body []byte) (payload, signature []byte, err error) {
-	if len(body) > maxListSize {
-		return nil, nil, fmt.Errorf("%w: %d bytes", ErrTooLarge, len(body))
+	if len(body) > source.MaxListSize {
+		return nil, nil, fmt.Errorf("%w: %d bytes", source.ErrTooLarge, len(body))
 	}
 	w, list := walkJSON(body), false
 	parts := map[string]*[]byte{"payload": &payload, "signature": &signature}
@@ -76,7 +77,7 @@ func splitNetherlands(body []byte) (payload, signature []byte, err error) {
 	case list && payload == nil:
 		return body, nil, nil
 	case payload == nil:
-		return nil, nil, fmt.Errorf("%w: no payload", ErrMalformed)
+		return nil, nil, fmt.Errorf("%w: no payload", source.ErrMalformed)
 	}
 	return payload, signature, nil
 }
@@ -89,17 +90,17 @@ func openNetherlands(body []byte, a anchors, name string, at time.Time) (payload
 		return nil, time.Time{}, err
 	}
 	if len(signature) == 0 {
-		return nil, time.Time{}, fmt.Errorf("%w: no signature", ErrNotAuthentic)
+		return nil, time.Time{}, fmt.Errorf("%w: no signature", source.ErrNotAuthentic)
 	}
 	signer, signed, err := verifyCMS(signature, payload, a, at, cmsForm{chained: true, several: true})
 	if err != nil {
 		return nil, time.Time{}, err
 	}
 	if name != "" && signer.Subject.CommonName != name {
-		return nil, time.Time{}, fmt.Errorf("%w: signed by %.80q, who is not %.80q", ErrNotAuthentic, signer.Subject.CommonName, name)
+		return nil, time.Time{}, fmt.Errorf("%w: signed by %.80q, who is not %.80q", source.ErrNotAuthentic, signer.Subject.CommonName, name)
 	}
 	if signed.IsZero() {
-		return nil, time.Time{}, fmt.Errorf("%w: no signing time", ErrMalformed)
+		return nil, time.Time{}, fmt.Errorf("%w: no signing time", source.ErrMalformed)
 	}
 	return payload, signed, nil
 }
@@ -107,7 +108,7 @@ func openNetherlands(body []byte, a anchors, name string, at time.Time) (payload
 // parseNetherlands reads {"eu_keys":{kid:[{"subjectPk","ian","keyUsage"}]}}. They are keys and not certificates, so neither the kid nor
 // a validity can be checked. ian is the country; san, a part of it, and the keys of national passes (nl_keys, cl_keys) are
 // not read.
-func parseNetherlands(payload []byte) ([]Signer, Report, error) {
+func parseNetherlands(payload []byte) ([]source.Signer, source.Report, error) {
 	e, w, found := newEntries(), walkJSON(payload), false
 	err := w.object(func(key string) error {
 		if key != "eu_keys" {
@@ -125,7 +126,7 @@ func parseNetherlands(payload []byte) ([]Signer, Report, error) {
 		err = errors.New("no eu_keys")
 	}
 	if err != nil {
-		return nil, Report{}, malformedList(err)
+		return nil, source.Report{}, malformedList(err)
 	}
 	signers, report := e.done()
 	return signers, report, nil
@@ -156,24 +157,6 @@ func netherlandsEntry(e *entries, w jsonWalk, kid string) error {
 	if err != nil {
 		e.skip(name, err)
 	}
-	return nil
-}
-
-// addKey adds a bare key in base64.
-func (e *entries) addKey(spki, kid, country string, usage verify.Usage) error {
-	der, err := base64.StdEncoding.DecodeString(spki)
-	if err != nil {
-		return fmt.Errorf("key: %w", err)
-	}
-	id, err := decodeKID(kid)
-	if err != nil {
-		return err
-	}
-	signer, err := ParseKey(der, id, country, usage)
-	if err != nil {
-		return err
-	}
-	e.add(fmt.Appendf(nil, "%x %s %d %x", id, signer.Country, usage, der), signer)
 	return nil
 }
 
@@ -208,4 +191,13 @@ func looksLikeNetherlands(data []byte) bool {
 		return w.skip()
 	})
 	return err == nil && found
+}
+
+// readNetherlands reads a document whose signature is not checked.
+func readNetherlands(data []byte) ([]source.Signer, source.Report, error) {
+	payload, _, err := splitNetherlands(data)
+	if err != nil {
+		return nil, source.Report{}, err
+	}
+	return parseNetherlands(payload)
 }

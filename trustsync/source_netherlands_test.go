@@ -9,13 +9,15 @@ import (
 	"time"
 
 	"gatescan/cmd/gatelab/lists"
+	"gatescan/trustsync/internal/source"
+	"gatescan/trustsync/internal/sourcetest"
 	"gatescan/verify"
 )
 
 // The production list of March 2024, of which only the payload was kept. Ten of its 805 kids are shorter than 8 bytes ("Key1RE",
 // "Key1PRO"), one key is there twice. The numbers were measured with another reader.
 func TestNetherlandsOfMarch2024(t *testing.T) {
-	data := gunzipped(t, "netherlands-2024-03.json.gz")
+	data := sourcetest.Gunzipped(t, "netherlands-2024-03.json.gz")
 	signers, report, err := parseNetherlands(data)
 	if err != nil || len(signers) != 795 || report.Loaded != 795 || report.Duplicates != 1 || len(report.Skipped) != 10 {
 		t.Fatalf("%d signers, %d loaded, %d duplicates, skipped %v, %v", len(signers), report.Loaded, report.Duplicates, report.Skipped, err)
@@ -45,7 +47,7 @@ func TestNetherlandsOfMarch2024(t *testing.T) {
 }
 
 func TestNetherlandsEntries(t *testing.T) {
-	d := documentDomain(t, 2)
+	d := sourcetest.Domain(t, 2)
 	spki := base64.StdEncoding.EncodeToString(d.DSCs[0].RawSubjectPublicKeyInfo)
 	second := base64.StdEncoding.EncodeToString(d.DSCs[1].RawSubjectPublicKeyInfo)
 	const kid = "AAAAAAAAAAE="
@@ -87,9 +89,9 @@ func TestNetherlandsEntries(t *testing.T) {
 }
 
 func TestNetherlandsEnvelope(t *testing.T) {
-	d := documentDomain(t, 1)
+	d := sourcetest.Domain(t, 1)
 	a := cmsAnchors(t, d.Signer.PEM())
-	good, err := lists.Netherlands(d, listSigned)
+	good, err := lists.Netherlands(d, sourcetest.Signed)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -112,22 +114,22 @@ func TestNetherlandsEnvelope(t *testing.T) {
 	}{
 		"good":                 {string(good), nil},
 		"other members":        {strings.Replace(string(good), "{", `{"x":[{"payload":1}],`, 1), nil},
-		"no signing time":      {string(undated), ErrMalformed},
-		"no signed attributes": {string(bare), ErrNotAuthentic},
-		"no signature":         {`{"payload":"e30="}`, ErrNotAuthentic},
-		"the list alone":       {string(payload), ErrNotAuthentic},
-		"no payload":           {`{` + rest, ErrMalformed},
-		"two payloads":         {strings.Replace(string(good), "{", `{"payload":"e30=",`, 1), ErrMalformed},
-		"name in capitals":     {strings.Replace(string(good), `"payload"`, `"Payload"`, 1), ErrMalformed},
-		"payload a number":     {`{"payload":1,"signature":""}`, ErrMalformed},
-		"signature of nothing": {`{"payload":"e30=","signature":"AAAA"}`, ErrMalformed},
-		"something follows":    {string(good) + "{}", ErrMalformed},
+		"no signing time":      {string(undated), source.ErrMalformed},
+		"no signed attributes": {string(bare), source.ErrNotAuthentic},
+		"no signature":         {`{"payload":"e30="}`, source.ErrNotAuthentic},
+		"the list alone":       {string(payload), source.ErrNotAuthentic},
+		"no payload":           {`{` + rest, source.ErrMalformed},
+		"two payloads":         {strings.Replace(string(good), "{", `{"payload":"e30=",`, 1), source.ErrMalformed},
+		"name in capitals":     {strings.Replace(string(good), `"payload"`, `"Payload"`, 1), source.ErrMalformed},
+		"payload a number":     {`{"payload":1,"signature":""}`, source.ErrMalformed},
+		"signature of nothing": {`{"payload":"e30=","signature":"AAAA"}`, source.ErrMalformed},
+		"something follows":    {string(good) + "{}", source.ErrMalformed},
 	} {
-		got, signed, err := openNetherlands([]byte(test.body), a, "", listNow)
+		got, signed, err := openNetherlands([]byte(test.body), a, "", sourcetest.Now)
 		if !errors.Is(err, test.want) || (err == nil) != (test.want == nil) {
 			t.Errorf("%s: %v, want %v", name, err, test.want)
 		}
-		if err == nil && (string(got) != string(payload) || !signed.Equal(listSigned)) {
+		if err == nil && (string(got) != string(payload) || !signed.Equal(sourcetest.Signed)) {
 			t.Errorf("%s: %d bytes, signed %v", name, len(got), signed)
 		}
 	}
@@ -135,34 +137,34 @@ func TestNetherlandsEnvelope(t *testing.T) {
 		t.Errorf("the dates of a pinned certificate are judged: %v", err)
 	}
 	name := d.Signer.Cert.Subject.CommonName
-	if _, _, err := openNetherlands(good, a, name, listNow); err != nil {
+	if _, _, err := openNetherlands(good, a, name, sourcetest.Now); err != nil {
 		t.Errorf("the signer who is meant: %v", err)
 	}
 	for _, other := range []string{name + " ", name[1:], strings.ToUpper(name)} {
-		if _, _, err := openNetherlands(good, a, other, listNow); !errors.Is(err, ErrNotAuthentic) {
+		if _, _, err := openNetherlands(good, a, other, sourcetest.Now); !errors.Is(err, source.ErrNotAuthentic) {
 			t.Errorf("the signer is not %q: %v", other, err)
 		}
 	}
 }
 
 func FuzzNetherlands(f *testing.F) {
-	built, err := lists.Netherlands(documentDomain(f, 1), listSigned)
+	built, err := lists.Netherlands(sourcetest.Domain(f, 1), sourcetest.Signed)
 	if err != nil {
 		f.Fatal(err)
 	}
 	f.Add(built)
-	f.Add(gunzipped(f, "netherlands-2024-03.json.gz")[:4000])
+	f.Add(sourcetest.Gunzipped(f, "netherlands-2024-03.json.gz")[:4000])
 	f.Add([]byte(`{"eu_keys":{"AAAAAAAAAAA=":[{}]}}`))
-	other := cmsAnchors(f, documentDomain(f, 0).Signer.PEM())
+	other := cmsAnchors(f, sourcetest.Domain(f, 0).Signer.PEM())
 	f.Fuzz(func(t *testing.T, body []byte) {
 		looksLikeNetherlands(body)
 		looksLikeKeyList(body)
-		if _, _, err := openNetherlands(body, other, "", listNow); err == nil {
+		if _, _, err := openNetherlands(body, other, "", sourcetest.Now); err == nil {
 			t.Fatal("authentic")
 		}
-		for _, parse := range []func([]byte) ([]Signer, Report, error){parseNetherlands, parseKeyList} {
+		for _, parse := range []func([]byte) ([]source.Signer, source.Report, error){parseNetherlands, parseKeyList} {
 			signers, report, err := parse(body)
-			if err == nil && (report.Loaded != len(signers) || len(signers) > maxCertificates) {
+			if err == nil && (report.Loaded != len(signers) || len(signers) > source.MaxCertificates) {
 				t.Fatalf("%d signers, %+v", len(signers), report)
 			}
 		}

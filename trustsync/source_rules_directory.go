@@ -7,6 +7,9 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"gatescan/trustsync/internal/files"
+	"gatescan/trustsync/internal/source"
 )
 
 const kindRulesDirectory = "rules_directory"
@@ -14,7 +17,7 @@ const kindRulesDirectory = "rules_directory"
 // rulesDirectory is the source of a directory of rules and value sets, or of one file of them: see ReadRules.
 type rulesDirectory struct{ path string }
 
-func newRulesDirectory(c SourceConfig) (Source, error) {
+func newRulesDirectory(c SourceConfig) (source.Source, error) {
 	if c.Path == "" {
 		return nil, errors.New("a directory of rules needs its path")
 	}
@@ -22,22 +25,22 @@ func newRulesDirectory(c SourceConfig) (Source, error) {
 }
 
 // Traits implements Source.
-func (d rulesDirectory) Traits() Traits {
-	return Traits{
-		Kind: kindRulesDirectory, Signs: "nothing; whoever may write there is trusted", Age: AgeNone,
+func (d rulesDirectory) Traits() source.Traits {
+	return source.Traits{
+		Kind: kindRulesDirectory, Signs: "nothing; whoever may write there is trusted", Age: source.AgeNone,
 		Absence: "this directory no longer has it", Rules: true,
 	}
 }
 
 // Fetch implements Source.
-func (d rulesDirectory) Fetch(_ context.Context, now Moment) (*Holding, Report, error) {
+func (d rulesDirectory) Fetch(_ context.Context, now source.Moment) (*source.Holding, source.Report, error) {
 	rules, sets, report, err := ReadRules(d.path)
 	if err != nil {
-		return nil, Report{}, err
+		return nil, source.Report{}, err
 	}
-	h := &Holding{Rules: rules, ValueSets: sets}
-	if now.Last.sameRules(h) {
-		return nil, report, errUnchanged
+	h := &source.Holding{Rules: rules, ValueSets: sets}
+	if now.Last.SameRules(h) {
+		return nil, report, source.ErrUnchanged
 	}
 	return h, report, nil
 }
@@ -49,9 +52,9 @@ func (d rulesDirectory) Fetch(_ context.Context, now Moment) (*Holding, Report, 
 //
 // A file that cannot be read, or that holds something that is not a rule, is an error: a rule that is left out lets somebody
 // in. So are more than 10,000 rules, 1,000 value sets or 16 MiB in all.
-func ReadRules(path string) ([][]byte, []ValueSet, Report, error) {
-	fail := func(err error) ([][]byte, []ValueSet, Report, error) {
-		return nil, nil, Report{}, fmt.Errorf("rules: %w", err)
+func ReadRules(path string) ([][]byte, []source.ValueSet, source.Report, error) {
+	fail := func(err error) ([][]byte, []source.ValueSet, source.Report, error) {
+		return nil, nil, source.Report{}, fmt.Errorf("rules: %w", err)
 	}
 	info, err := os.Stat(path)
 	if err != nil {
@@ -60,20 +63,20 @@ func ReadRules(path string) ([][]byte, []ValueSet, Report, error) {
 	dir, names := filepath.Dir(path), []string{filepath.Base(path)}
 	if info.IsDir() {
 		dir = path
-		if names, err = fileNames(path); err != nil {
+		if names, err = files.Names(path); err != nil {
 			return fail(err)
 		}
 	}
 	r := newRulesReader()
 	for _, name := range names {
 		if info.IsDir() && !strings.HasSuffix(name, ".json") {
-			r.report.Skipped = append(r.report.Skipped, Skipped{name, errors.New("its name does not end in .json")})
+			r.report.Skipped = append(r.report.Skipped, source.Skipped{Name: name, Err: errors.New("its name does not end in .json")})
 			continue
 		}
 		file := filepath.Join(dir, name)
-		data, err := readRegular(file, maxRuleBytes)
-		if err == nil && len(data) > maxRuleBytes {
-			err = fmt.Errorf("%w: more than %d MiB", ErrTooLarge, maxRuleBytes>>20)
+		data, err := files.Read(file, source.MaxRuleBytes)
+		if err == nil && len(data) > source.MaxRuleBytes {
+			err = fmt.Errorf("%w: more than %d MiB", source.ErrTooLarge, source.MaxRuleBytes>>20)
 		}
 		if err == nil {
 			err = r.document(data)

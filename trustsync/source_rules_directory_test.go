@@ -8,10 +8,13 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"gatescan/trustsync/internal/source"
+	"gatescan/trustsync/internal/sourcetest"
 )
 
 func TestReadRules(t *testing.T) {
-	one, two := string(ruleText("GR-XX-0001", "1.0.0", "XX", yes)), string(ruleText("GR-XX-0002", "1.0.0", "XX", no))
+	one, two := string(sourcetest.RuleText("GR-XX-0001", "1.0.0", "XX", sourcetest.Yes)), string(sourcetest.RuleText("GR-XX-0002", "1.0.0", "XX", sourcetest.No))
 	const set = `{"valueSetId":"disease-agent-targeted","valueSetDate":"2021-04-27","valueSetValues":{"840539006":{"display":"COVID-19"}}}`
 	for name, test := range map[string]struct {
 		files               map[string]string
@@ -41,8 +44,8 @@ func TestReadRules(t *testing.T) {
 		"a set of no name":       {map[string]string{"a.json": `{"valueSetId":"","valueSetValues":{}}`}, 0, 0, 0, 0, "a value set called"},
 		"something follows":      {map[string]string{"a.json": one + "{}"}, 0, 0, 0, 0, "trailing data"},
 		"a string":               {map[string]string{"a.json": `"x"`}, 0, 0, 0, 0, "a.json: malformed"},
-		"a rule too large":       {map[string]string{"a.json": strings.Replace(one, `[]`, `["`+strings.Repeat("x", maxRuleSize)+`"]`, 1)}, 0, 0, 0, 0, "too large"},
-		"a file too large":       {map[string]string{"a.json": strings.Repeat(" ", maxRuleBytes+1)}, 0, 0, 0, 0, "too large"},
+		"a rule too large":       {map[string]string{"a.json": strings.Replace(one, `[]`, `["`+strings.Repeat("x", source.MaxRuleSize)+`"]`, 1)}, 0, 0, 0, 0, "too large"},
+		"a file too large":       {map[string]string{"a.json": strings.Repeat(" ", source.MaxRuleBytes+1)}, 0, 0, 0, 0, "too large"},
 		"all together too large": {map[string]string{"a.json": large("a"), "b.json": large("b"), "c.json": large("c"), "d.json": large("d"), "e.json": large("e")}, 0, 0, 0, 0, "too large"},
 	} {
 		dir := t.TempDir()
@@ -61,11 +64,11 @@ func TestReadRules(t *testing.T) {
 		if err != nil || len(rules) != test.rules || len(sets) != test.sets || len(report.Skipped) != test.skipped || report.Duplicates != test.duplicates {
 			t.Errorf("%s: %d rules, %d sets, %+v, %v", name, len(rules), len(sets), report, err)
 		}
-		source := rulesSource(t, SourceConfig{Kind: kindRulesDirectory, Path: dir})
-		h, _, err := source.Fetch(t.Context(), Moment{})
+		src := rulesSource(t, SourceConfig{Kind: kindRulesDirectory, Path: dir})
+		h, _, err := src.Fetch(t.Context(), source.Moment{})
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
-		} else if _, _, err := source.Fetch(t.Context(), Moment{Last: h}); !errors.Is(err, errUnchanged) {
+		} else if _, _, err := src.Fetch(t.Context(), source.Moment{Last: h}); !errors.Is(err, source.ErrUnchanged) {
 			t.Errorf("%s, again: %v", name, err)
 		}
 	}
@@ -73,14 +76,14 @@ func TestReadRules(t *testing.T) {
 
 // large is a value set as large as one may be, nearly.
 func large(id string) string {
-	return `{"valueSets":{"` + id + `":["` + strings.Repeat("x", maxValueSetSize-8) + `"]}}`
+	return `{"valueSets":{"` + id + `":["` + strings.Repeat("x", source.MaxValueSetSize-8) + `"]}}`
 }
 
 // A single file may have any name; nothing but a regular file is opened.
 func TestReadRulesFile(t *testing.T) {
 	dir := t.TempDir()
 	file := filepath.Join(dir, "rules")
-	if err := os.WriteFile(file, ruleText("GR-XX-0001", "1.0.0", "XX", yes), 0o600); err != nil {
+	if err := os.WriteFile(file, sourcetest.RuleText("GR-XX-0001", "1.0.0", "XX", sourcetest.Yes), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	if rules, _, _, err := ReadRules(file); err != nil || len(rules) != 1 {
@@ -102,28 +105,28 @@ func TestReadRulesFile(t *testing.T) {
 
 // Whatever a file holds: what is read of it is bounded, can be stored, and none of it gets lost on the way to the verifier.
 func FuzzRules(f *testing.F) {
-	one := ruleText("GR-XX-0001", "1.0.0", "XX", yes)
+	one := sourcetest.RuleText("GR-XX-0001", "1.0.0", "XX", sourcetest.Yes)
 	f.Add(one)
 	f.Add([]byte(`{"rules":[` + string(one) + `],"valueSets":{"x":["a"],"y":{"valueSetId":"y","valueSetValues":{"a":{}}}}}`))
 	f.Add(bytes.Replace(one, []byte("Identifier"), []byte("identifier"), 1))
-	for i, rule := range realRules(f) {
+	for i, rule := range sourcetest.RealRules(f) {
 		if i%40 == 0 {
 			f.Add(rule)
 		}
 	}
-	for _, set := range realSets(f) {
+	for _, set := range sourcetest.RealValueSets(f) {
 		f.Add(set.JSON[:min(len(set.JSON), 600)])
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		r := newRulesReader()
 		if err := r.document(data); err == nil {
 			checkRulesReader(t, r)
-		} else if !errors.Is(err, ErrMalformed) && !errors.Is(err, ErrTooLarge) {
+		} else if !errors.Is(err, source.ErrMalformed) && !errors.Is(err, source.ErrTooLarge) {
 			t.Fatal(err)
 		}
 		for _, parse := range []func(jsonWalk) (listedBody, error){parseRuleEntry, parseSetEntry} {
 			list, err := parseRulesList(data, 100, parse)
-			if err != nil && !errors.Is(err, ErrMalformed) && !errors.Is(err, ErrTooLarge) || len(list) > 100 {
+			if err != nil && !errors.Is(err, source.ErrMalformed) && !errors.Is(err, source.ErrTooLarge) || len(list) > 100 {
 				t.Fatal(len(list), err)
 			}
 		}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"gatescan/trustsync/internal/source"
 	"gatescan/verify"
 )
 
@@ -14,7 +15,7 @@ import (
 // what its own extended key usage says; a key for which nothing is left is skipped. A certificate under several countries
 // is one signer, for all that it may sign under any of them: whoever looks it up by kid cannot know under which
 // it was meant.
-func parseSweden(payload []byte) ([]Signer, Report, error) {
+func parseSweden(payload []byte) ([]source.Signer, source.Report, error) {
 	s, w, found := swedenReader{entries: newEntries()}, walkJSON(payload), false
 	err := w.object(func(key string) error {
 		if key != "dsc_trust_list" {
@@ -30,7 +31,7 @@ func parseSweden(payload []byte) ([]Signer, Report, error) {
 		err = errors.New("no dsc_trust_list")
 	}
 	if err != nil {
-		return nil, Report{}, malformedList(err)
+		return nil, source.Report{}, malformedList(err)
 	}
 	signers, report := s.done()
 	return signers, report, nil
@@ -52,8 +53,8 @@ func (s *swedenReader) country(w jsonWalk, country string) error {
 			return w.object(func(kid string) error { return s.restriction(w, kid, restrictions) })
 		case "keys":
 			return w.array(func() error {
-				if s.count+len(keys) > maxCertificates {
-					return fmt.Errorf("%w: more than %d keys", ErrTooLarge, maxCertificates)
+				if s.count+len(keys) > source.MaxCertificates {
+					return fmt.Errorf("%w: more than %d keys", source.ErrTooLarge, source.MaxCertificates)
 				}
 				var raw json.RawMessage
 				_, err := w.value(&raw)
@@ -78,8 +79,8 @@ func (s *swedenReader) country(w jsonWalk, country string) error {
 }
 
 func (s *swedenReader) restriction(w jsonWalk, kid string, into map[string][]string) error {
-	if s.restrictions++; s.restrictions > maxCertificates {
-		return fmt.Errorf("%w: more than %d restrictions", ErrTooLarge, maxCertificates)
+	if s.restrictions++; s.restrictions > source.MaxCertificates {
+		return fmt.Errorf("%w: more than %d restrictions", source.ErrTooLarge, source.MaxCertificates)
 	}
 	var oids []string
 	wrong, err := w.value(&oids)
@@ -125,7 +126,7 @@ func (s *swedenReader) key(raw json.RawMessage, country string, restrictions map
 func restrict(usage verify.Usage, oids []string) (verify.Usage, error) {
 	var listed verify.Usage
 	for _, oid := range oids {
-		listed |= dccUsage[oid]
+		listed |= usageOf(oid)
 	}
 	switch {
 	case listed == 0:

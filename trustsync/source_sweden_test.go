@@ -16,7 +16,6 @@ import (
 	"fmt"
 	"math/big"
 	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -24,12 +23,14 @@ import (
 	"github.com/go-jose/go-jose/v4"
 
 	"gatescan/cmd/gatelab/lists"
+	"gatescan/trustsync/internal/source"
+	"gatescan/trustsync/internal/sourcetest"
 	"gatescan/verify"
 )
 
 // The example of the specification, made by the publisher's own implementation.
 func TestSwedenOfTheSpecification(t *testing.T) {
-	body, err := os.ReadFile(filepath.Join("testdata", "sweden-example.jws"))
+	body, err := os.ReadFile(sourcetest.Repository(t) + "/trustsync/testdata/sweden-example.jws")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -52,7 +53,7 @@ func TestSwedenOfTheSpecification(t *testing.T) {
 	if err != nil || issued.Unix() != 1620030937 || expires.Unix() != 1620117337 {
 		t.Fatalf("issued %v, expires %v, %v", issued, expires, err)
 	}
-	if _, _, _, err := openSweden(body, cmsAnchors(t, documentDomain(t, 0).Signer.PEM()), time.Time{}); !errors.Is(err, ErrNotAuthentic) {
+	if _, _, _, err := openSweden(body, cmsAnchors(t, sourcetest.Domain(t, 0).Signer.PEM()), time.Time{}); !errors.Is(err, source.ErrNotAuthentic) {
 		t.Errorf("trusts the certificate that came along: %v", err)
 	}
 	signers, report, err := parseSweden(payload)
@@ -87,7 +88,7 @@ func chainOf(t testing.TB, templates ...x509.Certificate) (signer lists.Credenti
 			template.Subject = pkix.Name{CommonName: fmt.Sprintf("level %d", i)}
 		}
 		if template.NotAfter.IsZero() {
-			template.NotBefore, template.NotAfter = listNow.AddDate(-1, 0, 0), listNow.AddDate(1, 0, 0)
+			template.NotBefore, template.NotAfter = sourcetest.Now.AddDate(-1, 0, 0), sourcetest.Now.AddDate(1, 0, 0)
 		}
 		if parent.Cert == nil {
 			parent = lists.Credential{Cert: &template, Key: key}
@@ -120,10 +121,10 @@ func with(c x509.Certificate, change func(*x509.Certificate)) x509.Certificate {
 // Who may sign for an authority that is an anchor. The Swedish list and a CMS ask the same.
 func TestSignerChains(t *testing.T) {
 	past := func(c *x509.Certificate) {
-		c.NotBefore, c.NotAfter = listNow.AddDate(-2, 0, 0), listNow.Add(-time.Minute)
+		c.NotBefore, c.NotAfter = sourcetest.Now.AddDate(-2, 0, 0), sourcetest.Now.Add(-time.Minute)
 	}
 	future := func(c *x509.Certificate) {
-		c.NotBefore, c.NotAfter = listNow.Add(time.Minute), listNow.AddDate(2, 0, 0)
+		c.NotBefore, c.NotAfter = sourcetest.Now.Add(time.Minute), sourcetest.Now.AddDate(2, 0, 0)
 	}
 	noCA := func(c *x509.Certificate) { c.IsCA = false }
 	noSign := func(c *x509.Certificate) { c.KeyUsage = x509.KeyUsageDigitalSignature }
@@ -158,7 +159,7 @@ func TestSignerChains(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, _, _, err := openSweden(body, a, listNow); (err == nil) != test.ok || err != nil && !errors.Is(err, ErrNotAuthentic) {
+		if _, _, _, err := openSweden(body, a, sourcetest.Now); (err == nil) != test.ok || err != nil && !errors.Is(err, source.ErrNotAuthentic) {
 			t.Errorf("%s, JWS: %v", test.name, err)
 		}
 		var more []lists.Credential
@@ -169,8 +170,8 @@ func TestSignerChains(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		_, _, err = verifyCMS(blob, []byte("content"), a, listNow, cmsForm{chained: true, several: true})
-		if (err == nil) != test.ok || err != nil && !errors.Is(err, ErrNotAuthentic) && !errors.Is(err, ErrMalformed) {
+		_, _, err = verifyCMS(blob, []byte("content"), a, sourcetest.Now, cmsForm{chained: true, several: true})
+		if (err == nil) != test.ok || err != nil && !errors.Is(err, source.ErrNotAuthentic) && !errors.Is(err, source.ErrMalformed) {
 			t.Errorf("%s, CMS: %v", test.name, err)
 		}
 	}
@@ -184,10 +185,10 @@ func TestSignerOfMany(t *testing.T) {
 	for i := range many {
 		many[i] = above[0]
 	}
-	if err := a.certify(signer.Cert, many[1:], listNow); err != nil {
+	if err := a.certify(signer.Cert, many[1:], sourcetest.Now); err != nil {
 		t.Error(err)
 	}
-	if err := a.certify(signer.Cert, many, listNow); err == nil {
+	if err := a.certify(signer.Cert, many, sourcetest.Now); err == nil {
 		t.Error("takes any number")
 	}
 }
@@ -202,7 +203,7 @@ func TestSignerNamesake(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, _, _, err := openSweden(body, a, listNow); !errors.Is(err, ErrNotAuthentic) {
+	if _, _, _, err := openSweden(body, a, sourcetest.Now); !errors.Is(err, source.ErrNotAuthentic) {
 		t.Errorf("got %v", err)
 	}
 }
@@ -210,9 +211,9 @@ func TestSignerNamesake(t *testing.T) {
 // The certificate of a trusted signer under a signature of somebody else; and what else a JWS may try.
 func TestSwedenForged(t *testing.T) {
 	signer, above := chainOf(t, chainCA, chainLeaf)
-	a := cmsAnchors(t, lists.Credential{Cert: above[0]}.PEM(), documentDomain(t, 0).Signer.PublicPEM())
+	a := cmsAnchors(t, lists.Credential{Cert: above[0]}.PEM(), sourcetest.Domain(t, 0).Signer.PublicPEM())
 	payload := []byte(`{"iat":1,"exp":2,"dsc_trust_list":{}}`)
-	thief := documentDomain(t, 0).Signer
+	thief := sourcetest.Domain(t, 0).Signer
 	stolen, err := lists.SignSweden(lists.Credential{Cert: signer.Cert, Key: thief.Key}, nil, payload)
 	if err != nil {
 		t.Fatal(err)
@@ -221,7 +222,7 @@ func TestSwedenForged(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, _, _, err := openSweden(good, a, listNow); err != nil {
+	if _, _, _, err := openSweden(good, a, sourcetest.Now); err != nil {
 		t.Fatal(err)
 	}
 	b64 := base64.RawURLEncoding.EncodeToString
@@ -281,14 +282,14 @@ func TestSwedenForged(t *testing.T) {
 		"line end inside":       bytes.Replace(good, []byte("."), []byte("\n."), 1),
 		"JSON serialisation":    []byte(`{"payload":"` + parts[1] + `","protected":"` + parts[0] + `","signature":"` + parts[2] + `"}`),
 	} {
-		if _, _, _, err := openSweden(body, withRSA, listNow); !errors.Is(err, ErrNotAuthentic) && !errors.Is(err, ErrMalformed) {
+		if _, _, _, err := openSweden(body, withRSA, sourcetest.Now); !errors.Is(err, source.ErrNotAuthentic) && !errors.Is(err, source.ErrMalformed) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
 }
 
 func TestSwedenClaims(t *testing.T) {
-	d := documentDomain(t, 0)
+	d := sourcetest.Domain(t, 0)
 	a := cmsAnchors(t, d.Signer.PEM())
 	for claims, ok := range map[string]bool{
 		`"iat":1620030937,"exp":1620117337`:   true,
@@ -304,7 +305,7 @@ func TestSwedenClaims(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, _, _, err := openSweden(body, a, listNow); (err == nil) != ok || err != nil && !errors.Is(err, ErrMalformed) {
+		if _, _, _, err := openSweden(body, a, sourcetest.Now); (err == nil) != ok || err != nil && !errors.Is(err, source.ErrMalformed) {
 			t.Errorf("%s: %v", claims, err)
 		}
 	}
@@ -365,22 +366,22 @@ func TestSwedenUsage(t *testing.T) {
 }
 
 func TestSwedenRestrictionUnreadable(t *testing.T) {
-	if _, _, err := parseSweden([]byte(`{"dsc_trust_list":{"XX":{"eku":{"x":"1.2.3"},"keys":[]}}}`)); !errors.Is(err, ErrMalformed) {
+	if _, _, err := parseSweden([]byte(`{"dsc_trust_list":{"XX":{"eku":{"x":"1.2.3"},"keys":[]}}}`)); !errors.Is(err, source.ErrMalformed) {
 		t.Errorf("a restriction that cannot be read was passed over: %v", err)
 	}
-	many := strings.TrimSuffix(strings.Repeat(`"x":[],`, maxCertificates+1), ",")
-	if _, _, err := parseSweden([]byte(`{"dsc_trust_list":{"XX":{"eku":{` + many + `}}}}`)); !errors.Is(err, ErrTooLarge) {
+	many := strings.TrimSuffix(strings.Repeat(`"x":[],`, source.MaxCertificates+1), ",")
+	if _, _, err := parseSweden([]byte(`{"dsc_trust_list":{"XX":{"eku":{` + many + `}}}}`)); !errors.Is(err, source.ErrTooLarge) {
 		t.Errorf("too many restrictions: %v", err)
 	}
 }
 
 func FuzzSweden(f *testing.F) {
-	d := documentDomain(f, 1)
-	built, err := lists.Sweden(d, listSigned, listExpires)
+	d := sourcetest.Domain(f, 1)
+	built, err := lists.Sweden(d, sourcetest.Signed, sourcetest.Expires)
 	if err != nil {
 		f.Fatal(err)
 	}
-	example, err := os.ReadFile(filepath.Join("testdata", "sweden-example.jws"))
+	example, err := os.ReadFile(sourcetest.Repository(f) + "/trustsync/testdata/sweden-example.jws")
 	if err != nil {
 		f.Fatal(err)
 	}
@@ -391,14 +392,14 @@ func FuzzSweden(f *testing.F) {
 		}
 		f.Add(body, j.payload)
 	}
-	other := cmsAnchors(f, documentDomain(f, 0).Signer.PEM(), d.CSCA.PEM())
+	other := cmsAnchors(f, sourcetest.Domain(f, 0).Signer.PEM(), d.CSCA.PEM())
 	f.Fuzz(func(t *testing.T, body, payload []byte) {
 		looksLikeSweden(body)
-		if _, _, _, err := openSweden(body, other, listNow); err == nil {
+		if _, _, _, err := openSweden(body, other, sourcetest.Now); err == nil {
 			t.Fatal("authentic")
 		}
 		signers, report, err := parseSweden(payload)
-		if err == nil && (report.Loaded != len(signers) || len(signers) > maxCertificates) {
+		if err == nil && (report.Loaded != len(signers) || len(signers) > source.MaxCertificates) {
 			t.Fatalf("%d signers, %+v", len(signers), report)
 		}
 	})

@@ -2,14 +2,14 @@ package trustsync
 
 import (
 	"context"
-	"crypto"
-	"crypto/rsa"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"math"
 	"net/http"
 	"time"
+
+	"gatescan/trustsync/internal/source"
 
 	"github.com/go-jose/go-jose/v4"
 )
@@ -26,7 +26,7 @@ type switzerlandRules struct {
 // newSwitzerlandRules makes the source of the Swiss rules. A URL is that of the document itself, which ends in verificationRules; its
 // service wants a token (SourceConfig.Header). An anchor is the signer's certificate or key, or that of an authority above
 // it; under the government's root there are many signers, and SignerName says which one is meant.
-func newSwitzerlandRules(c SourceConfig) (Source, error) {
+func newSwitzerlandRules(c SourceConfig) (source.Source, error) {
 	a, err := parseAnchors(c.Anchors)
 	if err != nil {
 		return nil, err
@@ -44,16 +44,11 @@ func newSwitzerlandRules(c SourceConfig) (Source, error) {
 	return &switzerlandRules{asker, a, c.SignerName}, nil
 }
 
-func isRSA(key crypto.PublicKey) bool {
-	_, ok := key.(*rsa.PublicKey)
-	return ok && checkSignerKey(key) == nil
-}
-
 // Traits implements Source.
-func (s *switzerlandRules) Traits() Traits {
-	return Traits{
+func (s *switzerlandRules) Traits() source.Traits {
+	return source.Traits{
 		Kind: kindSwitzerlandRules, Signs: "rules and value sets together, with a pinned key or one that a pinned authority certifies",
-		Age: AgeObserved, Absence: "no longer listed", Rules: true,
+		Age: source.AgeObserved, Absence: "no longer listed", Rules: true,
 	}
 }
 
@@ -64,17 +59,17 @@ type switzerlandCursor struct {
 }
 
 // Fetch implements Source.
-func (s *switzerlandRules) Fetch(ctx context.Context, now Moment) (h *Holding, report Report, err error) {
-	r := request{limit: maxListSize, header: map[string]string{"Accept": "application/json+jws"}}
+func (s *switzerlandRules) Fetch(ctx context.Context, now source.Moment) (h *source.Holding, report source.Report, err error) {
+	r := request{limit: source.MaxListSize, header: map[string]string{"Accept": "application/json+jws"}}
 	tag := switzerlandTag(now)
 	if tag != "" {
 		r.header["If-None-Match"] = tag
 	}
 	err = s.client.get(ctx, now, r, func(got *response) (err error) {
 		if got.status == http.StatusNotModified && tag != "" {
-			return errUnchanged
+			return source.ErrUnchanged
 		}
-		if err = onlyOK(got); err != nil {
+		if err = got.ok(); err != nil {
 			return err
 		}
 		if h, report, err = s.read(got.body, now); err != nil {
@@ -84,39 +79,39 @@ func (s *switzerlandRules) Fetch(ctx context.Context, now Moment) (h *Holding, r
 		return err
 	})
 	if err != nil {
-		return nil, Report{}, err
+		return nil, source.Report{}, err
 	}
 	return h, report, nil
 }
 
 // switzerlandTag is the tag of what was given last, empty if that must be got again, for then it is good for as long again.
-func switzerlandTag(now Moment) string {
+func switzerlandTag(now source.Moment) string {
 	var last switzerlandCursor
 	if now.Last == nil || json.Unmarshal(now.Last.Cursor, &last) != nil {
 		return ""
 	}
-	if now.Last.Signed.IsZero() && now.Time.Sub(last.Got) >= confirmInterval {
+	if now.Last.Signed.IsZero() && now.Time.Sub(last.Got) >= source.ConfirmInterval {
 		return ""
 	}
 	return validETag(last.Tag)
 }
 
 // read authenticates a document before it reads it.
-func (s *switzerlandRules) read(body []byte, now Moment) (*Holding, Report, error) {
+func (s *switzerlandRules) read(body []byte, now source.Moment) (*source.Holding, source.Report, error) {
 	payload, err := openSwitzerland(body, s.anchors, s.name, now.Time)
 	if err != nil {
-		return nil, Report{}, err
+		return nil, source.Report{}, err
 	}
-	var h Holding
+	var h source.Holding
 	if h.Signed, h.Expires, err = switzerlandTimes(payload, now.Time); err != nil {
-		return nil, Report{}, err
+		return nil, source.Report{}, err
 	}
-	if err := checkWindow(now, h.Signed, h.Expires, 0); err != nil {
-		return nil, Report{}, err
+	if err := source.CheckWindow(now, h.Signed, h.Expires, 0); err != nil {
+		return nil, source.Report{}, err
 	}
-	var report Report
+	var report source.Report
 	if h.Rules, h.ValueSets, report, err = parseRules(payload); err != nil {
-		return nil, Report{}, err
+		return nil, source.Report{}, err
 	}
 	return &h, report, nil
 }
@@ -136,7 +131,7 @@ func openSwitzerland(body []byte, a anchors, name string, at time.Time) ([]byte,
 		}
 	}
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrNotAuthentic, err)
+		return nil, fmt.Errorf("%w: %w", source.ErrNotAuthentic, err)
 	}
 	return j.payload, nil
 }
@@ -150,24 +145,24 @@ func switzerlandTimes(payload []byte, got time.Time) (signed, expires time.Time,
 		ValidDuration *float64 `json:"validDuration"`
 	}
 	if err := json.Unmarshal(payload, &claims); err != nil {
-		return signed, expires, fmt.Errorf("%w: %w", ErrMalformed, err)
+		return signed, expires, fmt.Errorf("%w: %w", source.ErrMalformed, err)
 	}
 	from := got
 	if claims.Issued != nil {
 		if signed, err = numericDate(claims.Issued); err != nil {
-			return signed, expires, fmt.Errorf("%w: iat: %w", ErrMalformed, err)
+			return signed, expires, fmt.Errorf("%w: iat: %w", source.ErrMalformed, err)
 		}
 		from = signed
 	}
 	if claims.Expires != nil {
 		if expires, err = numericDate(claims.Expires); err != nil {
-			return signed, expires, fmt.Errorf("%w: exp: %w", ErrMalformed, err)
+			return signed, expires, fmt.Errorf("%w: exp: %w", source.ErrMalformed, err)
 		}
 	}
 	if claims.ValidDuration != nil {
-		most := float64(endOfTime.Sub(from).Milliseconds())
+		most := float64(source.EndOfTime.Sub(from).Milliseconds())
 		if *claims.ValidDuration < 1 || math.IsNaN(*claims.ValidDuration) {
-			return signed, expires, fmt.Errorf("%w: validDuration: %w", ErrMalformed, errors.New("not a duration"))
+			return signed, expires, fmt.Errorf("%w: validDuration: %w", source.ErrMalformed, errors.New("not a duration"))
 		}
 		until := from.Add(time.Duration(min(*claims.ValidDuration, most)) * time.Millisecond)
 		if expires.IsZero() || until.Before(expires) {

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"gatescan/cmd/gatelab/lists"
+	"gatescan/trustsync/internal/source"
+	"gatescan/trustsync/internal/sourcetest"
 	"gatescan/verify"
 )
 
@@ -32,20 +34,20 @@ func switzerlandOf(t testing.TB, c SourceConfig) *switzerlandRules {
 }
 
 func TestSwitzerlandRules(t *testing.T) {
-	d := documentDomain(t, 0)
+	d := sourcetest.Domain(t, 0)
 	body := switzerlandBuilt(t, d)
-	source := switzerlandOf(t, SourceConfig{Anchors: d.CSCA.PEM(), SignerName: lists.SwissSigner})
-	h, report, err := source.read(body, Moment{Time: listNow, Synced: true})
-	if err != nil || len(h.Rules) != 6 || len(h.ValueSets) != 2 || report.Loaded != 6 || !h.Signed.IsZero() || !h.Expires.Equal(listNow.Add(48*time.Hour)) {
+	src := switzerlandOf(t, SourceConfig{Anchors: d.CSCA.PEM(), SignerName: lists.SwissSigner})
+	h, report, err := src.read(body, source.Moment{Time: sourcetest.Now, Synced: true})
+	if err != nil || len(h.Rules) != 6 || len(h.ValueSets) != 2 || report.Loaded != 6 || !h.Signed.IsZero() || !h.Expires.Equal(sourcetest.Now.Add(48*time.Hour)) {
 		t.Fatalf("%v, %+v", err, h)
 	}
 	// Small letters are no other rule than large ones.
-	capital := &Holding{ValueSets: nil}
+	capital := &source.Holding{ValueSets: nil}
 	for _, rule := range d.Rules {
 		capital.Rules = append(capital.Rules, rule.JSON)
 	}
 	for _, set := range d.ValueSets {
-		capital.ValueSets = append(capital.ValueSets, ValueSet{set.ID, set.JSON})
+		capital.ValueSets = append(capital.ValueSets, source.ValueSet{ID: set.ID, JSON: set.JSON})
 	}
 	b := compileRules([]ruledSource{{"ch", h, time.Time{}}, {"eu", capital, time.Time{}}})
 	if b.rules.Len() != 6 || len(b.faults) > 0 || b.sets != 2 || b.rules.Count(verify.Acceptance, "XX") != 4 {
@@ -54,17 +56,17 @@ func TestSwitzerlandRules(t *testing.T) {
 	for i := 0; i < len(body); i += 17 {
 		flipped := bytes.Clone(body)
 		flipped[i] ^= 1
-		if h, _, err := source.read(flipped, Moment{Time: listNow, Synced: true}); h != nil || err == nil {
+		if h, _, err := src.read(flipped, source.Moment{Time: sourcetest.Now, Synced: true}); h != nil || err == nil {
 			t.Fatalf("byte %d: read", i)
 		}
 	}
 }
 
 func TestSwitzerlandRulesRefused(t *testing.T) {
-	d, other := documentDomain(t, 0), documentDomain(t, 0)
+	d, other := sourcetest.Domain(t, 0), sourcetest.Domain(t, 0)
 	rule := string(d.Rules[0].JSON)
 	payload := func(change func(string) string) []byte {
-		text := `{"iat":` + unixText(listSigned) + `,"exp":` + unixText(listExpires) + `,"validDuration":3600000,"rules":[` + rule + `],"valueSets":{"a":["b"]},"displayRules":[]}`
+		text := `{"iat":` + unixText(sourcetest.Signed) + `,"exp":` + unixText(sourcetest.Expires) + `,"validDuration":3600000,"rules":[` + rule + `],"valueSets":{"a":["b"]},"displayRules":[]}`
 		body, err := lists.SignSwitzerland(d, []byte(change(text)))
 		if err != nil {
 			t.Fatal(err)
@@ -84,7 +86,7 @@ func TestSwitzerlandRulesRefused(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	hour := listSigned.Add(time.Hour)
+	hour := sourcetest.Signed.Add(time.Hour)
 	for name, test := range map[string]struct {
 		body    []byte
 		config  SourceConfig
@@ -93,38 +95,38 @@ func TestSwitzerlandRulesRefused(t *testing.T) {
 		skipped int
 		expires time.Time
 	}{
-		"good":                       {good, SourceConfig{}, listSigned, nil, 0, hour},
-		"its signer by name":         {good, SourceConfig{SignerName: lists.SwissSigner}, listSigned, nil, 0, hour},
-		"validDuration has passed":   {good, SourceConfig{}, hour.Add(time.Second), ErrExpired, 0, time.Time{}},
-		"a long validDuration":       {in("3600000", "1e300"), SourceConfig{}, listSigned, nil, 0, listExpires},
-		"no validDuration":           {in(`"validDuration":3600000,`, ``), SourceConfig{}, listSigned, nil, 0, listExpires},
-		"no exp":                     {in(`"exp":`+unixText(listExpires)+`,`, ``), SourceConfig{}, listSigned, nil, 0, hour},
-		"no iat":                     {in(`"iat":`+unixText(listSigned)+`,`, ``), SourceConfig{}, listSigned.Add(time.Minute), nil, 0, hour.Add(time.Minute)},
-		"no iat, and past exp":       {in(`"iat":`+unixText(listSigned)+`,`, ``), SourceConfig{}, listExpires.Add(time.Second), ErrExpired, 0, time.Time{}},
-		"an iat that is none":        {in(`"iat":`, `"iat":-`), SourceConfig{}, listSigned, ErrMalformed, 0, time.Time{}},
-		"iat twice":                  {in(`"iat"`, `"iat":1,"iat"`), SourceConfig{}, listSigned, ErrMalformed, 0, time.Time{}},
-		"a negative validDuration":   {in("3600000", "-1"), SourceConfig{}, listSigned, ErrMalformed, 0, time.Time{}},
-		"no time at all":             {in("3600000", "0"), SourceConfig{}, listSigned, ErrMalformed, 0, time.Time{}},
-		"from the future":            {good, SourceConfig{}, listSigned.Add(-time.Hour), ErrFuture, 0, time.Time{}},
-		"another authority":          {good, SourceConfig{Anchors: other.CSCA.PEM()}, listSigned, ErrNotAuthentic, 0, time.Time{}},
-		"another name":               {good, SourceConfig{SignerName: "gatelab content"}, listSigned, ErrNotAuthentic, 0, time.Time{}},
-		"another algorithm":          {es256, SourceConfig{}, listSigned, ErrNotAuthentic, 0, time.Time{}},
-		"not a JWS":                  {[]byte("x"), SourceConfig{}, listSigned, ErrMalformed, 0, time.Time{}},
-		"cut short":                  {good[:len(good)-10], SourceConfig{}, listSigned, ErrNotAuthentic, 0, time.Time{}},
-		"too large":                  {bytes.Repeat([]byte("x"), maxListSize+1), SourceConfig{}, listSigned, ErrTooLarge, 0, time.Time{}},
-		"not a rule":                 {in(rule, `{}`), SourceConfig{}, listSigned, ErrMalformed, 0, time.Time{}},
-		"a rule that is text":        {in(rule, `"x"`), SourceConfig{}, listSigned, ErrMalformed, 0, time.Time{}},
-		"rules that are no array":    {in(`"rules":[`+rule+`]`, `"rules":{}`), SourceConfig{}, listSigned, ErrMalformed, 0, time.Time{}},
-		"a set of numbers, skipped":  {in(`["b"]`, `{"pcr-test-validity":72}`), SourceConfig{}, listSigned, nil, 1, hour},
-		"neither rules nor sets":     {payload(func(string) string { return `{"iat":` + unixText(listSigned) + `}` }), SourceConfig{}, listSigned, ErrMalformed, 0, time.Time{}},
-		"older than what it gave on": {good, SourceConfig{}, listSigned, ErrRollback, 0, time.Time{}},
+		"good":                       {good, SourceConfig{}, sourcetest.Signed, nil, 0, hour},
+		"its signer by name":         {good, SourceConfig{SignerName: lists.SwissSigner}, sourcetest.Signed, nil, 0, hour},
+		"validDuration has passed":   {good, SourceConfig{}, hour.Add(time.Second), source.ErrExpired, 0, time.Time{}},
+		"a long validDuration":       {in("3600000", "1e300"), SourceConfig{}, sourcetest.Signed, nil, 0, sourcetest.Expires},
+		"no validDuration":           {in(`"validDuration":3600000,`, ``), SourceConfig{}, sourcetest.Signed, nil, 0, sourcetest.Expires},
+		"no exp":                     {in(`"exp":`+unixText(sourcetest.Expires)+`,`, ``), SourceConfig{}, sourcetest.Signed, nil, 0, hour},
+		"no iat":                     {in(`"iat":`+unixText(sourcetest.Signed)+`,`, ``), SourceConfig{}, sourcetest.Signed.Add(time.Minute), nil, 0, hour.Add(time.Minute)},
+		"no iat, and past exp":       {in(`"iat":`+unixText(sourcetest.Signed)+`,`, ``), SourceConfig{}, sourcetest.Expires.Add(time.Second), source.ErrExpired, 0, time.Time{}},
+		"an iat that is none":        {in(`"iat":`, `"iat":-`), SourceConfig{}, sourcetest.Signed, source.ErrMalformed, 0, time.Time{}},
+		"iat twice":                  {in(`"iat"`, `"iat":1,"iat"`), SourceConfig{}, sourcetest.Signed, source.ErrMalformed, 0, time.Time{}},
+		"a negative validDuration":   {in("3600000", "-1"), SourceConfig{}, sourcetest.Signed, source.ErrMalformed, 0, time.Time{}},
+		"no time at all":             {in("3600000", "0"), SourceConfig{}, sourcetest.Signed, source.ErrMalformed, 0, time.Time{}},
+		"from the future":            {good, SourceConfig{}, sourcetest.Signed.Add(-time.Hour), source.ErrFuture, 0, time.Time{}},
+		"another authority":          {good, SourceConfig{Anchors: other.CSCA.PEM()}, sourcetest.Signed, source.ErrNotAuthentic, 0, time.Time{}},
+		"another name":               {good, SourceConfig{SignerName: "gatelab content"}, sourcetest.Signed, source.ErrNotAuthentic, 0, time.Time{}},
+		"another algorithm":          {es256, SourceConfig{}, sourcetest.Signed, source.ErrNotAuthentic, 0, time.Time{}},
+		"not a JWS":                  {[]byte("x"), SourceConfig{}, sourcetest.Signed, source.ErrMalformed, 0, time.Time{}},
+		"cut short":                  {good[:len(good)-10], SourceConfig{}, sourcetest.Signed, source.ErrNotAuthentic, 0, time.Time{}},
+		"too large":                  {bytes.Repeat([]byte("x"), source.MaxListSize+1), SourceConfig{}, sourcetest.Signed, source.ErrTooLarge, 0, time.Time{}},
+		"not a rule":                 {in(rule, `{}`), SourceConfig{}, sourcetest.Signed, source.ErrMalformed, 0, time.Time{}},
+		"a rule that is text":        {in(rule, `"x"`), SourceConfig{}, sourcetest.Signed, source.ErrMalformed, 0, time.Time{}},
+		"rules that are no array":    {in(`"rules":[`+rule+`]`, `"rules":{}`), SourceConfig{}, sourcetest.Signed, source.ErrMalformed, 0, time.Time{}},
+		"a set of numbers, skipped":  {in(`["b"]`, `{"pcr-test-validity":72}`), SourceConfig{}, sourcetest.Signed, nil, 1, hour},
+		"neither rules nor sets":     {payload(func(string) string { return `{"iat":` + unixText(sourcetest.Signed) + `}` }), SourceConfig{}, sourcetest.Signed, source.ErrMalformed, 0, time.Time{}},
+		"older than what it gave on": {good, SourceConfig{}, sourcetest.Signed, source.ErrRollback, 0, time.Time{}},
 	} {
 		if test.config.Anchors == nil {
 			test.config.Anchors = d.CSCA.PEM()
 		}
-		now := Moment{Time: test.now, Synced: true}
-		if test.want == ErrRollback {
-			now.Last = &Holding{Signed: listSigned.Add(1)}
+		now := source.Moment{Time: test.now, Synced: true}
+		if test.want == source.ErrRollback {
+			now.Last = &source.Holding{Signed: sourcetest.Signed.Add(1)}
 		}
 		h, report, err := switzerlandOf(t, test.config).read(test.body, now)
 		switch {
@@ -140,7 +142,7 @@ func TestSwitzerlandRulesRefused(t *testing.T) {
 
 // The token is shown, the form is asked for, and a tag that is known spares the document.
 func TestSwitzerlandRulesFetch(t *testing.T) {
-	d := documentDomain(t, 0)
+	d := sourcetest.Domain(t, 0)
 	body := switzerlandBuilt(t, d)
 	var asked []http.Header
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -157,31 +159,31 @@ func TestSwitzerlandRulesFetch(t *testing.T) {
 	}))
 	defer server.Close()
 	c := SourceConfig{URLs: []string{server.URL}, Anchors: d.CSCA.PEM()}
-	if _, _, err := switzerlandOf(t, c).Fetch(t.Context(), Moment{Time: listNow}); err == nil || !strings.Contains(err.Error(), "status 401") || strings.Contains(err.Error(), "secret") {
+	if _, _, err := switzerlandOf(t, c).Fetch(t.Context(), source.Moment{Time: sourcetest.Now}); err == nil || !strings.Contains(err.Error(), "status 401") || strings.Contains(err.Error(), "secret") {
 		t.Errorf("without token: %v", err)
 	}
 	c.Header = map[string]string{"Authorization": "Bearer secret"}
-	source := switzerlandOf(t, c)
-	h, _, err := source.Fetch(t.Context(), Moment{Time: listNow})
+	src := switzerlandOf(t, c)
+	h, _, err := src.Fetch(t.Context(), source.Moment{Time: sourcetest.Now})
 	if err != nil || len(h.Rules) != 6 || asked[1].Get("Accept") != "application/json+jws" {
 		t.Fatalf("%v, %v", err, asked)
 	}
-	if !h.Expires.Equal(listNow.Add(48 * time.Hour)) {
+	if !h.Expires.Equal(sourcetest.Now.Add(48 * time.Hour)) {
 		t.Errorf("good until %v", h.Expires)
 	}
-	soon := listNow.Add(confirmInterval - time.Second)
-	if _, _, err := source.Fetch(t.Context(), Moment{Time: soon, Last: h}); !errors.Is(err, errUnchanged) {
+	soon := sourcetest.Now.Add(source.ConfirmInterval - time.Second)
+	if _, _, err := src.Fetch(t.Context(), source.Moment{Time: soon, Last: h}); !errors.Is(err, source.ErrUnchanged) {
 		t.Errorf("again: %v", err)
 	}
 	// The publisher stands by it: it is good for as long again.
-	day := listNow.Add(24 * time.Hour)
-	again, _, err := source.Fetch(t.Context(), Moment{Time: day, Last: h})
-	if err != nil || len(again.Rules) != 6 || !again.Expires.Equal(day.Add(48*time.Hour)) || !h.Expires.Equal(listNow.Add(48*time.Hour)) {
+	day := sourcetest.Now.Add(24 * time.Hour)
+	again, _, err := src.Fetch(t.Context(), source.Moment{Time: day, Last: h})
+	if err != nil || len(again.Rules) != 6 || !again.Expires.Equal(day.Add(48*time.Hour)) || !h.Expires.Equal(sourcetest.Now.Add(48*time.Hour)) {
 		t.Errorf("a day later: %v, %+v", err, again)
 	}
 	// A gate that was off for a week.
-	week := listNow.Add(7 * 24 * time.Hour)
-	again, _, err = source.Fetch(t.Context(), Moment{Time: week, Last: again})
+	week := sourcetest.Now.Add(7 * 24 * time.Hour)
+	again, _, err = src.Fetch(t.Context(), source.Moment{Time: week, Last: again})
 	if err != nil || !again.Expires.Equal(week.Add(48*time.Hour)) {
 		t.Errorf("a week later: %v, %+v", err, again)
 	}
@@ -190,16 +192,16 @@ func TestSwitzerlandRulesFetch(t *testing.T) {
 func unixText(at time.Time) string { return strconv.FormatInt(at.Unix(), 10) }
 
 func FuzzSwitzerlandRules(f *testing.F) {
-	d := documentDomain(f, 0)
+	d := sourcetest.Domain(f, 0)
 	f.Add(switzerlandBuilt(f, d), []byte(`{"rules":[],"valueSets":{},"iat":1,"exp":2,"validDuration":3}`))
 	f.Add([]byte("a.b.c"), []byte(`{"iat":1e400}`))
-	other := cmsAnchors(f, documentDomain(f, 0).CSCA.PEM())
+	other := cmsAnchors(f, sourcetest.Domain(f, 0).CSCA.PEM())
 	f.Fuzz(func(t *testing.T, body, payload []byte) {
-		if _, err := openSwitzerland(body, other, "", listNow); err == nil {
+		if _, err := openSwitzerland(body, other, "", sourcetest.Now); err == nil {
 			t.Fatal("authentic")
 		}
-		signed, expires, err := switzerlandTimes(payload, listNow)
-		if err == nil && (!signed.IsZero() && signed.Before(time.Unix(0, 0)) || signed.After(endOfTime) || !expires.IsZero() && expires.After(endOfTime)) {
+		signed, expires, err := switzerlandTimes(payload, sourcetest.Now)
+		if err == nil && (!signed.IsZero() && signed.Before(time.Unix(0, 0)) || signed.After(source.EndOfTime) || !expires.IsZero() && expires.After(source.EndOfTime)) {
 			t.Fatal(signed, expires)
 		}
 		r := newRulesReader()

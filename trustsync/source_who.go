@@ -10,6 +10,8 @@ import (
 	"net/url"
 	"strings"
 	"time"
+
+	"gatescan/trustsync/internal/source"
 )
 
 const kindWHO = "who"
@@ -19,7 +21,7 @@ const kindWHO = "who"
 // path: it tells what was asked for, and the document that comes must have the name that belongs to it.
 //
 // Every document has the time at which it was signed, and no end.
-func newWHO(c SourceConfig) (Source, error) {
+func newWHO(c SourceConfig) (source.Source, error) {
 	a, err := parseAnchors(c.Anchors)
 	if err != nil {
 		return nil, err
@@ -70,15 +72,15 @@ type who struct {
 }
 
 // Traits implements Source.
-func (s *who) Traits() Traits {
-	return Traits{
-		Kind: kindWHO, Signs: "each document, with a pinned key", Age: AgeSigned, Rollback: true, Absence: "no longer listed",
+func (s *who) Traits() source.Traits {
+	return source.Traits{
+		Kind: kindWHO, Signs: "each document, with a pinned key", Age: source.AgeSigned, Rollback: true, Absence: "no longer listed",
 	}
 }
 
 // Fetch implements Source. If there are references, Signed is the time of the oldest document that was used: a part that
 // is held back shows in the age of the whole.
-func (s *who) Fetch(ctx context.Context, now Moment) (*Holding, Report, error) {
+func (s *who) Fetch(ctx context.Context, now source.Moment) (*source.Holding, source.Report, error) {
 	last := s.cursor(now.Last)
 	r := request{limit: maxDIDSize, header: map[string]string{}}
 	if last.ETag != "" {
@@ -88,42 +90,42 @@ func (s *who) Fetch(ctx context.Context, now Moment) (*Holding, Report, error) {
 	var got *response
 	err := s.client.get(ctx, now, r, func(answer *response) (err error) {
 		if answer.status == http.StatusNotModified && last.ETag != "" {
-			return errUnchanged
+			return source.ErrUnchanged
 		}
 		got = answer
 		root, err = s.open(answer, now)
 		if err == nil {
-			err = checkWindow(now, root.created(), time.Time{}, 0)
+			err = source.CheckWindow(now, root.created(), time.Time{}, 0)
 		}
 		return err
 	})
 	if err != nil {
-		return nil, Report{}, err
+		return nil, source.Report{}, err
 	}
 	walk := newWHOWalk(s, root)
 	defer walk.close()
 	if err := walk.run(ctx, now, root, got.body); err != nil {
-		return nil, Report{}, err
+		return nil, source.Report{}, err
 	}
 	next := whoCursor{Question: s.question, Digest: walk.digest.Sum(nil)}
 	if string(next.Digest) == string(last.Digest) {
-		return nil, Report{}, errUnchanged
+		return nil, source.Report{}, source.ErrUnchanged
 	}
 	if walk.documents == 1 {
 		next.ETag = validETag(got.header.Get("ETag"))
 	}
-	if err := checkWindow(now, walk.signed, time.Time{}, 0); err != nil {
-		return nil, Report{}, err
+	if err := source.CheckWindow(now, walk.signed, time.Time{}, 0); err != nil {
+		return nil, source.Report{}, err
 	}
 	signers, report := walk.list.done()
-	return &Holding{Signers: signers, Signed: walk.signed, Cursor: next.bytes()}, report, nil
+	return &source.Holding{Signers: signers, Signed: walk.signed, Cursor: next.bytes()}, report, nil
 }
 
 // open reads an answer if it is authentic and what was asked for: any document of the network is authentic, and one country's
 // list in the place of all would take away the others.
-func (s *who) open(answer *response, now Moment) (*didDocument, error) {
+func (s *who) open(answer *response, now source.Moment) (*didDocument, error) {
 	if answer.status != http.StatusOK {
-		return nil, fmt.Errorf("%w: status %d", ErrMalformed, answer.status)
+		return nil, fmt.Errorf("%w: status %d", source.ErrMalformed, answer.status)
 	}
 	d, err := openDID(answer.body, s.anchors)
 	if err != nil {
@@ -131,17 +133,17 @@ func (s *who) open(answer *response, now Moment) (*didDocument, error) {
 	}
 	name, err := parseDID(d.id)
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrMalformed, err)
+		return nil, fmt.Errorf("%w: %w", source.ErrMalformed, err)
 	}
 	if !strings.HasSuffix(answer.url, name.path()) {
 		return nil, fmt.Errorf("%w: this is %s, which belongs to a URL that ends in %s", errWHOName, d.id, name.path())
 	}
 	now.Last = nil // the root alone is held against it: documents are not all signed at the same time
-	return d, checkWindow(now, d.created(), time.Time{}, 0)
+	return d, source.CheckWindow(now, d.created(), time.Time{}, 0)
 }
 
 // errWHOName: it is ErrNotAuthentic, for it is not what the signer put there.
-var errWHOName = fmt.Errorf("%w: another document than was asked for", ErrNotAuthentic)
+var errWHOName = fmt.Errorf("%w: another document than was asked for", source.ErrNotAuthentic)
 
 // whoCursor is what the source wants to be reminded of.
 type whoCursor struct {
@@ -151,7 +153,7 @@ type whoCursor struct {
 }
 
 // cursor reads the cursor of what was given last, the zero one if it has no use.
-func (s *who) cursor(last *Holding) (c whoCursor) {
+func (s *who) cursor(last *source.Holding) (c whoCursor) {
 	if last == nil || json.Unmarshal(last.Cursor, &c) != nil || c.Question != s.question {
 		return whoCursor{}
 	}
@@ -161,7 +163,7 @@ func (s *who) cursor(last *Holding) (c whoCursor) {
 
 func (c whoCursor) bytes() []byte {
 	b, err := json.Marshal(c)
-	if err == nil && len(b) > maxCursor {
+	if err == nil && len(b) > source.MaxCursor {
 		c.ETag = ""
 		b, err = json.Marshal(c)
 	}

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"gatescan/trustsync/internal/source"
 )
 
 // whoFilter says which entries of the WHO network count.
@@ -101,7 +103,7 @@ func (l *whoList) add(d *didDocument) error {
 
 // signer reads one key. Only its certificates count: the numbers are wrong in half of the genuine entries, which begin
 // with a zero byte too many, and so is the name of every curve but P-256.
-func (l *whoList) signer(m *didMethod) (der []byte, s Signer, err error) {
+func (l *whoList) signer(m *didMethod) (der []byte, s source.Signer, err error) {
 	x5c := m.key.member("x5c").texts
 	if len(x5c) != 1 && len(x5c) != 2 {
 		return nil, s, fmt.Errorf("x5c of %d certificates, not of the DSC and perhaps its CSCA", len(x5c))
@@ -152,11 +154,9 @@ func (l *whoList) besides(csca string, der []byte) error {
 }
 
 // done ends the list. What the filter did not take is told as one line.
-func (l *whoList) done() ([]Signer, Report) {
+func (l *whoList) done() ([]source.Signer, source.Report) {
 	if l.others > 0 {
-		l.report.Skipped = append(l.report.Skipped, Skipped{
-			fmt.Sprintf("%d entries", l.others), errWHOOthers,
-		})
+		l.skipNamed(fmt.Sprintf("%d entries", l.others), errWHOOthers)
 	}
 	return l.entries.done()
 }
@@ -175,19 +175,19 @@ func openWHO(raw []byte, a anchors) (payload []byte, signed time.Time, err error
 
 // parseWHO reads the DSCs of all participants of the DCC, also those that exist for tests, from one document whose signature was checked. References in it are
 // not followed.
-func parseWHO(payload []byte) ([]Signer, Report, error) {
+func parseWHO(payload []byte) ([]source.Signer, source.Report, error) {
 	d, err := readDID(payload)
 	if err != nil {
-		return nil, Report{}, err
+		return nil, source.Report{}, err
 	}
 	f, err := newWHOFilter(SourceConfig{})
 	if err != nil {
-		return nil, Report{}, err
+		return nil, source.Report{}, err
 	}
 	f.virtual = true
 	list := newWHOList(f)
 	if err := list.add(d); err != nil {
-		return nil, Report{}, err
+		return nil, source.Report{}, err
 	}
 	signers, report := list.done()
 	return signers, report, nil

@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"gatescan/cmd/gatelab/lists"
+	"gatescan/trustsync/internal/source"
+	"gatescan/trustsync/internal/sourcetest"
 )
 
 func TestParseWHOReal(t *testing.T) {
@@ -28,7 +30,7 @@ func TestParseWHOReal(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			raw := whoDocument(t, tt.name)
+			raw := sourcetest.WHODocument(t, tt.name)
 			if !looksLikeWHO(raw) {
 				t.Error("does not look like a did.json")
 			}
@@ -79,12 +81,12 @@ func TestWHOParticipantsReal(t *testing.T) {
 		"FIN": "FI", "FRA": "FR", "FRO": "FO", "IDN": "ID", "IRL": "IE", "ISL": "IS", "LTU": "LT", "LVA": "LV", "MCO": "MC", "MLT": "MT",
 		"NLD": "NL", "NZL": "NZ", "OMN": "OM", "POL": "PL", "PRT": "PT", "SMR": "SM", "SVN": "SI", "SWE": "SE", "TGO": "TG", "THA": "TH", "TUR": "TR",
 	}
-	d, err := readDID(whoDocument(t, "dcc-all-dsc"))
+	d, err := readDID(sourcetest.WHODocument(t, "dcc-all-dsc"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	odd := map[string]int{}
-	for i, pair := range chainReal(t) {
+	for i, pair := range sourcetest.RealChains(t) {
 		s, err := ParseSigner(pair[0])
 		if err != nil {
 			t.Fatal(err)
@@ -106,7 +108,7 @@ func TestWHOEntries(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	read := func(t *testing.T, change func(m *didMethod), f whoFilter) ([]Signer, Report) {
+	read := func(t *testing.T, change func(m *didMethod), f whoFilter) ([]source.Signer, source.Report) {
 		t.Helper()
 		doc, err := readDID(raw)
 		if err != nil {
@@ -275,7 +277,7 @@ func BenchmarkParseWHO(b *testing.B) {
 
 // Participants that exist for tests stand in the production list. A gate takes them only if they are named, or in a lab.
 func TestWHOVirtualParticipants(t *testing.T) {
-	raw := whoDocument(t, "dcc-all-dsc")
+	raw := sourcetest.WHODocument(t, "dcc-all-dsc")
 	for _, test := range []struct {
 		config SourceConfig
 		want   int

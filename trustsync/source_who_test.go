@@ -19,6 +19,8 @@ import (
 	"time"
 
 	"gatescan/cmd/gatelab/lists"
+	"gatescan/trustsync/internal/source"
+	"gatescan/trustsync/internal/sourcetest"
 )
 
 // whoServer serves documents by the names they have, as a mirror does.
@@ -69,7 +71,7 @@ func whoPath(id string) string {
 
 func (s *whoServer) url(id string) string { return s.URL + whoPath(id) }
 
-func whoSource(t testing.TB, d *lists.Domain, change func(*SourceConfig), urls ...string) Source {
+func whoSource(t testing.TB, d *lists.Domain, change func(*SourceConfig), urls ...string) source.Source {
 	t.Helper()
 	c := SourceConfig{Name: "w", Kind: kindWHO, URLs: urls, Anchors: d.Signer.PublicPEM(), Transport: Transport{Timeout: 10 * time.Second}}
 	if change != nil {
@@ -82,9 +84,9 @@ func whoSource(t testing.TB, d *lists.Domain, change func(*SourceConfig), urls .
 	return s
 }
 
-var whoNow = Moment{Time: whoSigned.Add(time.Hour), Synced: true}
+var whoNow = source.Moment{Time: whoSigned.Add(time.Hour), Synced: true}
 
-func whoFetch(t testing.TB, s Source, now Moment) (*Holding, Report) {
+func whoFetch(t testing.TB, s source.Source, now source.Moment) (*source.Holding, source.Report) {
 	t.Helper()
 	h, report, err := s.Fetch(context.Background(), now)
 	if err != nil {
@@ -108,14 +110,14 @@ func TestWHOFetch(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if !sameDSC(h.Signers[i].DSC, want.DSC) || !bytes.Equal(h.Signers[i].SPKI, want.SPKI) || h.Signers[i].Country != "FR" {
+		if !sourcetest.SameDSC(h.Signers[i].DSC, want.DSC) || !bytes.Equal(h.Signers[i].SPKI, want.SPKI) || h.Signers[i].Country != "FR" {
 			t.Errorf("signer %d is %+v", i, h.Signers[i])
 		}
 	}
 
 	now := whoNow
 	now.Last = h
-	if _, _, err := s.Fetch(context.Background(), now); !errors.Is(err, errUnchanged) {
+	if _, _, err := s.Fetch(context.Background(), now); !errors.Is(err, source.ErrUnchanged) {
 		t.Errorf("again: %v", err)
 	}
 	// Without its entity tag the document is still the same; to another question it is an answer.
@@ -124,8 +126,8 @@ func TestWHOFetch(t *testing.T) {
 		t.Fatalf("cursor %s: %v", h.Cursor, err)
 	}
 	cursor.ETag = ""
-	now.Last = &Holding{Signers: h.Signers, Signed: h.Signed, Cursor: cursor.bytes()}
-	if _, _, err := s.Fetch(context.Background(), now); !errors.Is(err, errUnchanged) {
+	now.Last = &source.Holding{Signers: h.Signers, Signed: h.Signed, Cursor: cursor.bytes()}
+	if _, _, err := s.Fetch(context.Background(), now); !errors.Is(err, source.ErrUnchanged) {
 		t.Errorf("again without an entity tag: %v", err)
 	}
 	for name, change := range map[string]func(*SourceConfig){
@@ -151,7 +153,7 @@ func TestWHOFetch(t *testing.T) {
 	if h, _ := whoFetch(t, s, now); !h.Signed.Equal(again) {
 		t.Errorf("signed %v, want %v", h.Signed, again)
 	}
-	if traits := s.Traits(); traits.Kind != kindWHO || traits.Age != AgeSigned || !traits.Rollback {
+	if traits := s.Traits(); traits.Kind != kindWHO || traits.Age != source.AgeSigned || !traits.Rollback {
 		t.Errorf("traits %+v", traits)
 	}
 }
@@ -167,22 +169,22 @@ func TestWHOFetchRefuses(t *testing.T) {
 		return doc
 	}
 	good := build(d, lists.WHOList, whoSigned)
-	last := &Holding{Signed: whoSigned.Add(time.Second)}
+	last := &source.Holding{Signed: whoSigned.Add(time.Second)}
 	tests := []struct {
 		name string
 		doc  []byte
-		now  Moment
+		now  source.Moment
 		want error
 	}{
-		{"another key", build(other, lists.WHOList, whoSigned), whoNow, ErrNotAuthentic},
-		{"another list", build(d, "did:web:tng-cdn.who.int:v2:trustlist:DCC:POL:DSC", whoSigned), whoNow, ErrNotAuthentic},
-		{"references for keys", build(d, lists.WHORefRoot, whoSigned), whoNow, ErrNotAuthentic},
-		{"signed in the future", build(d, lists.WHOList, whoNow.Time.Add(6*time.Minute)), whoNow, ErrFuture},
-		{"older than the last one", good, Moment{Time: whoNow.Time, Synced: true, Last: last}, ErrRollback},
-		{"cut short", good[:len(good)/2], whoNow, ErrMalformed},
-		{"nothing", []byte{}, whoNow, ErrMalformed},
-		{"a page", []byte("<html>login</html>"), whoNow, ErrMalformed},
-		{"version 1", whoDocument(t, "version-1"), whoNow, errDIDVersion1},
+		{"another key", build(other, lists.WHOList, whoSigned), whoNow, source.ErrNotAuthentic},
+		{"another list", build(d, "did:web:tng-cdn.who.int:v2:trustlist:DCC:POL:DSC", whoSigned), whoNow, source.ErrNotAuthentic},
+		{"references for keys", build(d, lists.WHORefRoot, whoSigned), whoNow, source.ErrNotAuthentic},
+		{"signed in the future", build(d, lists.WHOList, whoNow.Time.Add(6*time.Minute)), whoNow, source.ErrFuture},
+		{"older than the last one", good, source.Moment{Time: whoNow.Time, Synced: true, Last: last}, source.ErrRollback},
+		{"cut short", good[:len(good)/2], whoNow, source.ErrMalformed},
+		{"nothing", []byte{}, whoNow, source.ErrMalformed},
+		{"a page", []byte("<html>login</html>"), whoNow, source.ErrMalformed},
+		{"version 1", sourcetest.WHODocument(t, "version-1"), whoNow, errDIDVersion1},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -202,7 +204,7 @@ func TestWHOFetchRefuses(t *testing.T) {
 		})
 	}
 	// A little ahead, or a clock that is not known to be right: not refused.
-	for _, now := range []Moment{whoNow, {Time: time.Unix(0, 0)}} {
+	for _, now := range []source.Moment{whoNow, {Time: time.Unix(0, 0)}} {
 		server := newWHOServer(t)
 		server.docs[whoPath(lists.WHOList)] = build(d, lists.WHOList, whoNow.Time.Add(4*time.Minute))
 		whoFetch(t, whoSource(t, d, nil, server.url(lists.WHOList)), now)
@@ -226,7 +228,7 @@ func TestWHOAllUnusable(t *testing.T) {
 func TestNewWHO(t *testing.T) {
 	d, _ := whoDomain(t, 0)
 	const good = whoListURL
-	p384 := chainECKey(t, elliptic.P384())
+	p384 := sourcetest.ECKey(t, elliptic.P384())
 	der, err := x509.MarshalPKIXPublicKey(p384.Public())
 	if err != nil {
 		t.Fatal(err)

@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"gatescan/trustsync/internal/source"
 )
 
 // Bounds of a tree of references. The published one has four levels: domain, participant, usage, and the lists.
@@ -42,7 +44,7 @@ type whoReference struct {
 func newWHOWalk(s *who, root *didDocument) *whoWalk {
 	w := &whoWalk{
 		who: s, list: newWHOList(s.filter), clients: map[string]*client{}, seen: map[string]bool{root.id: true},
-		room: maxListSize, digest: sha256.New(),
+		room: source.MaxListSize, digest: sha256.New(),
 	}
 	name, err := parseDID(root.id)
 	if err != nil { // open has read it
@@ -58,7 +60,7 @@ func newWHOWalk(s *who, root *didDocument) *whoWalk {
 	return w
 }
 
-// take notes what a document refers to.
+// Take notes what a document refers to.
 func (w *whoWalk) take(d *didDocument, depth int) {
 	if w.signed.IsZero() || d.created().Before(w.signed) {
 		w.signed = d.created()
@@ -70,7 +72,7 @@ func (w *whoWalk) take(d *didDocument, depth int) {
 		w.seen[m.id] = true
 		if err := w.follows(m.id); err != nil {
 			if !errors.Is(err, errWHOOthers) {
-				w.list.report.Skipped = append(w.list.report.Skipped, Skipped{m.id, err})
+				w.list.skipNamed(m.id, err)
 			}
 			continue
 		}
@@ -118,14 +120,14 @@ func (w *whoWalk) isListed(host string) bool {
 }
 
 // run takes the keys of the root, whose bytes are raw, and of all that it refers to.
-func (w *whoWalk) run(ctx context.Context, now Moment, root *didDocument, raw []byte) error {
+func (w *whoWalk) run(ctx context.Context, now source.Moment, root *didDocument, raw []byte) error {
 	if err := w.add(root, raw); err != nil {
 		return err
 	}
 	for len(w.queue) > 0 {
 		next := w.queue[0]
 		w.queue = w.queue[1:]
-		now.progress(w.documents, w.documents+len(w.queue)+1)
+		now.ReportProgress(w.documents, w.documents+len(w.queue)+1)
 		d, raw, err := w.fetch(ctx, now, next)
 		if err == nil {
 			err = w.add(d, raw)
@@ -135,7 +137,7 @@ func (w *whoWalk) run(ctx context.Context, now Moment, root *didDocument, raw []
 		}
 		w.take(d, next.depth)
 	}
-	now.progress(w.documents, w.documents)
+	now.ReportProgress(w.documents, w.documents)
 	return nil
 }
 
@@ -149,14 +151,14 @@ func (w *whoWalk) add(d *didDocument, raw []byte) error {
 }
 
 // fetch gets the document of a reference.
-func (w *whoWalk) fetch(ctx context.Context, now Moment, ref whoReference) (d *didDocument, raw []byte, err error) {
+func (w *whoWalk) fetch(ctx context.Context, now source.Moment, ref whoReference) (d *didDocument, raw []byte, err error) {
 	switch {
 	case ref.depth > maxWHODepth:
-		return nil, nil, fmt.Errorf("%w: more than %d references deep", ErrTooLarge, maxWHODepth)
+		return nil, nil, fmt.Errorf("%w: more than %d references deep", source.ErrTooLarge, maxWHODepth)
 	case w.documents >= maxWHODocuments:
-		return nil, nil, fmt.Errorf("%w: more than %d documents", ErrTooLarge, maxWHODocuments)
+		return nil, nil, fmt.Errorf("%w: more than %d documents", source.ErrTooLarge, maxWHODocuments)
 	case w.room <= 0:
-		return nil, nil, fmt.Errorf("%w: more than %d bytes in all", ErrTooLarge, maxListSize)
+		return nil, nil, fmt.Errorf("%w: more than %d bytes in all", source.ErrTooLarge, source.MaxListSize)
 	}
 	name, err := parseDID(ref.id)
 	if err != nil {

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"gatescan/cmd/gatelab/lists"
+	"gatescan/trustsync/internal/source"
 )
 
 const (
@@ -67,7 +68,7 @@ func TestWHOWalk(t *testing.T) {
 	}
 
 	now.Last = h
-	if _, _, err := s.Fetch(context.Background(), now); !errors.Is(err, errUnchanged) {
+	if _, _, err := s.Fetch(context.Background(), now); !errors.Is(err, source.ErrUnchanged) {
 		t.Errorf("again: %v", err)
 	}
 	// One leaf of the tree changes, the root does not.
@@ -102,17 +103,17 @@ func TestWHOWalkRefuses(t *testing.T) {
 		{"a document of another key", func(s *whoServer) {
 			doc, err := lists.WHOAt(other, whoFRA, whoSigned)
 			s.put(t, whoFRA, doc, err)
-		}, ErrNotAuthentic},
-		{"a document in the place of another", func(s *whoServer) { s.docs[whoPath(whoFRA)] = s.docs[whoPath(lists.WHOList)] }, ErrNotAuthentic},
+		}, source.ErrNotAuthentic},
+		{"a document in the place of another", func(s *whoServer) { s.docs[whoPath(whoFRA)] = s.docs[whoPath(lists.WHOList)] }, source.ErrNotAuthentic},
 		{"a document of another host", func(s *whoServer) {
 			doc, err := lists.WHOAt(d, strings.Replace(whoFRA, "tng-cdn", "tng-cdn-uat", 1), whoSigned)
 			s.put(t, whoFRA, doc, err)
-		}, ErrNotAuthentic},
-		{"a document cut short", func(s *whoServer) { p := whoPath(whoFRA); s.docs[p] = s.docs[p][:2000] }, ErrMalformed},
+		}, source.ErrNotAuthentic},
+		{"a document cut short", func(s *whoServer) { p := whoPath(whoFRA); s.docs[p] = s.docs[p][:2000] }, source.ErrMalformed},
 		{"a document from the future", func(s *whoServer) {
 			doc, err := lists.WHOAt(d, whoFRA, whoNow.Time.Add(time.Hour))
 			s.put(t, whoFRA, doc, err)
-		}, ErrFuture},
+		}, source.ErrFuture},
 		{"too deep", func(s *whoServer) {
 			id := whoHost + "v2:trustlist:DCC:FRA:DSC"
 			for i := range 3 {
@@ -121,7 +122,7 @@ func TestWHOWalkRefuses(t *testing.T) {
 				id = next
 			}
 			refTo(id)(s)
-		}, ErrTooLarge},
+		}, source.ErrTooLarge},
 		{"too many", func(s *whoServer) {
 			var ids []string
 			for i := range maxWHODocuments {
@@ -130,7 +131,7 @@ func TestWHOWalkRefuses(t *testing.T) {
 				ids = append(ids, id)
 			}
 			refTo(lists.WHORefRoot, ids...)(s)
-		}, ErrTooLarge},
+		}, source.ErrTooLarge},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -247,7 +248,7 @@ func TestWHOWalkBytes(t *testing.T) {
 	for _, doc := range server.docs {
 		all += len(doc)
 	}
-	for room, want := range map[int]error{all: nil, all - 1: ErrTooLarge, len(raw): ErrTooLarge} {
+	for room, want := range map[int]error{all: nil, all - 1: source.ErrTooLarge, len(raw): source.ErrTooLarge} {
 		root, err := openDID(raw, a)
 		if err != nil {
 			t.Fatal(err)

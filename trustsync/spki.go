@@ -208,3 +208,13 @@ var p256Seed = []byte{
 	0xc4, 0x9d, 0x36, 0x08, 0x86, 0xe7, 0x04, 0x93, 0x6a, 0x66,
 	0x78, 0xe1, 0x13, 0x9d, 0x26, 0xb7, 0x81, 0x9f, 0x7e, 0x90,
 }
+
+// isSPKI tells a SubjectPublicKeyInfo from a certificate by its shape (RFC 5280 §4.1).
+func isSPKI(der []byte) bool {
+	var outer asn1.RawValue
+	if len(der) > maxCertificateSize || unmarshal(der, &outer) != nil {
+		return false
+	}
+	fields, err := sequence(outer, 2, 2)
+	return err == nil && isSequence(fields[0]) && isUniversal(fields[1], asn1.TagBitString)
+}

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"gatescan/trustsync/internal/sourcetest"
 	"gatescan/verify"
 )
 
@@ -55,7 +56,7 @@ func TestExplicitP256(t *testing.T) {
 				parts := goodParts()
 				parts.spki = ecSPKI(explicit(t, p256Head, curve, base, p256Order, cofactor), p256Generator())
 				d, err := ParseCertificate(parts.der())
-				if err != nil || !sameDSC(d, verify.DSC{
+				if err != nil || !sourcetest.SameDSC(d, verify.DSC{
 					KID: d.KID, Country: d.Country, NotBefore: d.NotBefore, NotAfter: d.NotAfter, Usage: d.Usage, Key: want,
 				}) {
 					t.Errorf("curve %.8s, base %.8s, cofactor %q: %+v, error %v", curve, base, cofactor, d, err)

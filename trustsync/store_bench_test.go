@@ -4,18 +4,20 @@ import (
 	"encoding/binary"
 	"fmt"
 	"testing"
+
+	"gatescan/trustsync/internal/source"
 )
 
 // storeMany has as many signers as that: those of the pool again and again, under other kids.
 func storeMany(b *testing.B, n int) *Generation {
 	b.Helper()
 	some := storeSigners(b, 1500)
-	signers := make([]Signer, n)
+	signers := make([]source.Signer, n)
 	for i := range signers {
 		signers[i] = some[i%len(some)]
 		binary.BigEndian.PutUint64(signers[i].KID[:], uint64(i))
 	}
-	return &Generation{Sources: map[string]Stored{"a": {Kind: "directory", Confirmed: storeTime(1), Holding: Holding{Signers: signers}}}}
+	return &Generation{Sources: map[string]Stored{"a": {Kind: "directory", Confirmed: storeTime(1), Holding: source.Holding{Signers: signers}}}}
 }
 
 var storeSizes = []int{500, 10_000, 100_000}

@@ -7,6 +7,8 @@ import (
 	"math"
 	"time"
 	"unicode/utf8"
+
+	"gatescan/trustsync/internal/source"
 )
 
 const (
@@ -42,7 +44,7 @@ type floorForm struct {
 
 // onlyFloor says whether nothing but a floor is left of a source.
 func (s Stored) onlyFloor() bool {
-	return s.Confirmed.IsZero() && s.Holding.empty() && len(s.Holding.Withdrawn) == 0
+	return s.Confirmed.IsZero() && s.Holding.Empty() && len(s.Holding.Withdrawn) == 0
 }
 
 // with is the higher of both, source by source. Whoever forgot later is right.
@@ -143,7 +145,7 @@ func decodeFloors(file []byte) (floors, error) {
 	}
 	for name, one := range form.Of {
 		if len(name) > maxStoredName || !one.At.valid() {
-			return f, fmt.Errorf("%w: the floor of %.40q", ErrMalformed, name)
+			return f, fmt.Errorf("%w: the floor of %.40q", source.ErrMalformed, name)
 		}
 		f.of[name] = floor{one.At.time(), one.Seen, one.Forgotten}
 	}

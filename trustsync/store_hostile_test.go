@@ -11,6 +11,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"gatescan/trustsync/internal/sourcetest"
 )
 
 // Things of every kind stand under the store's names; none is opened that is not a regular file, and Save works.
@@ -30,7 +32,7 @@ func TestStoreHostileDirectory(t *testing.T) {
 		"huge":               func(p string) error { return errors.Join(os.WriteFile(p, nil, 0o600), os.Truncate(p, 1<<40)) },
 		"empty":              func(p string) error { return os.WriteFile(p, nil, 0o600) },
 		"of another number":  func(p string) error { return os.WriteFile(p, storeEncode(t, good), 0o600) },
-		"certificate":        func(p string) error { return os.WriteFile(p, pool(t)[0].DER, 0o600) },
+		"certificate":        func(p string) error { return os.WriteFile(p, sourcetest.Pool(t)[0].DER, 0o600) },
 		"zeros":              func(p string) error { return os.WriteFile(p, make([]byte, 5000), 0o600) },
 		"hash over nothing":  func(p string) error { return os.WriteFile(p, storeFile(""), 0o600) },
 		"floors, not a list": func(p string) error { return os.WriteFile(p, storeFile("gatescan floors\nformat 1\n\x80"), 0o600) },

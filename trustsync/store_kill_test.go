@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"testing"
 	"time"
+
+	"gatescan/trustsync/internal/source"
 )
 
 // killedDirectory is the environment variable that makes TestStoreKill the process that is killed.
@@ -107,7 +109,7 @@ func saveUntilKilled(t *testing.T, dir string) {
 		number = max(number, s.floors.last) + 1
 		s.mu.Unlock()
 		at := killedTime(number)
-		g := &Generation{Sources: map[string]Stored{"a": {Confirmed: at, Floor: at, Holding: Holding{
+		g := &Generation{Sources: map[string]Stored{"a": {Confirmed: at, Floor: at, Holding: source.Holding{
 			Signers: signers, Rules: append(storeRules(1), []byte(killedRule(number))),
 		}}}}
 		if err := s.Save(g); err != nil {

@@ -6,6 +6,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"gatescan/trustsync/internal/source"
 )
 
 // What root stores in the daemon's directory belongs to the daemon.
@@ -24,7 +26,7 @@ func TestStoreOwner(t *testing.T) {
 		t.Fatal(err)
 	}
 	g := &Generation{Written: time.Unix(1, 0), Sources: map[string]Stored{
-		"a": {Kind: kindDirectory, Floor: time.Unix(1, 0), Holding: Holding{Signers: someSigners(t, 1)}},
+		"a": {Kind: kindDirectory, Floor: time.Unix(1, 0), Holding: source.Holding{Signers: someSigners(t, 1)}},
 	}}
 	if err := store.Save(g); err != nil {
 		t.Fatal(err)

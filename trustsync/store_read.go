@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+
+	"gatescan/trustsync/internal/source"
 )
 
 // found is what was read of a directory.
@@ -88,14 +90,14 @@ func readOnce(d disk) (f found, moved bool, err error) {
 	return f, moved, nil
 }
 
-// take makes a file the generation in force, if it is whole.
+// Take makes a file the generation in force, if it is whole.
 func (f *found) take(data []byte, number uint64) error {
 	g, err := decodeGeneration(data)
 	if err != nil {
 		return err
 	}
 	if g.Number != number {
-		return fmt.Errorf("%w: it holds generation %d", ErrMalformed, g.Number)
+		return fmt.Errorf("%w: it holds generation %d", source.ErrMalformed, g.Number)
 	}
 	f.generation = g
 	f.known.raise(g)
@@ -108,5 +110,5 @@ func (f *found) take(data []byte, number uint64) error {
 
 // isDamage says whether it is the file that is wrong, for good.
 func isDamage(err error) bool {
-	return errors.Is(err, ErrMalformed) || errors.Is(err, ErrTooLarge) || errors.Is(err, errNotRegular)
+	return errors.Is(err, source.ErrMalformed) || errors.Is(err, source.ErrTooLarge) || errors.Is(err, errNotRegular)
 }

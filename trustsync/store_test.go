@@ -11,14 +11,17 @@ import (
 	"testing"
 	"time"
 
+	"gatescan/trustsync/internal/files"
+	"gatescan/trustsync/internal/source"
+	"gatescan/trustsync/internal/sourcetest"
 	"gatescan/verify"
 )
 
 // storeSigners are the first n signers of the pool.
-func storeSigners(t testing.TB, n int) []Signer {
+func storeSigners(t testing.TB, n int) []source.Signer {
 	t.Helper()
-	signers := make([]Signer, 0, n)
-	for _, p := range pool(t) {
+	signers := make([]source.Signer, 0, n)
+	for _, p := range sourcetest.Pool(t) {
 		if len(signers) == n {
 			break
 		}
@@ -40,7 +43,7 @@ func storeGeneration(t testing.TB, name string, floor int) *Generation {
 	t.Helper()
 	return &Generation{Written: storeTime(floor), Sources: map[string]Stored{name: {
 		Kind: "lab", Identity: [32]byte{1, 31: 2}, Confirmed: storeTime(floor), Floor: storeTime(floor),
-		Holding: Holding{
+		Holding: source.Holding{
 			Signers: storeSigners(t, 1), Withdrawn: []verify.KID{{1, 2, 3, 4, 5, 6, 7, 8}, {8}},
 			Signed: storeTime(floor), Expires: storeTime(floor + 24), Cursor: []byte("\"etag\""),
 			Rules: storeRules(2), ValueSets: storeSets(1),
@@ -57,9 +60,9 @@ func storeRules(n int) (rules [][]byte) {
 }
 
 // storeSets are n value sets, as far as a store looks at them.
-func storeSets(n int) (sets []ValueSet) {
+func storeSets(n int) (sets []source.ValueSet) {
 	for i := range n {
-		sets = append(sets, ValueSet{fmt.Sprintf("set-%d", i), fmt.Appendf(nil, `["a", "%d"]`, i)})
+		sets = append(sets, source.ValueSet{ID: fmt.Sprintf("set-%d", i), JSON: fmt.Appendf(nil, `["a", "%d"]`, i)})
 	}
 	return sets
 }
@@ -99,7 +102,7 @@ func storeLoad(t testing.TB, s *Store, faults ...string) (*Generation, []Fault) 
 
 func storeFiles(t testing.TB, dir string) []string {
 	t.Helper()
-	names, err := fileNames(dir)
+	names, err := files.Names(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -215,7 +218,7 @@ func TestStoreDamage(t *testing.T) {
 				t.Fatalf("generation %d and %d are in force, want %d", g.Number, read.Number, test.inForce)
 			}
 			for _, f := range faults {
-				if slices.Contains(test.damage, f.File) && (f.Aside != f.File+".damaged" || !errors.Is(f, ErrMalformed)) {
+				if slices.Contains(test.damage, f.File) && (f.Aside != f.File+".damaged" || !errors.Is(f, source.ErrMalformed)) {
 					t.Errorf("%v", f)
 				}
 			}
@@ -267,7 +270,7 @@ func TestStoreNewerFormat(t *testing.T) {
 	}
 	for range 2 {
 		g, faults := storeLoad(t, s, name)
-		if g.Number != 1 || !errors.Is(faults[0], ErrNewer) || errors.Is(faults[0], ErrMalformed) || faults[0].Aside != "" {
+		if g.Number != 1 || !errors.Is(faults[0], ErrNewer) || errors.Is(faults[0], source.ErrMalformed) || faults[0].Aside != "" {
 			t.Fatal(g.Number, faults)
 		}
 	}

@@ -219,7 +219,7 @@ func (s *Syncer) setLocked(c Config) {
 			*k = kept{Stored: Stored{Kind: source.Traits().Kind, Identity: source.Identity, Floor: k.Floor}}
 		}
 		k.rules = source.Traits().Rules
-		k.has = k.Holding.serves(source.Traits())
+		k.has = k.Holding.Serves(source.Traits())
 		k.state.Name, k.state.Kind = source.Name, k.Kind
 	}
 	if s.restart != nil {

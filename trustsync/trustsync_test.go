@@ -13,6 +13,9 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"gatescan/trustsync/internal/source"
+	"gatescan/trustsync/internal/sourcetest"
 )
 
 // script is a source that gives one answer after the other, the last one for ever, and notes when it was asked.
@@ -102,7 +105,7 @@ func start(t *testing.T, c Config) (*Syncer, *bytes.Buffer) {
 func someSigners(t testing.TB, n int) []Signer {
 	t.Helper()
 	var signers []Signer
-	for _, p := range pool(t)[:n] {
+	for _, p := range sourcetest.Pool(t)[:n] {
 		s, err := ParseSigner(p.DER)
 		if err != nil {
 			t.Fatal(err)
@@ -160,14 +163,14 @@ func TestRunKeepsLastGood(t *testing.T) {
 	for name, bad := range map[string]func(now time.Time) answer{
 		"error":             func(time.Time) answer { return answer{err: broken} },
 		"nothing":           func(time.Time) answer { return answer{} },
-		"nothing usable":    func(time.Time) answer { return answer{skipped: []Skipped{{"x", broken}}} },
+		"nothing usable":    func(time.Time) answer { return answer{skipped: []Skipped{{Name: "x", Err: broken}}} },
 		"unchanged nothing": func(time.Time) answer { return answer{err: fmt.Errorf("x: %w", ErrMalformed)} },
 		"far in the future": func(now time.Time) answer { return signed(now.Add(2 * time.Hour)) },
 		"expired": func(now time.Time) answer {
 			return answer{holding: Holding{Signers: three[:1], Signed: now, Expires: now.Add(-time.Second)}}
 		},
 		"greedy": func(now time.Time) answer {
-			return answer{holding: Holding{Signers: three[:1], Cursor: make([]byte, maxCursor+1)}}
+			return answer{holding: Holding{Signers: three[:1], Cursor: make([]byte, source.MaxCursor+1)}}
 		},
 		"a lab's": func(time.Time) answer {
 			lab := three[0]
@@ -390,7 +393,7 @@ func (s *slow) Traits() Traits { return byHand }
 
 func (s *slow) Fetch(ctx context.Context, now Moment) (*Holding, Report, error) {
 	s.asked.Add(1)
-	now.progress(1, 2)
+	now.ReportProgress(1, 2)
 	select {
 	case <-ctx.Done():
 		return nil, Report{}, ctx.Err()
@@ -456,9 +459,9 @@ func TestRunEnds(t *testing.T) {
 
 func TestRunLog(t *testing.T) {
 	three := someSigners(t, 3)
-	junk := Skipped{"README.md", errors.New("neither PEM nor DER")}
-	key := Skipped{"dsc.key\nlevel=INFO msg=forged", errPrivateKey}
-	other := Skipped{"other.key", errPrivateKey}
+	junk := Skipped{Name: "README.md", Err: errors.New("neither PEM nor DER")}
+	key := Skipped{Name: "dsc.key\nlevel=INFO msg=forged", Err: errPrivateKey}
+	other := Skipped{Name: "other.key", Err: errPrivateKey}
 	broken := answer{err: errors.New("broken")}
 	with := func(signers []Signer, skipped ...Skipped) answer {
 		return answer{holding: Holding{Signers: signers}, skipped: skipped}
@@ -519,7 +522,7 @@ func TestRunLogBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var many []Skipped
 		for i := range 5000 {
-			many = append(many, Skipped{fmt.Sprint(i), errPrivateKey})
+			many = append(many, Skipped{Name: fmt.Sprint(i), Err: errPrivateKey})
 		}
 		y, log := start(t, one(&script{traits: byHand, answers: []answer{{holding: Holding{Signers: three}, skipped: many}}}, time.Hour))
 		synctest.Wait()
@@ -534,7 +537,7 @@ func TestRunLogBounded(t *testing.T) {
 
 func TestRunDirectory(t *testing.T) {
 	dir := t.TempDir()
-	all := pool(t)
+	all := sourcetest.Pool(t)
 	write(t, dir, "a.der", all[0].DER)
 	source, err := NewSource(SourceConfig{Name: "stick", Kind: kindDirectory, Path: dir})
 	if err != nil {

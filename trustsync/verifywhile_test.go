@@ -21,6 +21,7 @@ import (
 	"time"
 
 	"gatescan/cmd/gatelab/lists"
+	"gatescan/trustsync/internal/sourcetest"
 	"gatescan/verify"
 )
 
@@ -55,7 +56,7 @@ func hugeGermany(t testing.TB, d *lists.Domain, n int) (list []byte, kid verify.
 		if i > 0 {
 			text.WriteByte(',')
 		}
-		fmt.Fprintf(&text, `{"certificateType":"DSC","country":"XX","kid":"%s","rawData":"%s"}`, base64Of(kid[:]), base64Of(der))
+		fmt.Fprintf(&text, `{"certificateType":"DSC","country":"XX","kid":"%s","rawData":"%s"}`, sourcetest.Base64(kid[:]), sourcetest.Base64(der))
 	}
 	text.WriteString(`]}`)
 	if list, err = lists.SignGermany(d, text.Bytes()); err != nil {
@@ -68,7 +69,7 @@ func hugeGermany(t testing.TB, d *lists.Domain, n int) (list []byte, kid verify.
 // 100,000 keys is fetched, read, stored and put into force all the time. "call" is the verifier alone, "frame" counts from
 // when the frame came, with the wait for a processor.
 func BenchmarkVerifyWhileSyncing(b *testing.B) {
-	d := documentDomain(b, 0)
+	d := sourcetest.Domain(b, 0)
 	list, kid := hugeGermany(b, d, whileKeys)
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Write(list)

@@ -27,6 +27,7 @@ type claims struct {
 	notBefore int64       // 0 if absent
 	hcert     cbor.Cursor // at the value of claim -260
 	hasHCERT  bool
+	document  document    // which document the claim holds; findEntry says so
 	dcc       cbor.Cursor // at the DCC; findEntry puts it there
 }
 

@@ -33,7 +33,7 @@ func (cl *claims) findEntry() (kind Kind, refused Reason) {
 	if !ok {
 		return NoKind, BadDCC
 	}
-	cl.dcc = dcc
+	cl.dcc, cl.document = dcc, documentDCC
 	members, ok := dcc.Map()
 	if !ok {
 		return NoKind, BadDCC
@@ -73,10 +73,10 @@ func (cl *claims) findEntry() (kind Kind, refused Reason) {
 	return kind, noObjection
 }
 
-// kindOf is the kind of the entries in the group of that name.
+// kindOf is the kind of the entries in the group of a DCC of that name.
 func kindOf(name []byte) Kind {
 	if len(name) == 1 {
-		for kind := NoKind + 1; kind < numKinds; kind++ {
+		for kind := Vaccination; kind.isEntry(); kind++ {
 			if kind.String()[0] == name[0] {
 				return kind
 			}

@@ -3,6 +3,7 @@
 //
 // The stages, in the order in which they look, each in the file of its name:
 //
+//	family.go       other codes, if whole        IATA 792, UIC 918.3    other_code
 //	text.go         length, context identifier   SPEC §4.2.2            too_large not_hcert unsupported_version
 //	base45.go       text -> bytes                RFC 9285               bad_base45
 //	inflate.go      zlib stream, bounded         RFC 1950, RFC 1951     bad_deflate too_large
@@ -16,6 +17,7 @@
 //	ps256.go        RSASSA-PSS                   RFC 8017 §8.1.2        bad_signature
 //	cwt.go          claims and times             RFC 8392 §3.1          bad_cwt not_yet_valid expired
 //	issuer.go       the DSC's country            policy                 issuer_mismatch
+//	domain.go       what the DSC was listed for  GDHCN trust domains    wrong_domain
 //	dcc.go          exactly one entry            schema 1.3.3, DESIGN   bad_dcc not_one_entry
 //	policy.go       what the operator admits                            kind_not_allowed
 //	kind.go         what the DSC may sign        SPEC A.4               key_usage

@@ -1,9 +1,9 @@
 package verify
 
-// Policy is what an operator may decide about passes. The zero Policy admits every kind, tolerates nothing and
+// Policy is what an operator may decide about passes. The zero Policy admits every kind of a DCC, tolerates nothing and
 // asks for no rules.
 type Policy struct {
-	Kinds    Usage     // kinds that are admitted; zero admits all
+	Kinds    Usage     // kinds that are admitted; zero admits every kind of a DCC, and no ICVP
 	Tolerate Tolerance // deviations from the specification that are let through, and counted
 
 	// IssuerMatches refuses a pass whose issuer claim names another country than the DSC that signed it. Genuine

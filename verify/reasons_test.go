@@ -22,6 +22,7 @@ type probe struct {
 	policy Policy
 	trust  func(l *lab) *Trust
 	now    time.Duration // later than the lab's moment
+	whole  bool          // known to have come whole
 }
 
 func probes(t testing.TB, l *lab) []probe {
@@ -105,6 +106,9 @@ func probes(t testing.TB, l *lab) []probe {
 		{name: "prefix HC0", want: NotHCERT, text: append([]byte("HC0:"), good[4:]...)},
 		{name: "Swiss light", want: NotHCERT, text: append([]byte("LT1:"), good[4:]...)},
 		{name: "space before", want: NotHCERT, text: append([]byte(" "), good...)},
+		{name: "a web address that came whole", want: OtherCode, text: []byte("https://example.org/"), whole: true},
+		{name: "a pass without its prefix that came whole", want: NotHCERT, text: good[4:], whole: true},
+		{name: "a pass that came whole", want: Accepted, text: good, whole: true},
 		{name: "prefix HC2", want: UnsupportedVersion, text: append([]byte("HC2:"), good[4:]...)},
 		{name: "prefix HCZ", want: UnsupportedVersion, text: append([]byte("HCZ:"), good[4:]...)},
 		{name: "text of 4297 characters", want: TooLarge, text: append([]byte(prefix), bytes.Repeat([]byte("0"), maxText-3)...)},
@@ -300,6 +304,16 @@ func probes(t testing.TB, l *lab) []probe {
 			policy: Policy{IssuerMatches: true, Issuers: []IssuedUnder{{[2]byte{'Y', 'Y'}, [2]byte{'X', 'X'}}}},
 		},
 
+		{name: "DSC of another domain", want: WrongDomain, trust: with(func(d *DSC) { d.Domain = DomainPH4H | DomainICVP })},
+		{name: "DSC of another domain, pass expired", want: Expired, sketch: claims(m{claimExpires: l.now.Unix() - 1}), trust: with(func(d *DSC) { d.Domain = DomainPH4H })},
+		{name: "DSC of another domain, two entries", want: WrongDomain, sketch: dcc(map[string]any{"v": []any{entry, entry}}), trust: with(func(d *DSC) { d.Domain = DomainICVP })},
+		{name: "DSC of all domains", want: Accepted, trust: with(func(d *DSC) { d.Domain = DomainAll })},
+		{name: "DSC of the domain behind one of another", want: Accepted, trust: func(l *lab) *Trust {
+			elsewhere := l.es
+			elsewhere.Domain = DomainPH4H
+			return NewTrust([]DSC{elsewhere, l.es})
+		}},
+
 		{name: "no health certificate claim", want: BadDCC, sketch: claims(m{claimHCERT: nil})},
 		{name: "health certificate claim is text", want: BadDCC, sketch: claims(m{claimHCERT: "x"})},
 		{name: "another document", want: BadDCC, sketch: claims(m{claimHCERT: m{5: "vhlink:/x"}})},
@@ -369,6 +383,7 @@ func probes(t testing.TB, l *lab) []probe {
 // later names the issue that brings the first way to produce a reason, for those that Verify cannot produce yet.
 var later = map[Reason]string{
 	RevocationUnavailable: "revocation lists", Revoked: "revocation lists",
+	ICVPIncomplete: "ICVP", ICVPProduct: "ICVP", ICVPTooEarly: "ICVP", ICVPNotValid: "ICVP",
 }
 
 func TestProbes(t *testing.T) {
@@ -387,6 +402,9 @@ func TestProbes(t *testing.T) {
 			v := New(p.policy)
 			before := bytes.Clone(text)
 			got := v.Verify(text, trust, l.now.Add(p.now))
+			if p.whole {
+				got = got.Whole(text)
+			}
 			if got.Reason() != p.want {
 				t.Errorf("%v, want %v", got.Reason(), p.want)
 			}

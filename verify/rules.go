@@ -171,7 +171,7 @@ func sortRules(list []*compiledRule) *countryRules {
 	for _, rule := range list {
 		kinds := c.of(rule.Type)
 		for kind := NoKind + 1; kind < numKinds; kind++ {
-			if rule.CertificateType == NoKind || rule.CertificateType == kind {
+			if rule.CertificateType == kind || rule.CertificateType == NoKind && kind.isEntry() {
 				kinds[kind] = append(kinds[kind], rule)
 			}
 		}

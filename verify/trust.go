@@ -20,6 +20,7 @@ type DSC struct {
 	NotBefore time.Time // first instant of validity
 	NotAfter  time.Time // last instant of validity
 	Usage     Usage     // kinds it may sign; zero restricts nothing
+	Domain    Domain    // whose documents it vouches for; zero is DCC alone
 	Key       PublicKey // ES256 or PS256; a DSC without one is dropped by NewTrust
 
 	FreshUntil time.Time // last instant at which a list that is not too old vouches for it; zero for ever

@@ -6,6 +6,7 @@ type Verdict struct {
 	kind      Kind
 	alg       Alg
 	tolerated Tolerance
+	family    Family
 
 	kidLen    uint8
 	issuerLen uint8
@@ -44,6 +45,21 @@ func (v Verdict) refuseBy(r Reason, rule string) Verdict {
 	v.rule = rule
 	return v.Refuse(r)
 }
+
+// Whole is v for a text of which the caller knows that it came whole: a line of a file, a frame with its terminator.
+// NotHCERT becomes OtherCode if the text is of a family (FamilyOf); nothing else changes.
+func (v Verdict) Whole(text []byte) Verdict {
+	if v.reason != NotHCERT {
+		return v
+	}
+	if v.family = FamilyOf(text); v.family != NoFamily {
+		v.reason = OtherCode
+	}
+	return v
+}
+
+// Family is what kind of code the text is, with OtherCode; else NoFamily.
+func (v Verdict) Family() Family { return v.family }
 
 // Accepted says whether the pass is good.
 func (v Verdict) Accepted() bool { return v.reason == Accepted }

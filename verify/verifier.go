@@ -168,11 +168,13 @@ func (v *Verifier) judge(d *DSC, m *sign1, trust *Trust, digest *[sha256.Size]by
 		return verdict.Refuse(IssuerMismatch)
 	}
 	switch {
+	case !d.Domain.vouchesFor(cl.document):
+		return verdict.Refuse(WrongDomain)
 	case refusedEntry != noObjection:
 		return verdict.Refuse(refusedEntry)
-	case !v.policy.Kinds.allows(kind):
+	case !v.policy.Kinds.admits(kind):
 		return verdict.Refuse(KindNotAllowed)
-	case !d.Usage.allows(kind):
+	case !d.Usage.maySign(kind):
 		return verdict.Refuse(KeyUsage)
 	}
 	refused, rule, met := v.judgeRules(trust.rules, d, m, &cl, kind, now)

@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"gatescan/cmd/gatescan/passtest"
 	"gatescan/driver/drivertest"
 )
 
@@ -54,7 +55,7 @@ func newBoardGate(t *testing.T, outputs, linkerFlags string, o drivertest.Option
 func newBoardGateReading(t *testing.T, reader, outputs, linkerFlags string, o drivertest.Options) *boardGate {
 	t.Helper()
 	dir := t.TempDir()
-	g := &boardGate{t: t, lab: filepath.Join(buildGatelab(t), "gatelab"), labDir: filepath.Join(dir, "lab")}
+	g := &boardGate{t: t, lab: filepath.Join(passtest.BuildLab(t), "gatelab"), labDir: filepath.Join(dir, "lab")}
 	g.host(g.lab, "", "init", g.labDir)
 
 	binary := filepath.Join(dir, "gatescan")

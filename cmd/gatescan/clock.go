@@ -76,11 +76,10 @@ const (
 //
 // Its methods may be called from any goroutine. The zero value, and a nil one, believe nothing; make it with newClock.
 type clock struct {
-	kernel  clockKernel
-	log     *slog.Logger
-	build   time.Time
-	file    string
-	looking *heartbeat // of run
+	kernel clockKernel
+	log    *slog.Logger
+	build  time.Time
+	file   string
 
 	last atomic.Pointer[look]
 
@@ -129,10 +128,10 @@ func newClock(c clockConfig, k clockKernel, log *slog.Logger) *clock {
 	return made
 }
 
-// believed says whether the clock can be right at now, which has a monotonic reading. It is called for every frame: it
+// Believed says whether the clock can be right at now, which has a monotonic reading. It is called for every frame: it
 // allocates nothing, locks nothing, and makes no system call. It also sees a step since the last look, and after a long
 // suspension takes one for such until the next look.
-func (c *clock) believed(now time.Time) bool {
+func (c *clock) Believed(now time.Time) bool {
 	if c == nil {
 		return false
 	}
@@ -150,6 +149,9 @@ func (c *clock) believed(now time.Time) bool {
 	since := now.Sub(l.at)
 	return l.state >= l.require && since.Abs() <= maxLookAge && (wall.Sub(l.wall)-since).Abs() <= maxStep
 }
+
+// Wall returns what the wall clock shows at now. It allocates nothing and makes no system call.
+func (c *clock) Wall(now time.Time) time.Time { return c.kernel.wall(now) }
 
 // now is the later of wall clock and floor: for dates of certificates while nothing better is known.
 func (c *clock) now() time.Time {
@@ -253,15 +255,15 @@ func (c *clock) configure(require clockState, hold, maxForward time.Duration) {
 }
 
 // run looks at the clock once per second, and stores the floor: once an hour while synchronised, and at the end. Without
-// it the clock is not believed for long. Call it once.
-func (c *clock) run(ctx context.Context) {
+// it the clock is not believed for long. It calls looked after every look. Call run once.
+func (c *clock) run(ctx context.Context, looked func()) {
 	var storing sync.WaitGroup
 	storing.Go(func() { // by itself: a worn medium may take its time
 		each(ctx, dueEvery, func() { c.save(false) })
 	})
 	each(ctx, lookEvery, func() {
 		c.locked(func() { c.look() })
-		c.looking.beat()
+		looked()
 	})
 	storing.Wait()
 	c.locked(func() { c.look() })

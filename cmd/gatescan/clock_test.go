@@ -275,7 +275,7 @@ func TestClockStories(t *testing.T) {
 					if got.State != s.want || !strings.Contains(got.Explanation, s.says) {
 						t.Fatalf("scene %d: %v (%s), want %v (%s)", i, got.State, got.Explanation, s.want, s.says)
 					}
-					if want := s.want >= clockRTC; b.clock.believed(time.Now()) != want || got.Believed != want {
+					if want := s.want >= clockRTC; b.clock.Believed(time.Now()) != want || got.Believed != want {
 						t.Errorf("scene %d: %v, believed is not %v", i, got.State, want)
 					}
 					if b.clock.synced() != (s.want == clockSynced) {
@@ -317,11 +317,11 @@ func TestClockRequired(t *testing.T) {
 				b := newBoard(t, clockConfig{require: required, hold: month, build: built})
 				come(b)
 				want := strings.Contains(" "+words+" ", " "+state.String()+" ")
-				if got := b.clock.status(); got.State != state || b.clock.believed(time.Now()) != want {
+				if got := b.clock.status(); got.State != state || b.clock.Believed(time.Now()) != want {
 					t.Errorf("%v while %v is required: %v, believed is not %v", state, required, got.State, want)
 				}
 				b.clock.reconfigure(clockFloorOnly, month, 0)
-				if want := state != clockInvalid; b.clock.believed(time.Now()) != want {
+				if want := state != clockInvalid; b.clock.Believed(time.Now()) != want {
 					t.Errorf("%v while floor_only is required from now on: believed is not %v", state, want)
 				}
 			})
@@ -332,7 +332,7 @@ func TestClockRequired(t *testing.T) {
 func TestZeroClock(t *testing.T) {
 	var none *clock
 	var zero clock
-	if none.believed(time.Now()) || zero.believed(time.Now()) || zero.synced() {
+	if none.Believed(time.Now()) || zero.Believed(time.Now()) || zero.synced() {
 		t.Error("a clock that nobody made is believed")
 	}
 	if zero.now().IsZero() {
@@ -386,7 +386,7 @@ func TestBelievedBetweenLooks(t *testing.T) {
 				tc.do(b)
 				now := time.Now()
 				for _, zone := range []*time.Location{time.UTC, time.FixedZone("west", -12*3600), time.FixedZone("east", 14*3600)} {
-					if got := b.clock.believed(now.In(zone)); got != tc.want {
+					if got := b.clock.Believed(now.In(zone)); got != tc.want {
 						t.Errorf("believed %v in %v", got, zone)
 					}
 				}
@@ -407,10 +407,10 @@ func TestBelievedAllocatesNothing(t *testing.T) {
 	}
 	for name, c := range map[string]*clock{"held": held, "of this machine": machine} {
 		now := time.Now()
-		if !c.believed(now) {
+		if !c.Believed(now) {
 			t.Errorf("%s: not believed", name)
 		}
-		if n := testing.AllocsPerRun(1000, func() { c.believed(now) }); n != 0 {
+		if n := testing.AllocsPerRun(1000, func() { c.Believed(now) }); n != 0 {
 			t.Errorf("%s: %v allocations", name, n)
 		}
 	}
@@ -485,7 +485,7 @@ func TestHint(t *testing.T) {
 			if s.Offset != tc.ahead.Seconds() || s.OffsetWrong != tc.wrong || b.said("another time") != tc.said {
 				t.Errorf("%v: %+v", tc.ahead, s)
 			}
-			if s.State != clockSynced || !b.clock.believed(time.Now()) || !s.Floor.Equal(built) {
+			if s.State != clockSynced || !b.clock.Believed(time.Now()) || !s.Floor.Equal(built) {
 				t.Errorf("%v: a hint made the clock %v, with a floor of %v", tc.ahead, s.State, s.Floor)
 			}
 		}
@@ -508,7 +508,7 @@ func TestVouchIsRefused(t *testing.T) {
 				if err := b.clock.vouch(); err == nil || !strings.Contains(err.Error(), tc.want) {
 					t.Errorf("%v, want %q", err, tc.want)
 				}
-				if b.clock.believed(time.Now()) {
+				if b.clock.Believed(time.Now()) {
 					t.Error("believed all the same")
 				}
 			})
@@ -552,7 +552,8 @@ func TestClockRun(t *testing.T) {
 		b.boot(day)
 		ctx, cancel := context.WithCancel(t.Context())
 		ended := make(chan struct{})
-		go func() { b.clock.run(ctx); close(ended) }()
+		looks := 0
+		go func() { b.clock.run(ctx, func() { looks++ }); close(ended) }()
 		sleep := func(d time.Duration) { time.Sleep(d); synctest.Wait() }
 		stored := func() time.Time {
 			t.Helper()
@@ -580,7 +581,7 @@ func TestClockRun(t *testing.T) {
 					t.Errorf("stored %v at %v", at, b.truth())
 				}
 			}
-			if !b.clock.believed(time.Now()) {
+			if !b.clock.Believed(time.Now()) {
 				t.Error("not believed")
 			}
 		}
@@ -600,6 +601,9 @@ func TestClockRun(t *testing.T) {
 		<-ended
 		if at := stored(); b.truth().Sub(at) > 2*time.Second {
 			t.Errorf("the end stored %v at %v", at, b.truth())
+		}
+		if want := int(6 * time.Hour / lookEvery); looks < want {
+			t.Errorf("%d looks were told, want %d", looks, want)
 		}
 		b.restart()
 		if s := b.clock.status(); !s.Floor.Equal(stored()) || s.FloorOf != floorOfStored {
@@ -656,7 +660,7 @@ func TestClockConcurrently(t *testing.T) {
 	b.clock.log = slog.New(slog.DiscardHandler)
 	ctx, cancel := context.WithCancel(t.Context())
 	var parts sync.WaitGroup
-	parts.Go(func() { b.clock.run(ctx) })
+	parts.Go(func() { b.clock.run(ctx, func() {}) })
 	parts.Go(func() {
 		for ctx.Err() == nil {
 			b.kernel.set(built.Add(-time.Hour))
@@ -678,7 +682,7 @@ func TestClockConcurrently(t *testing.T) {
 	begin, believed := time.Now(), 0
 	for time.Since(begin) < 300*time.Millisecond || believed == 0 && time.Since(begin) < 10*time.Second {
 		floor := b.clock.last.Load().floor
-		if b.clock.believed(time.Now()) {
+		if b.clock.Believed(time.Now()) {
 			believed++
 		}
 		if b.clock.now().Before(floor) {
@@ -691,7 +695,7 @@ func TestClockConcurrently(t *testing.T) {
 		t.Error("never believed")
 	}
 	b.kernel.set(built.Add(-time.Second))
-	if b.clock.believed(time.Now()) {
+	if b.clock.Believed(time.Now()) {
 		t.Error("believed below the floor")
 	}
 }

@@ -183,8 +183,3 @@ func (b *board) said(part string) int {
 	b.log.Reset()
 	return n
 }
-
-// clockFrom is a clock that is believed from a time on.
-func clockFrom(floor time.Time) *clock {
-	return newClock(clockConfig{require: clockFloorOnly, build: floor}, &fakeKernel{born: time.Now()}, slog.New(slog.DiscardHandler))
-}

@@ -75,7 +75,7 @@ func TestRealClock(t *testing.T) {
 	if l := c.last.Load(); l.err != nil || l.boot <= 0 {
 		t.Errorf("boot time %v, %v", l.boot, l.err)
 	}
-	if s.State < clockFloorOnly || !s.Believed || !c.believed(time.Now()) || s.MaxError < 0 || s.Explanation == "" || s.Fault != "" {
+	if s.State < clockFloorOnly || !s.Believed || !c.Believed(time.Now()) || s.MaxError < 0 || s.Explanation == "" || s.Fault != "" {
 		t.Errorf("%+v", s)
 	}
 	var kernel unix.Timex

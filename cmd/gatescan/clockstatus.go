@@ -39,7 +39,7 @@ func (c *clock) status() (s clockStatus) {
 	c.locked(func() {
 		l := c.look()
 		s = clockStatus{
-			State: l.state, Required: l.require, Believed: c.believed(l.at), Time: l.wall, Floor: l.floor, FloorOf: l.floorOf,
+			State: l.state, Required: l.require, Believed: c.Believed(l.at), Time: l.wall, Floor: l.floor, FloorOf: l.floorOf,
 			LastSynced: c.lastSynced, MaxError: l.maxError.Seconds(), Offset: c.hinted.Seconds(), OffsetWrong: c.hintWrong,
 			Jumps: c.jumps, LastJump: c.lastJump, RTC: c.rtc.name != "", Explanation: c.explain(l),
 		}

@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"gatescan/cmd/gatescan/gate"
 	"gatescan/cmd/gatescan/status"
 	"gatescan/driver/gpio"
 	"gatescan/driver/turnstile"
@@ -305,7 +306,7 @@ func (c *config) check() (mistakes []mistake) {
 		}
 	}
 	within("policy.repeat_window", c.Policy.RepeatWindow, 0, maxRepeatWindow)
-	if _, ok := modes[c.Turnstile.Mode]; !ok {
+	if _, ok := gate.ParseMode(c.Turnstile.Mode); !ok {
 		bad("turnstile.mode", "%q is no mode; there are \"open\", \"closed\" and \"maintenance\"", c.Turnstile.Mode)
 	}
 	within("turnstile.pulse", c.Turnstile.Pulse, turnstile.MinPulse, turnstile.MaxPulse)

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 
+	"gatescan/cmd/gatescan/rules"
+
 	"github.com/pelletier/go-toml/v2"
 )
 
@@ -147,7 +149,7 @@ func printRules(w io.Writer, name string, c rulesConfig) error {
 	if len(mistakes) > 0 {
 		return mistakes[0]
 	}
-	text, err := printBuiltIn(name, c.Country, c.Region)
+	text, err := rules.Print(name, c.Country, c.Region)
 	if err != nil {
 		return usageError(err.Error())
 	}

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"gatescan/cmd/gatescan/counters"
+	"gatescan/cmd/gatescan/gate"
+	"gatescan/cmd/gatescan/progress"
 	"gatescan/cmd/gatescan/status"
 	"gatescan/driver/gpio"
 	"gatescan/driver/scanner"
@@ -27,7 +29,9 @@ type daemon struct {
 	inForce   atomic.Pointer[config]
 	board     gpio.Board
 	hardware  *hardware
-	gate      *gate
+	gate      *gate.Gate
+	bench     *gate.Bench
+	clock     *clock
 	turnstile *turnstile.Turnstile
 	syncer    *trustsync.Syncer
 	book      *counters.Book
@@ -41,10 +45,10 @@ type daemon struct {
 
 	storeFault error // why trust data are not kept; nil if they are
 
-	outputs        []output  // what hardware drives; it does not change
-	watchdog       *watchdog // nil until serve
-	progress       progress
-	reading, lamps *heartbeat
+	outputs                 []output  // what hardware drives; it does not change
+	watchdog                *watchdog // nil until serve
+	progress                progress.Progress
+	reading, lamps, looking *progress.Heartbeat
 }
 
 // How long a loop may take to come round.
@@ -57,17 +61,16 @@ const (
 
 // newDaemon makes every output inert before anything else is opened.
 func newDaemon(c config, board gpio.Board, stdout io.Writer, log *slog.Logger) (*daemon, error) {
-	d := &daemon{log: log, config: c, board: board, stir: make(chan struct{}, 1), serving: make(chan struct{}), started: wallAt(time.Now())}
+	d := &daemon{log: log, config: c, board: board, stir: make(chan struct{}, 1), serving: make(chan struct{}), bench: &gate.Bench{}}
 	d.reader.Store(&readerStanding{})
-	d.gate = &gate{verifier: verify.New(verify.Policy{})}
 	var err error
 	if d.hardware, err = openHardware(c, board, stdout, d.totals, log); err != nil {
 		return nil, err
 	}
 	d.turnstile = turnstile.New(c.turnstile(), d.hardware.relay, d.hardware.lamps, log)
-	d.gate.turnstile = d.turnstile
 	d.outputs = c.outputs()
-	d.gate.clock = newClock(c.clock(), systemClock{}, log)
+	d.clock = newClock(c.clock(), systemClock{}, log)
+	d.started = d.clock.Wall(time.Now())
 	if err := d.openCounters(c); err != nil {
 		return nil, errors.Join(err, d.turnstile.Close(), d.hardware.close())
 	}
@@ -76,43 +79,43 @@ func newDaemon(c config, board gpio.Board, stdout io.Writer, log *slog.Logger) (
 		log.Error("the trust data will not survive a restart", "err", err)
 		d.storeFault = err
 	}
-	d.syncer = trustsync.New(c.trust, trustClock{d.gate.clock}, store, log)
-	d.gate.trust = d.syncer.Current
+	d.syncer = trustsync.New(c.trust, trustClock{d.clock}, store, log)
 
-	d.reading = d.progress.watch("reader", readingLimit)
-	d.lamps = d.progress.watch("turnstile", lampsLimit)
-	d.gate.clock.looking = d.progress.watch("clock", clockLimit)
-	d.gate.working = d.progress.watch("verdict", verdictLimit)
-	d.gate.working.rest()
+	d.reading = d.progress.Watch("reader", readingLimit)
+	d.lamps = d.progress.Watch("turnstile", lampsLimit)
+	d.looking = d.progress.Watch("clock", clockLimit)
+	d.gate = gate.New(gate.Parts{
+		Trust: d.syncer.Current, Clock: d.clock, Turnstile: d.turnstile, Counts: d.book.Live(), Bench: d.bench,
+		Working: d.progress.Watch("verdict", verdictLimit), Observe: d.observe,
+	})
 	d.apply(c)
 	return d, nil
 }
 
 // openCounters opens the book and the server that people read it by.
 func (d *daemon) openCounters(c config) (err error) {
-	now := func() time.Time { return wallAt(time.Now()) }
-	believed := func() bool { return d.gate.clock.believed(time.Now()) }
+	now := func() time.Time { return d.clock.Wall(time.Now()) }
+	believed := func() bool { return d.clock.Believed(time.Now()) }
 	if d.book, err = counters.Open(c.Counters.book(believed), now, d.log); err != nil {
 		return err
 	}
-	d.gate.counts = d.book.Live()
-	if d.status, err = status.New(c.status, d.standing(), d.log); err != nil {
-		return err
+	d.status, err = status.New(c.status, d.standing(), d.log)
+	return err
+}
+
+// observe is called by the gate for every frame.
+func (d *daemon) observe(v verify.Verdict, became verify.Reason, took time.Duration) {
+	d.status.Observe(took)
+	if d.hardware.simulation != nil {
+		d.hardware.simulation.decided(v, became, took)
 	}
-	d.gate.observe = func(v verify.Verdict, became verify.Reason, took time.Duration) {
-		d.status.Observe(took)
-		if d.hardware.simulation != nil {
-			d.hardware.simulation.decided(v, became, took)
-		}
-	}
-	return nil
 }
 
 // settings are the configuration in force, for any goroutine. Nobody changes them.
 func (d *daemon) settings() config { return *d.inForce.Load() }
 
 // totals is how many frames were accepted and refused since the daemon began.
-func (d *daemon) totals() (accepted, refused uint64) { return d.gate.counts.Totals() }
+func (d *daemon) totals() (accepted, refused uint64) { return d.book.Live().Totals() }
 
 // serve lets the gate work until ctx ends. A value on reload makes it read the configuration again.
 func (d *daemon) serve(ctx context.Context, held *lock, read func() (config, error), reload <-chan os.Signal) error {
@@ -139,7 +142,7 @@ func (d *daemon) serve(ctx context.Context, held *lock, read func() (config, err
 	parts.Go(func() { d.watchdog.run(ctx) })
 	parts.Go(func() { d.book.Run(ctx) })
 	parts.Go(func() { d.status.Run(ctx) })
-	parts.Go(func() { d.gate.clock.run(ctx) })
+	parts.Go(func() { d.clock.run(ctx, d.looking.Beat) })
 	parts.Go(func() { d.syncer.Run(ctx) })
 	parts.Go(func() { d.tend(ctx) })
 	parts.Go(func() { d.testDaily(ctx) })
@@ -191,13 +194,13 @@ func (d *daemon) close() error {
 		}
 	}
 	accepted, refused := d.totals()
-	d.log.Info("ended", "accepted", accepted, "refused", refused, "tolerated", d.gate.counts.Tolerated(verify.TolerateAll))
+	d.log.Info("ended", "accepted", accepted, "refused", refused, "tolerated", d.book.Live().Tolerated(verify.TolerateAll))
 	return err
 }
 
 // release makes every output inert, and keeps the gate closed until the daemon is started again.
 func (d *daemon) release(context.Context, request) (any, error) {
-	d.gate.released.Store(true)
+	d.gate.Release()
 	relayErr := d.turnstile.Close()
 	if d.hardware.head != nil {
 		d.hardware.head.Close()
@@ -229,8 +232,8 @@ type daemonState struct {
 
 func (d *daemon) state(context.Context, request) (any, error) {
 	s := daemonState{
-		Version: version, Reader: d.reader.Load().up, Loaded: d.syncer.State().DSCs, Closed: d.gate.closed(),
-		Counts: d.turnstile.Counts(), Clock: d.gate.clock.status(),
+		Version: version, Reader: d.reader.Load().up, Loaded: d.syncer.State().DSCs, Closed: d.gate.Closed(),
+		Counts: d.turnstile.Counts(), Clock: d.clock.status(),
 	}
 	s.Accepted, s.Refused = d.totals()
 	return s, nil
@@ -253,18 +256,18 @@ func (d *daemon) forget(_ context.Context, asked request) (any, error) {
 
 // vouch has the clock believed.
 func (d *daemon) vouch(context.Context, request) (any, error) {
-	if err := d.gate.clock.vouch(); err != nil {
+	if err := d.clock.vouch(); err != nil {
 		return nil, err
 	}
-	return d.gate.clock.status(), nil
+	return d.clock.status(), nil
 }
 
 // startReader begins to read the barcode module. What it returns ends that, and waits for it.
 func (d *daemon) startReader(ctx context.Context) (end func()) {
 	c := d.config.Reader.scanner()
-	c.OnTurn = d.reading.beat
+	c.OnTurn = d.reading.Beat
 	c.OnState = func(up bool) {
-		d.reader.Store(&readerStanding{up, wallAt(time.Now())})
+		d.reader.Store(&readerStanding{up, d.clock.Wall(time.Now())})
 		d.awake()
 	}
 	reader := scanner.NewReader(c, d.log)
@@ -272,11 +275,11 @@ func (d *daemon) startReader(ctx context.Context) (end func()) {
 	ctx, cancel := context.WithCancel(ctx)
 	var done sync.WaitGroup
 	done.Go(func() {
-		err := reader.Run(ctx, func(f scanner.Frame) { d.gate.handle(f, time.Now()) })
+		err := reader.Run(ctx, func(f scanner.Frame) { d.gate.Handle(f, time.Now()) })
 		if ctx.Err() == nil {
 			d.log.Error("the reader ended", "err", err)
 		}
-		d.reader.Store(&readerStanding{false, wallAt(time.Now())})
+		d.reader.Store(&readerStanding{false, d.clock.Wall(time.Now())})
 	})
 	return func() {
 		cancel()
@@ -300,9 +303,8 @@ func (d *daemon) tend(ctx context.Context) {
 		}
 		now := time.Now()
 		d.takePassages()
-		d.turnstile.Rest(d.gate.resting(d.reader.Load().up, len(d.faults()) > 0, now))
-		d.gate.repeats.expire(now)
-		d.gate.waiting.expire(now)
-		d.lamps.beat()
+		d.turnstile.Rest(d.gate.Resting(d.reader.Load().up, len(d.faults()) > 0, now))
+		d.gate.Forget(now)
+		d.lamps.Beat()
 	}
 }

@@ -2,6 +2,8 @@ package main
 
 import (
 	"time"
+
+	"gatescan/cmd/gatescan/gate"
 )
 
 // fixed is what a daemon opens once.
@@ -41,16 +43,16 @@ func (d *daemon) apply(c config) {
 		d.log.Error("the status server goes on as it was", "err", err)
 	}
 	policy := c.policy()
-	d.gate.policy.Store(&policy)
-	d.gate.mode.Store(int32(modes[c.Turnstile.Mode]))
+	d.gate.SetPolicy(policy)
+	mode, _ := gate.ParseMode(c.Turnstile.Mode) // one that the configuration was checked for
+	d.gate.SetMode(mode)
 	if policy.Tolerate != 0 {
 		d.log.Warn("passes that deviate from the specification are let through", "tolerated", toleranceNames(policy.Tolerate))
 	}
 	for _, warning := range c.warnings() {
 		d.log.Warn(warning.text, "key", warning.key)
 	}
-	d.gate.repeats.setWindow(time.Duration(c.Policy.RepeatWindow))
-	d.gate.waiting.setWindow(time.Duration(c.Rules.Window))
+	d.gate.SetWindows(time.Duration(c.Policy.RepeatWindow), time.Duration(c.Rules.Window))
 	d.turnstile.Configure(c.turnstile())
-	d.gate.clock.reconfigure(c.Clock.Require, time.Duration(c.Clock.Hold), time.Duration(c.Clock.MaxForward))
+	d.clock.reconfigure(c.Clock.Require, time.Duration(c.Clock.Hold), time.Duration(c.Clock.MaxForward))
 }

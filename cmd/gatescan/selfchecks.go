@@ -27,7 +27,7 @@ const minFree = 64 << 20
 func (d *daemon) selfChecks(ctx context.Context) (*selfRecord, error) {
 	c := d.settings()
 	r := &selfRecord{
-		Schema: selfSchema, Time: wallAt(time.Now()), Gate: c.Status.Name, Version: version, Source: buildTime(), Binary: binarySum(),
+		Schema: selfSchema, Time: d.clock.Wall(time.Now()), Gate: c.Status.Name, Version: version, Source: buildTime(), Binary: binarySum(),
 		Config: c.file, ConfigSum: c.sum, Machine: thisMachine(), Sources: []selfSource{},
 	}
 	if warnings := c.warnings(); len(warnings) > 0 {

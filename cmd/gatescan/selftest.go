@@ -127,7 +127,7 @@ func (t *technician) test(ctx context.Context, c config, alone bool, stderr io.W
 	if err != nil {
 		return nil, err
 	}
-	if t.token, err = d.gate.bench.begin(time.Now()); err != nil { // nobody passes meanwhile
+	if t.token, err = d.bench.Begin(testExam(), time.Now()); err != nil { // nobody passes meanwhile
 		return nil, err
 	}
 	serving, stop := context.WithCancel(context.Background())

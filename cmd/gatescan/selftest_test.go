@@ -11,7 +11,6 @@ import (
 	"testing"
 	"time"
 
-	"gatescan/driver/turnstile"
 	"gatescan/trustsync"
 	"gatescan/verify"
 )
@@ -183,42 +182,6 @@ func TestSelftest(t *testing.T) {
 	if code != 1 || record.of("trust") != "failed" {
 		t.Errorf("without trust: exit %d, %+v", code, record)
 	}
-}
-
-// While a self-test holds the gate, a good pass opens nothing, and another test has to wait; a technician who goes away
-// gives the gate back.
-func TestTestbench(t *testing.T) {
-	passes, trust := realPasses(t, 1)
-	g := newTestGate(t, trust, turnstile.Config{})
-	now := passes[0].now
-	token, err := g.bench.begin(now)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := g.bench.begin(now.Add(time.Minute)); err != errBenchTaken {
-		t.Errorf("a second test: %v", err)
-	}
-	g.handle(passes[0].frame(), now)
-	if len(g.became) != 0 || g.relay() {
-		t.Errorf("a pass came to %v", g.became)
-	}
-	if seen, err := g.bench.read(t.Context()); err != nil || seen.Code != "" || seen.Reason != "unknown_kid" {
-		t.Errorf("the test saw %+v, %v", seen, err)
-	}
-	if err := g.bench.extend("another", now); err != errBenchOver {
-		t.Errorf("with another token: %v", err)
-	}
-	if err := g.bench.extend(token, now.Add(benchLease-1)); err != nil {
-		t.Error(err)
-	}
-	if err := g.bench.extend(token, now.Add(2*benchLease)); err != errBenchOver {
-		t.Errorf("after the lease: %v", err)
-	}
-	g.handle(passes[0].frame(), now.Add(2*benchLease))
-	if len(g.became) != 1 || g.became[0] != verify.Accepted {
-		t.Errorf("after the test: %v", g.became)
-	}
-	g.turnstile.Close()
 }
 
 func TestDueOn(t *testing.T) {

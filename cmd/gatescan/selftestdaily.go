@@ -43,7 +43,7 @@ func (d *daemon) testDaily(ctx context.Context) {
 	defer ticker.Stop()
 	local := func() (time.Time, selftestConfig) {
 		c := d.settings()
-		return wallAt(time.Now()).In(c.Counters.Zone.location()), c.Selftest
+		return d.clock.Wall(time.Now()).In(c.Counters.Zone.location()), c.Selftest
 	}
 	now, c := local()
 	done, due := c.dueOn(now)

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"gatescan/cmd/gatescan/gate"
 )
 
 // showCodes has the technician show each code to the module.
@@ -17,10 +19,10 @@ func (t *technician) showCodes(ctx context.Context, r *selfRecord, _ *benchHeld)
 		name := "code " + code.name
 		until := time.Now().Add(readStep)
 		for {
-			var seen seenCode
+			var seen gate.Seen
 			err := t.step(ctx, request{Step: stepRead}, &seen)
 			switch {
-			case err != nil && err.Error() == errBenchOver.Error():
+			case err != nil && err.Error() == gate.ErrBenchOver.Error():
 				return err
 			case err != nil:
 				r.add(name, selfFailed, "%v; is it the right page, and is the module's light on it?", err)

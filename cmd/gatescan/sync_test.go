@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"gatescan/cmd/gatescan/passtest"
 	"gatescan/trustsync"
 )
 
@@ -26,7 +27,7 @@ func syncPlace(t *testing.T) (config, dsc, other string) {
 	t.Helper()
 	dir := t.TempDir()
 	lab := filepath.Join(dir, "lab")
-	if out, err := exec.Command(filepath.Join(buildGatelab(t), "gatelab"), "init", lab).CombinedOutput(); err != nil {
+	if out, err := exec.Command(filepath.Join(passtest.BuildLab(t), "gatelab"), "init", lab).CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	dsc = filepath.Join(dir, "dsc")

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"gatescan/cmd/gatescan/gate"
 	"gatescan/trustsync"
 	"gatescan/verify"
 )
@@ -56,6 +57,15 @@ func testTrust() *verify.Trust {
 		panic(err) // a test reads it
 	}
 	return verify.NewTrust([]verify.DSC{dsc})
+}
+
+// testExam is the exam of the self-test.
+func testExam() gate.Exam {
+	e := gate.Exam{Trust: testTrust(), At: testMoment}
+	for _, c := range testCodes {
+		e.Codes = append(e.Codes, gate.ExamCode{Name: c.name, Text: c.text()})
+	}
+	return e
 }
 
 // writeTestCodes writes a page with the pictures of all codes, to print or to show on a phone.

@@ -9,6 +9,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"gatescan/cmd/gatescan/progress"
+
 	systemd "github.com/coreos/go-systemd/v22/daemon"
 	"golang.org/x/sys/unix"
 )
@@ -27,7 +29,7 @@ const idleWatch = 5 * time.Second
 // A service manager that is told nothing kills the daemon (WatchdogSec= of systemd.service(5)), a device that is told
 // nothing resets the board. Without either it does nothing but log.
 type watchdog struct {
-	progress *progress
+	progress *progress.Progress
 	manager  time.Duration   // of the service manager, 0 for none
 	device   *watchdogDevice // nil for none
 	log      *slog.Logger
@@ -36,7 +38,7 @@ type watchdog struct {
 }
 
 // newWatchdog asks the environment for the service manager's watchdog. device may be nil. p may not change any more.
-func newWatchdog(p *progress, device *watchdogDevice, log *slog.Logger) *watchdog {
+func newWatchdog(p *progress.Progress, device *watchdogDevice, log *slog.Logger) *watchdog {
 	manager, err := systemd.SdWatchdogEnabled(false)
 	if err != nil {
 		log.Warn("the service manager's watchdog is not served", "err", err)
@@ -72,7 +74,7 @@ func (w *watchdog) run(ctx context.Context) {
 
 // look serves the watchdogs once, if all went on.
 func (w *watchdog) look() {
-	stopped := w.progress.stalled()
+	stopped := w.progress.Stalled()
 	if len(stopped) > 0 && len(w.stopped) == 0 {
 		w.log.Error("no progress; the watchdog is not served", "stopped", stopped)
 		w.notify("STATUS=no progress: " + strings.Join(stopped, ", "))

@@ -14,6 +14,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"gatescan/cmd/gatescan/progress"
+
 	"golang.org/x/sys/unix"
 )
 
@@ -81,11 +83,11 @@ func (m *manager) during(d time.Duration) (pings int, others []string) {
 }
 
 // loop beats until it is told to stop.
-func loop(h *heartbeat, every time.Duration) (stop func()) {
+func loop(h *progress.Heartbeat, every time.Duration) (stop func()) {
 	ctx, cancel := context.WithCancel(context.Background())
 	go func() {
 		for ctx.Err() == nil {
-			h.beat()
+			h.Beat()
 			select {
 			case <-ctx.Done():
 			case <-time.After(every):
@@ -101,9 +103,9 @@ func TestWatchdog(t *testing.T) {
 	writeFile(t, device, "")
 	synctest.Test(t, func(t *testing.T) {
 		var log bytes.Buffer
-		var p progress
-		reader, verdict, turnstile := p.watch("reader", 10*time.Second), p.watch("verdict", 2*time.Second), p.watch("turnstile", 2*time.Second)
-		verdict.rest()
+		var p progress.Progress
+		reader, verdict, turnstile := p.Watch("reader", 10*time.Second), p.Watch("verdict", 2*time.Second), p.Watch("turnstile", 2*time.Second)
+		verdict.Rest()
 		stopReader, stopTurnstile := loop(reader, 5*time.Second), loop(turnstile, 500*time.Millisecond)
 		d, err := openWatchdog(device, 10*time.Second, func(_ *os.File, seconds int) (int, error) { return seconds, nil })
 		if err != nil {
@@ -139,16 +141,16 @@ func TestWatchdog(t *testing.T) {
 			t.Errorf("told %q", others)
 		}
 		// A verdict that takes its time, and one that never comes.
-		verdict.beat()
+		verdict.Beat()
 		time.Sleep(time.Second)
-		verdict.rest()
+		verdict.Rest()
 		expect("a slow verdict", 10*time.Second, 4, 6)
-		verdict.beat()
+		verdict.Beat()
 		expect("a verdict that does not come, at first", 2*time.Second, 1, 1)
 		if others := expect("a verdict that does not come", time.Minute, 0, 1); len(others) != 1 || !strings.HasPrefix(others[0], "STATUS=no progress: verdict for ") {
 			t.Errorf("told %q", others)
 		}
-		verdict.rest()
+		verdict.Rest()
 		if others := expect("the verdict came", 20*time.Second, 10, 10); len(others) != 1 || others[0] != "STATUS=there is progress again" {
 			t.Errorf("told %q", others)
 		}
@@ -184,8 +186,8 @@ func TestWatchdogOrderlyEnd(t *testing.T) {
 	device := filepath.Join(t.TempDir(), "watchdog")
 	writeFile(t, device, "")
 	synctest.Test(t, func(t *testing.T) {
-		var p progress
-		stop := loop(p.watch("reader", time.Second), 100*time.Millisecond)
+		var p progress.Progress
+		stop := loop(p.Watch("reader", time.Second), 100*time.Millisecond)
 		d, err := openWatchdog(device, 14*time.Second, func(_ *os.File, seconds int) (int, error) { return seconds, nil })
 		if err != nil {
 			t.Fatal(err)
@@ -226,8 +228,8 @@ func TestWatchdogAlone(t *testing.T) {
 	t.Setenv("WATCHDOG_USEC", "")
 	synctest.Test(t, func(t *testing.T) {
 		var log bytes.Buffer
-		var p progress
-		p.watch("reader", time.Second)
+		var p progress.Progress
+		p.Watch("reader", time.Second)
 		w := newWatchdog(&p, nil, slog.New(slog.NewTextHandler(&log, nil)))
 		ctx, cancel := context.WithCancel(t.Context())
 		go w.run(ctx)
@@ -249,7 +251,7 @@ func TestWatchdogUnheard(t *testing.T) {
 	m := newManager(t, time.Second)
 	there := os.Getenv("NOTIFY_SOCKET")
 	var log bytes.Buffer
-	w := newWatchdog(&progress{}, nil, slog.New(slog.NewTextHandler(&log, nil)))
+	w := newWatchdog(&progress.Progress{}, nil, slog.New(slog.NewTextHandler(&log, nil)))
 	for _, socket := range []string{"/nonexistent", "/nonexistent", there, there, "/nonexistent"} {
 		t.Setenv("NOTIFY_SOCKET", socket)
 		w.look()
@@ -262,12 +264,12 @@ func TestWatchdogUnheard(t *testing.T) {
 	}
 	t.Setenv("WATCHDOG_USEC", "soon")
 	log.Reset()
-	if w := newWatchdog(&progress{}, nil, slog.New(slog.NewTextHandler(&log, nil))); w.manager != 0 || !strings.Contains(log.String(), "WATCHDOG_USEC") {
+	if w := newWatchdog(&progress.Progress{}, nil, slog.New(slog.NewTextHandler(&log, nil))); w.manager != 0 || !strings.Contains(log.String(), "WATCHDOG_USEC") {
 		t.Errorf("a senseless WATCHDOG_USEC: %v, %s", w.manager, &log)
 	}
 	t.Setenv("WATCHDOG_USEC", "1000000")
 	t.Setenv("WATCHDOG_PID", "1")
-	if w := newWatchdog(&progress{}, nil, slog.New(slog.DiscardHandler)); w.manager != 0 {
+	if w := newWatchdog(&progress.Progress{}, nil, slog.New(slog.DiscardHandler)); w.manager != 0 {
 		t.Error("serves the watchdog of another process")
 	}
 }
@@ -338,51 +340,51 @@ func TestWatchdogDevice(t *testing.T) {
 
 func TestProgress(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var p progress
-		if got := p.stalled(); got != nil {
+		var p progress.Progress
+		if got := p.Stalled(); got != nil {
 			t.Errorf("nobody stalls: %q", got)
 		}
-		a, b := p.watch("a", time.Second), p.watch("b", 3*time.Second)
+		a, b := p.Watch("a", time.Second), p.Watch("b", 3*time.Second)
 		time.Sleep(time.Second)
-		if got := p.stalled(); got != nil {
+		if got := p.Stalled(); got != nil {
 			t.Errorf("at the limit: %q", got)
 		}
 		time.Sleep(time.Millisecond)
-		if got := p.stalled(); !slices.Equal(got, []string{"a for 1s"}) {
+		if got := p.Stalled(); !slices.Equal(got, []string{"a for 1s"}) {
 			t.Errorf("beyond the limit of one: %q", got)
 		}
-		b.beat()
+		b.Beat()
 		time.Sleep(4 * time.Second)
-		if got := p.stalled(); !slices.Equal(got, []string{"a for 5s", "b for 4s"}) {
+		if got := p.Stalled(); !slices.Equal(got, []string{"a for 5s", "b for 4s"}) {
 			t.Errorf("beyond both: %q", got)
 		}
-		a.rest()
-		b.beat()
+		a.Rest()
+		b.Beat()
 		time.Sleep(3 * time.Second)
-		if got := p.stalled(); got != nil {
+		if got := p.Stalled(); got != nil {
 			t.Errorf("one at rest, one at its limit: %q", got)
 		}
-		a.beat()
+		a.Beat()
 		time.Sleep(2 * time.Second)
-		if got := p.stalled(); !slices.Equal(got, []string{"a for 2s", "b for 5s"}) {
+		if got := p.Stalled(); !slices.Equal(got, []string{"a for 2s", "b for 5s"}) {
 			t.Errorf("after the rest: %q", got)
 		}
 	})
-	var nobody *heartbeat
-	nobody.beat()
-	nobody.rest()
+	var nobody *progress.Heartbeat
+	nobody.Beat()
+	nobody.Rest()
 }
 
 func TestProgressAllocates(t *testing.T) {
 	if raceEnabled {
 		t.Skip("NOT TESTED: that beat does not allocate; the race detector allocates")
 	}
-	var p progress
-	h := p.watch("loop", time.Minute)
-	if n := testing.AllocsPerRun(1000, func() { h.beat(); h.rest(); h.beat() }); n != 0 {
+	var p progress.Progress
+	h := p.Watch("loop", time.Minute)
+	if n := testing.AllocsPerRun(1000, func() { h.Beat(); h.Rest(); h.Beat() }); n != 0 {
 		t.Errorf("beat and rest allocate %v times", n)
 	}
-	if n := testing.AllocsPerRun(1000, func() { p.stalled() }); n != 0 {
+	if n := testing.AllocsPerRun(1000, func() { p.Stalled() }); n != 0 {
 		t.Errorf("stalled allocates %v times while nothing stalls", n)
 	}
 }

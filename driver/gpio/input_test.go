@@ -308,7 +308,7 @@ func TestCloseEndsARead(t *testing.T) {
 	if _, err := w.Write([]byte{0}); err == nil {
 		t.Error("the descriptor is still open")
 	}
-	wantError(t, (&descriptor{nil, -1}).set(new(unix.GPIOV2LineValues)), unix.EBADF)
+	wantError(t, (&descriptor{nil, -1}).Set(new(unix.GPIOV2LineValues)), unix.EBADF)
 	_, err := Board{}.OpenOutput(Line{Chip: "/dev/null"})
 	wantError(t, err, nil, "is not a GPIO chip")
 	_, err = Board{}.OpenOutput(Line{Chip: "/dev/gpiochip99"})

@@ -6,6 +6,8 @@ import (
 	"os"
 	"sync"
 
+	"gatescan/driver/gpio/internal/kernel"
+
 	"golang.org/x/sys/unix"
 	"periph.io/x/conn/v3/gpio"
 	"periph.io/x/conn/v3/physic"
@@ -23,7 +25,7 @@ type Output struct {
 	offset int
 
 	mu     sync.Mutex
-	line   handle // nil once closed
+	line   kernel.Handle // nil once closed
 	values unix.GPIOV2LineValues
 }
 
@@ -41,7 +43,7 @@ func (b Board) OpenOutput(l Line) (*Output, error) {
 }
 
 // open finds l and requests it.
-func (b Board) open(l Line, request func(Line, int) unix.GPIOV2LineRequest) (handle, int, error) {
+func (b Board) open(l Line, request func(Line, int) unix.GPIOV2LineRequest) (kernel.Handle, int, error) {
 	if err := l.Validate(); err != nil {
 		return nil, 0, err
 	}
@@ -50,13 +52,13 @@ func (b Board) open(l Line, request func(Line, int) unix.GPIOV2LineRequest) (han
 	if err != nil {
 		return nil, 0, err
 	}
-	c, err := b.kernel.openChip(info.Path)
+	c, err := b.kernel.OpenChip(info.Path)
 	if err != nil {
 		return nil, 0, fmt.Errorf("%v: %w", l, explainChip(err))
 	}
 	defer c.Close() // a requested line outlives the descriptor of its chip
 	r := request(l, offset)
-	line, err := c.request(&r)
+	line, err := c.Request(&r)
 	if err != nil {
 		return nil, 0, fmt.Errorf("%v: %w", l, explainLine(c, offset, err))
 	}
@@ -78,7 +80,7 @@ func (o *Output) outLocked(l gpio.Level) error {
 	if l {
 		o.values.Bits = 1
 	}
-	if err := o.line.set(&o.values); err != nil {
+	if err := o.line.Set(&o.values); err != nil {
 		return fmt.Errorf("%s: %w", o.name, explainChip(err))
 	}
 	return nil

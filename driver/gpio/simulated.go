@@ -10,6 +10,8 @@ import (
 	"sync"
 	"time"
 
+	"gatescan/driver/gpio/internal/kernel"
+
 	"golang.org/x/sys/unix"
 	"periph.io/x/conn/v3/gpio"
 	"periph.io/x/conn/v3/physic"
@@ -81,7 +83,7 @@ func (s *Simulated) Set(offset int, level gpio.Level) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	l := &s.lines[offset]
-	if l.request != nil && l.request.flags&flagOutput != 0 {
+	if l.request != nil && l.request.flags&kernel.FlagOutput != 0 {
 		return
 	}
 	changed := l.level != level
@@ -118,14 +120,14 @@ func (s *Simulated) unplugged() bool {
 
 const simulatedName = "gpiochip0"
 
-func (s *Simulated) chipPaths(dir string) ([]string, error) {
+func (s *Simulated) ChipPaths(dir string) ([]string, error) {
 	if s.unplugged() {
 		return nil, nil
 	}
 	return []string{filepath.Join(dir, simulatedName)}, nil
 }
 
-func (s *Simulated) openChip(path string) (chip, error) {
+func (s *Simulated) OpenChip(path string) (kernel.Chip, error) {
 	if filepath.Base(path) != simulatedName {
 		return nil, &fs.PathError{Op: "open", Path: path, Err: unix.ENOENT}
 	}
@@ -137,7 +139,7 @@ type simulatedChip Simulated
 
 func (c *simulatedChip) Close() error { return nil }
 
-func (c *simulatedChip) info(info *unix.GPIOChipInfo) error {
+func (c *simulatedChip) Info(info *unix.GPIOChipInfo) error {
 	if (*Simulated)(c).unplugged() {
 		return unix.ENODEV
 	}
@@ -147,7 +149,7 @@ func (c *simulatedChip) info(info *unix.GPIOChipInfo) error {
 	return nil
 }
 
-func (c *simulatedChip) lineInfo(info *unix.GPIOV2LineInfo) error {
+func (c *simulatedChip) LineInfo(info *unix.GPIOV2LineInfo) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if (*Simulated)(c).unplugged() {
@@ -159,17 +161,17 @@ func (c *simulatedChip) lineInfo(info *unix.GPIOV2LineInfo) error {
 	l := &c.lines[info.Offset]
 	copy(info.Name[:len(info.Name)-1], l.name)
 	copy(info.Consumer[:len(info.Consumer)-1], l.consumer)
-	info.Flags = flagInput
+	info.Flags = kernel.FlagInput
 	if l.request != nil {
 		info.Flags = l.request.flags
 	}
 	if l.consumer != "" {
-		info.Flags |= flagUsed
+		info.Flags |= kernel.FlagUsed
 	}
 	return nil
 }
 
-func (c *simulatedChip) request(r *unix.GPIOV2LineRequest) (handle, error) {
+func (c *simulatedChip) Request(r *unix.GPIOV2LineRequest) (kernel.Handle, error) {
 	s := (*Simulated)(c)
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -188,7 +190,7 @@ func (c *simulatedChip) request(r *unix.GPIOV2LineRequest) (handle, error) {
 		events: make(chan unix.GPIOV2LineEvent, max(r.Event_buffer_size, 1)),
 	}
 	l.consumer, l.request = text(r.Consumer[:]), h
-	if h.flags&flagOutput != 0 {
+	if h.flags&kernel.FlagOutput != 0 {
 		var values uint64
 		for _, a := range r.Config.Attrs[:r.Config.Num_attrs] {
 			if a.Attr.Id == unix.GPIO_V2_LINE_ATTR_ID_OUTPUT_VALUES && a.Mask&1 != 0 {
@@ -197,7 +199,7 @@ func (c *simulatedChip) request(r *unix.GPIOV2LineRequest) (handle, error) {
 		}
 		h.drive(values&1 != 0)
 	} else if !l.driven {
-		l.level = h.flags&flagBiasPullUp != 0
+		l.level = h.flags&kernel.FlagBiasPullUp != 0
 	}
 	return h, nil
 }
@@ -214,7 +216,7 @@ type simulatedRequest struct {
 
 // logical turns a physical level into a logical one, or back.
 func (h *simulatedRequest) logical(l gpio.Level) gpio.Level {
-	return l != (h.flags&flagActiveLow != 0)
+	return l != (h.flags&kernel.FlagActiveLow != 0)
 }
 
 func (h *simulatedRequest) drive(logical gpio.Level) {
@@ -248,7 +250,7 @@ func (h *simulatedRequest) edge(offset int, level gpio.Level, at time.Duration) 
 	}
 }
 
-func (h *simulatedRequest) get(v *unix.GPIOV2LineValues) error {
+func (h *simulatedRequest) Get(v *unix.GPIOV2LineValues) error {
 	h.board.mu.Lock()
 	defer h.board.mu.Unlock()
 	if h.board.unplugged() {
@@ -260,13 +262,13 @@ func (h *simulatedRequest) get(v *unix.GPIOV2LineValues) error {
 	return nil
 }
 
-func (h *simulatedRequest) set(v *unix.GPIOV2LineValues) error {
+func (h *simulatedRequest) Set(v *unix.GPIOV2LineValues) error {
 	h.board.mu.Lock()
 	defer h.board.mu.Unlock()
 	switch {
 	case h.board.unplugged():
 		return unix.ENODEV
-	case h.flags&flagOutput == 0:
+	case h.flags&kernel.FlagOutput == 0:
 		return unix.EPERM
 	}
 	if v.Mask&1 != 0 {

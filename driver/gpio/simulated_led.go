@@ -151,7 +151,7 @@ func (l *simulatedLED) write(file, value string, epoch int) error {
 	return nil
 }
 
-func (s *Simulated) ledNames(string) ([]string, error) {
+func (s *Simulated) LEDNames(string) ([]string, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return slices.Sorted(maps.Keys(s.leds)), nil
@@ -173,7 +173,7 @@ func (s *Simulated) attribute(path string, files ...string) (simulatedAttribute,
 	return simulatedAttribute{led, file, led.epoch}, nil
 }
 
-func (s *Simulated) openAttribute(path string) (io.WriteCloser, error) {
+func (s *Simulated) OpenAttribute(path string) (io.WriteCloser, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if f, ok, err := s.pwmFile(path); ok {
@@ -186,7 +186,7 @@ func (s *Simulated) openAttribute(path string) (io.WriteCloser, error) {
 	return a, err
 }
 
-func (s *Simulated) readAttribute(path string) (string, error) {
+func (s *Simulated) ReadAttribute(path string) (string, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if f, ok, err := s.pwmFile(path); err != nil {

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"time"
 
+	"gatescan/driver/gpio/internal/kernel"
+
 	"golang.org/x/sys/unix"
 	"periph.io/x/conn/v3/physic"
 )
@@ -63,14 +65,14 @@ func (c *simulatedPWM) apply(state simulatedPWM) error {
 	return nil
 }
 
-func (s *Simulated) pwmChips(dir string) ([]PWMChip, error) {
+func (s *Simulated) PWMChips(dir string) ([]PWMChip, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.unplugged() {
 		return nil, &fs.PathError{Op: "open", Path: dir, Err: unix.ENOENT}
 	}
 	var chips []PWMChip
-	for _, name := range slices.SortedFunc(maps.Keys(s.pwms), byNumber) {
+	for _, name := range slices.SortedFunc(maps.Keys(s.pwms), kernel.ByNumber) {
 		chips = append(chips, PWMChip{Name: name, Device: s.pwms[name].device})
 	}
 	return chips, nil

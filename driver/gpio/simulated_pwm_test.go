@@ -87,7 +87,7 @@ func TestSimulatedPWMRefuses(t *testing.T) {
 	sim.AddPWM("pwmchip0", "fe20c000.pwm", 2)
 	const dir = "/sys/class/pwm/pwmchip0/"
 	write := func(file, value string) error {
-		f, err := sim.openAttribute(dir + file)
+		f, err := sim.OpenAttribute(dir + file)
 		if err != nil {
 			return err
 		}
@@ -124,7 +124,7 @@ func TestSimulatedPWMRefuses(t *testing.T) {
 	} {
 		wantIs(t, tc.file+" "+tc.value, write(tc.file, tc.value), tc.want)
 	}
-	old, err := sim.openAttribute(dir + "pwm1/enable")
+	old, err := sim.OpenAttribute(dir + "pwm1/enable")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -136,7 +136,7 @@ func TestSimulatedPWMRefuses(t *testing.T) {
 		wantIs(t, "a file of before the "+step, err, unix.ENODEV)
 	}
 	for file, want := range map[string]string{"npwm": "2", "pwm1/enable": "1", "pwm1/period": "1000", "pwm1/duty_cycle": "1000"} {
-		if got, err := sim.readAttribute(dir + file); err != nil || got != want {
+		if got, err := sim.ReadAttribute(dir + file); err != nil || got != want {
 			t.Errorf("%s is %q, %v; want %q", file, got, err, want)
 		}
 	}

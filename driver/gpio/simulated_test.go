@@ -129,7 +129,7 @@ func TestOneshotPulse(t *testing.T) {
 	ms := func(n int) { time.Sleep(time.Duration(n) * time.Millisecond) }
 	const length = 400 * time.Millisecond
 	raw := func(b *bench, file, value string) {
-		f, err := b.openAttribute("/sys/class/leds/gate:relay/" + file)
+		f, err := b.OpenAttribute("/sys/class/leds/gate:relay/" + file)
 		if err != nil {
 			panic(err)
 		}

@@ -26,11 +26,11 @@ const (
 func (a *accessis) Next(b []byte) (Frame, []byte) {
 	a.wipeYielded()
 	for i, c := range b {
-		if frame := a.add(c); frame != nil {
+		if frame := a.add(c); frame.Text != nil {
 			return frame, b[i+1:]
 		}
 	}
-	return nil, nil
+	return Frame{}, nil
 }
 
 func (a *accessis) add(c byte) Frame {
@@ -62,7 +62,7 @@ func (a *accessis) add(c byte) Frame {
 			a.Framer.add(c)
 		}
 	}
-	return nil
+	return Frame{}
 }
 
 // tear gives up the message under way.
@@ -77,7 +77,7 @@ func (a *accessis) Gap() Frame {
 	if a.place != outside {
 		a.tear()
 	}
-	return nil
+	return Frame{}
 }
 
 func (a *accessis) Reset() {

@@ -164,7 +164,7 @@ func runModule(t *testing.T, m Module, first *fakePort, test func(b *bench)) {
 		done := make(chan error, 1)
 		go func() {
 			done <- b.Run(ctx, func(f Frame) {
-				b.frames = append(b.frames, string(f))
+				b.frames = append(b.frames, string(f.Text))
 				if b.during != nil {
 					b.during(f)
 				}

@@ -52,6 +52,10 @@ type Config struct {
 	// SameCodeDelay is for how long a module that can be set up does not send the same code again: 100 ms to 12.7 s, default 1 s.
 	SameCodeDelay time.Duration
 
+	// NoRead are the messages that the module sends when it has read nothing, which are no frames: up to 32 of 1 to 64 printable
+	// characters, in capitals or not. Default: [NoReads]; an empty list that is not nil stands for none.
+	NoRead []string
+
 	// Ports is where USB modules are looked for. The zero value is this machine.
 	Ports Ports
 
@@ -93,6 +97,14 @@ func (c Config) Validate() error {
 	}
 	if c.SameCodeDelay != 0 && (c.SameCodeDelay < leastSameCode || c.SameCodeDelay > mostSameCode) {
 		bad("same code delay %v: must be %v to %v", c.SameCodeDelay, leastSameCode, mostSameCode)
+	}
+	if len(c.NoRead) > maxNoReads {
+		bad("no read: %d messages; must be %d at most", len(c.NoRead), maxNoReads)
+	}
+	for _, message := range c.NoRead {
+		if why := validNoRead(message); why != "" {
+			bad("no read %q: %s", message, why)
+		}
 	}
 	switch c.Parity {
 	case "", ParityNone, ParityEven, ParityOdd:
@@ -140,6 +152,9 @@ func (c Config) WithDefaults() Config {
 		if c.Module == ModuleAccessIS || c.Module == ModuleAccessISRaw {
 			c.Baud = accessISBaud
 		}
+	}
+	if c.NoRead == nil {
+		c.NoRead = NoReads()
 	}
 	if c.SameCodeDelay == 0 {
 		c.SameCodeDelay = defaultSameCode

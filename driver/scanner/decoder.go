@@ -49,14 +49,14 @@ func (l *lines) Gap() Frame {
 		return frame
 	}
 	l.Reset()
-	return nil
+	return Frame{}
 }
 
 func (l *lines) recognise(f Frame) bool {
-	if f == nil || l.isAnswer == nil {
+	if f.Text == nil || l.isAnswer == nil {
 		return false
 	}
-	sign := l.isAnswer(f)
+	sign := l.isAnswer(f.Text)
 	l.sign = max(l.sign, sign)
 	return sign != noSign
 }

@@ -105,8 +105,8 @@ func feed(d decoder, r *rand.Rand, input string, silent bool) (frames []string) 
 		input = input[len(chunk):]
 		for len(chunk) > 0 {
 			var frame Frame
-			if frame, chunk = d.Next(chunk); frame != nil {
-				frames = append(frames, string(frame))
+			if frame, chunk = d.Next(chunk); frame.Text != nil {
+				frames = append(frames, string(frame.Text))
 			}
 			d.answer()
 		}
@@ -114,10 +114,10 @@ func feed(d decoder, r *rand.Rand, input string, silent bool) (frames []string) 
 	for silent {
 		frame := d.Gap()
 		d.answer()
-		if frame == nil {
+		if frame.Text == nil {
 			break
 		}
-		frames = append(frames, string(frame))
+		frames = append(frames, string(frame.Text))
 	}
 	return frames
 }
@@ -272,13 +272,13 @@ func fuzzDialect(f *testing.F, module Module) {
 		var want []string
 		for rest := input; len(rest) > 0; {
 			var frame Frame
-			if frame, rest = one.Next(rest); frame != nil {
-				want = append(want, string(frame))
+			if frame, rest = one.Next(rest); frame.Text != nil {
+				want = append(want, string(frame.Text))
 			}
 			one.answer()
 		}
-		for frame := one.Gap(); frame != nil; frame = one.Gap() {
-			want = append(want, string(frame))
+		for frame := one.Gap(); frame.Text != nil; frame = one.Gap() {
+			want = append(want, string(frame.Text))
 		}
 		got := feed(other, r, string(input), true)
 		if !slices.Equal(got, want) {
@@ -334,12 +334,12 @@ func TestDecodersDoNotAllocate(t *testing.T) {
 		allocs := testing.AllocsPerRun(100, func() {
 			for rest := message; len(rest) > 0; {
 				var frame Frame
-				if frame, rest = dec.Next(rest); frame != nil {
+				if frame, rest = dec.Next(rest); frame.Text != nil {
 					n++
 				}
 				dec.answer()
 			}
-			if dec.Gap() != nil {
+			if dec.Gap().Text != nil {
 				n++
 			}
 			dec.drop(noise)

@@ -6,10 +6,14 @@
 //	text CR | text LF | text CR LF | text TAB     most makers
 //	STX code-id text CR ETX                       Access-IS "standard Access configuration", 7E1
 //	]Q1 text CR                                   AIM symbology identifier (ISO/IEC 15424)
+//	\000026 text CR                               ECI escape, behind an AIM identifier or a code-id, too
 //	code-id text <silence>                        Access-IS "raw": only the idle gap ends it
 //
 // The text itself cannot be confused with any of that, because Base45 (RFC 9285, table 1) has no control characters
 // and no ']'. It does have SPACE, and a text may end in one, so a space is never trimmed.
+//
+// Modules that are set to report it when they have read nothing send a message as if it were a text. Those of [Config.NoRead] are
+// no frames; [Stats] counts them.
 //
 // Some modules can be told how to send, and asked whether they live. [Config.Module] says which family one belongs to, or that
 // all are to be asked:

@@ -6,25 +6,57 @@ const (
 	// maxText is the longest text of the QR alphabet that certificates use, in characters: version 40-L in
 	// alphanumeric mode (ISO/IEC 18004, table 7). A verifier refuses longer ones.
 	maxText = 4296
-	// MaxFrame bounds a frame, in bytes. The slack holds what stands around the longest text (AIM identifier 3, code-id 1,
-	// NULs of a disturbed line), and a frame that was cut here is still beyond maxText after those are removed.
-	MaxFrame = maxText + 16
+	// MaxFrame bounds a frame, in bytes. The slack holds what stands around the longest text (AIM identifier 3, code-id 3,
+	// two ECI escapes of 7, NULs of a disturbed line), and a frame that was cut here is still beyond maxText after those are removed.
+	MaxFrame = maxText + 32
 )
 
-// Frame is one text as the barcode module sent it, 1 to [MaxFrame] bytes, without terminator, STX, AIM identifier and
-// code-id. It is anybody's text: nothing in it was checked. It is valid only until the handler returns and is wiped then.
-type Frame []byte
+// Frame is one text as the barcode module sent it. The zero value is no frame.
+type Frame struct {
+	// Text is 1 to [MaxFrame] bytes, without terminator, STX, AIM identifier, code-id and ECI escape. It is anybody's text: nothing in
+	// it was checked. It is valid only until the handler returns and is wiped then.
+	Text []byte
+}
 
-// text removes what the module put in front of the text: an AIM identifier, then a code-id.
+// text removes what the module put in front of the text: an AIM identifier, an ECI escape, a code-id, in the orders in which
+// modules send them.
 func text(b []byte) []byte {
 	if hasAIM(b) {
 		b = b[len("]Q1"):]
 	}
-	// Without "HC1:" behind it a code-id cannot be told from the first character of some other text. A space is never one.
-	if len(b) > 0 && b[0] != ' ' && hasContext(b[1:]) {
-		b = b[1:]
+	b = cutECI(b)
+	if n := codeID(b); n > 0 {
+		b = cutECI(b[n:])
 	}
 	return b
+}
+
+// codeID returns how long the code-id is that b starts with. Without "HC1:" behind it a code-id cannot be told from the first
+// characters of some other text. A space is never one.
+func codeID(b []byte) int {
+	if len(b) > 1 && b[0] != ' ' && hasContext(cutECI(b[1:])) {
+		return 1
+	}
+	// Symbol and Zebra send "P01" for a QR code, "P00" for a Data Matrix, and so on.
+	if len(b) > 3 && b[0] == 'P' && b[1] == '0' && (isLetter(b[2]) || isDigit(b[2])) && hasContext(cutECI(b[3:])) {
+		return 3
+	}
+	return 0
+}
+
+// cutECI removes an ECI escape, a backslash and six digits, from the beginning of b. Modules that report the character set send
+// it in front of the text (AIM ECI protocol). Base45 has no backslash.
+func cutECI(b []byte) []byte {
+	const length = len(`\000026`)
+	if len(b) < length || b[0] != '\\' {
+		return b
+	}
+	for _, c := range b[1:length] {
+		if !isDigit(c) {
+			return b
+		}
+	}
+	return b[length:]
 }
 
 // hasAIM reports whether b starts with a symbology identifier, "]cm" (ISO/IEC 15424).

@@ -13,11 +13,12 @@ const (
 // [Framer.Gap]. However the stream is chunked, the frames are the same. It allocates nothing. The zero value is ready to use.
 type Framer struct {
 	buf     [MaxFrame]byte
-	n       int  // bytes of buf in use
-	over    bool // more came than buf holds
-	yielded bool // buf holds a frame that the caller has seen
+	n       int      // bytes of buf in use
+	over    bool     // more came than buf holds
+	yielded bool     // buf holds a frame that the caller has seen
+	noRead  [][]byte // messages that are no frames
 
-	overlong, torn, nuls uint64
+	overlong, torn, nuls, noReads uint64
 }
 
 // Next consumes b up to the end of the first frame in it and returns that frame and what follows. Without a complete frame in b
@@ -27,7 +28,7 @@ func (f *Framer) Next(b []byte) (frame Frame, rest []byte) {
 	for i, c := range b {
 		switch c {
 		case cr, lf, tab, etx:
-			if frame := f.end(); frame != nil {
+			if frame := f.end(); frame.Text != nil {
 				return frame, b[i+1:]
 			}
 		case stx:
@@ -36,7 +37,7 @@ func (f *Framer) Next(b []byte) (frame Frame, rest []byte) {
 			f.add(c)
 		}
 	}
-	return nil, nil
+	return Frame{}, nil
 }
 
 // Gap tells that the line has been silent for an idle gap. That ends a frame, whole or not; nil if none had begun.
@@ -96,10 +97,15 @@ func (f *Framer) end() Frame {
 	} else {
 		b = trimNUL(b)
 	}
-	if b = text(b); len(b) == 0 {
+	b = text(b)
+	if isNoRead(f.noRead, b) {
+		f.noReads++
+		b = nil
+	}
+	if len(b) == 0 {
 		f.Reset()
-		return nil
+		return Frame{}
 	}
 	f.yielded = true
-	return b[:len(b):len(b)]
+	return Frame{Text: b[:len(b):len(b)]}
 }

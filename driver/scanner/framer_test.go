@@ -39,15 +39,15 @@ func frames(f *Framer, input string, size int) []string {
 	var got []string
 	for i, part := range strings.Split(input, gap) {
 		if i > 0 {
-			if frame := f.Gap(); frame != nil {
-				got = append(got, string(frame))
+			if frame := f.Gap(); frame.Text != nil {
+				got = append(got, string(frame.Text))
 			}
 		}
 		for chunk := range slices.Chunk([]byte(part), size) {
 			for len(chunk) > 0 {
 				var frame Frame
-				if frame, chunk = f.Next(chunk); frame != nil {
-					got = append(got, string(frame))
+				if frame, chunk = f.Next(chunk); frame.Text != nil {
+					got = append(got, string(frame.Text))
 				}
 			}
 		}
@@ -103,6 +103,22 @@ func TestFramer(t *testing.T) {
 		{"no code-id: short", "7HC1\r", []string{"7HC1"}},
 		{"code-id and bare context", "7HC1:\r", []string{"HC1:"}},
 
+		{"ECI", `\000026HC1:A` + "\r", []string{"HC1:A"}},
+		{"ECI of Latin-1", `\000003HC1:A` + "\r\n", []string{"HC1:A"}},
+		{"AIM and ECI", `]Q2\000026HC1:A` + "\r", []string{"HC1:A"}},
+		{"STX, AIM, code-id and ECI", "\x02" + `]d5s\000020HC1:A` + "\r\x03", []string{"HC1:A"}},
+		{"code-id and ECI", `Q\000026HC1:A` + "\r", []string{"HC1:A"}},
+		{"ECI and code-id", `\000899QHC1:A` + "\r", []string{"HC1:A"}},
+		{"ECI before other text", `]Q2\000026https://example.eu` + "\r", []string{"https://example.eu"}},
+		{"ECI alone", `]Q2\000026` + "\r", nil},
+		{"no ECI: a digit short", `\00026HC1:A` + "\r", []string{`\00026HC1:A`}},
+		{"no ECI: a letter", `\00002AHC1:A` + "\r", []string{`\00002AHC1:A`}},
+		{"one ECI only", `\000026\000026HC1:A` + "\r", []string{`\000026HC1:A`}},
+		{"Symbol code-id", "P01HC1:A\r", []string{"HC1:A"}},
+		{"Symbol code-id and ECI", `P00\000026HC1:A` + "\r", []string{"HC1:A"}},
+		{"no Symbol code-id", "P1HC1:A\rP0:HC1:A\rP01A\r", []string{"P1HC1:A", "P0:HC1:A", "P01A"}},
+		{"lower case stays", "hc1:a\r", []string{"hc1:a"}},
+
 		{"NULs around", "\x00\x00HC1:A\x00\x00\r", []string{"HC1:A"}},
 		{"NUL within", "HC1:\x00A\r", []string{"HC1:\x00A"}},
 		{"only NULs", "\x00\x00\x00" + gap + "\x00\r", nil},
@@ -110,7 +126,7 @@ func TestFramer(t *testing.T) {
 		{"break without end", strings.Repeat("\x00", 3*MaxFrame) + "HC1:A\r", []string{"HC1:A"}},
 
 		{"longest text", longest + "\r", []string{longest}},
-		{"longest text in full dress", "\x02]Q1QHC1:" + longest[4:] + strings.Repeat("\x00", 12) + "\r\x03", []string{"HC1:" + longest[4:]}},
+		{"longest text in full dress", "\x02" + `]Q1\000026P01\000026HC1:` + longest[4:] + strings.Repeat("\x00", 12) + "\r\x03", []string{"HC1:" + longest[4:]}},
 		{"at the bound", cut + "\rA\r", []string{cut, "A"}},
 		{"one too many", cut + "Z\rA\r", []string{cut, "A"}},
 		{"overlong, then silence", cut + cut + cut + gap + "A\r", []string{cut, "A"}},
@@ -130,7 +146,7 @@ func TestFramer(t *testing.T) {
 }
 
 func TestFramerOverlongIsRefusable(t *testing.T) {
-	for _, input := range []string{"]Q17HC1:", "\x02]Q1", "", "7HC1:"} {
+	for _, input := range []string{"]Q17HC1:", `]Q1\000026P01\000026HC1:`, "\x02]Q1", "", "7HC1:"} {
 		var f Framer
 		got := frames(&f, input+strings.Repeat("Z", 2*MaxFrame)+"\r", 100)
 		if len(got) != 1 || len(got[0]) <= maxText || len(got[0]) > MaxFrame {
@@ -163,8 +179,8 @@ func TestFramerRealTexts(t *testing.T) {
 func TestFrameHasNoSpareCapacity(t *testing.T) {
 	var f Framer
 	frame, _ := f.Next([]byte("HC1:A\x00\r"))
-	if len(frame) != 5 || cap(frame) != 5 {
-		t.Errorf("len %d, cap %d", len(frame), cap(frame))
+	if len(frame.Text) != 5 || cap(frame.Text) != 5 {
+		t.Errorf("len %d, cap %d", len(frame.Text), cap(frame.Text))
 	}
 }
 
@@ -174,8 +190,8 @@ func BenchmarkFramer(b *testing.B) {
 	b.SetBytes(int64(len(input)))
 	b.ReportAllocs()
 	for b.Loop() {
-		if frame, _ := f.Next(input); len(frame) != 647 {
-			b.Fatal(len(frame))
+		if frame, _ := f.Next(input); len(frame.Text) != 647 {
+			b.Fatal(len(frame.Text))
 		}
 		f.Reset()
 	}

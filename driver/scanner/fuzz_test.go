@@ -13,7 +13,8 @@ var (
 	modelTorn    = regexp.MustCompile(`(?s)^.*\x02`)
 	modelNULs    = regexp.MustCompile(`^\x00+`)
 	modelAIM     = regexp.MustCompile(`^\][A-Za-z][0-9A-Za-z]`)
-	modelCodeID  = regexp.MustCompile(`(?s)^[^ ](HC[1-9A-Z]:)`)
+	modelECI     = regexp.MustCompile(`^\\[0-9]{6}`)
+	modelCodeID  = regexp.MustCompile(`(?s)^(?:[^ ]|P0[0-9A-Za-z])(?:\\[0-9]{6})?(HC[1-9A-Z]:)`)
 	modelLastNUL = regexp.MustCompile(`\x00+$`)
 )
 
@@ -29,6 +30,7 @@ func modelFrames(input string) []string {
 			piece = modelLastNUL.ReplaceAllString(piece, "")
 		}
 		piece = modelAIM.ReplaceAllString(piece, "")
+		piece = modelECI.ReplaceAllString(piece, "")
 		piece = modelCodeID.ReplaceAllString(piece, "$1")
 		if piece != "" {
 			want = append(want, bytesOf(piece))
@@ -62,6 +64,7 @@ func FuzzFramer(f *testing.F) {
 		f.Add([]byte("\x027"+text+"\r\x03\x027"+next+"\r\x03"), []byte{0})
 		f.Add([]byte("s"+text+gap+"s"+next+gap), []byte{7, 1, 200})
 		f.Add([]byte(text[:100]+"\x02]Q1"+next+"\x03\x00\x00"+text[100:]+gap), []byte{15, 0, 99})
+		f.Add([]byte(`\000026`+text+"\r"+`]Q2\000003P01`+next+"\r\n"), []byte{3})
 		f.Add([]byte(strings.Repeat(text, 11)+"\t"+next), []byte{255, 3})
 	}
 	f.Fuzz(func(t *testing.T, input, cuts []byte) {

@@ -164,17 +164,17 @@ func (d *gm65Decoder) Next(b []byte) (Frame, []byte) {
 	for i, c := range b {
 		d.held[d.n] = c
 		d.n++
-		if frame := d.sift(false); frame != nil {
+		if frame := d.sift(false); frame.Text != nil {
 			return frame, b[i+1:]
 		}
 	}
-	return nil, nil
+	return Frame{}, nil
 }
 
 // Gap takes for text what is held: an answer comes in one go.
 func (d *gm65Decoder) Gap() Frame {
 	d.wipeYielded()
-	if frame := d.sift(true); frame != nil {
+	if frame := d.sift(true); frame.Text != nil {
 		return frame
 	}
 	return d.Framer.Gap()
@@ -185,7 +185,7 @@ func (d *gm65Decoder) sift(ended bool) Frame {
 	for d.n > 0 {
 		n := gm65Answer(d.held[:d.n])
 		if n < 0 && !ended {
-			return nil
+			return Frame{}
 		}
 		if n > 0 {
 			d.sign = max(d.sign, d.says(d.held[:n]))
@@ -194,11 +194,11 @@ func (d *gm65Decoder) sift(ended bool) Frame {
 		}
 		frame, _ := d.Framer.Next(d.held[:1])
 		d.shift(1)
-		if frame != nil {
+		if frame.Text != nil {
 			return frame
 		}
 	}
-	return nil
+	return Frame{}
 }
 
 func (d *gm65Decoder) shift(n int) {

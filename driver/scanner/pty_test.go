@@ -78,7 +78,7 @@ func startOn(t testing.TB, c Config) *live {
 	l.Reader = NewReader(c, nil)
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
-	go func() { done <- l.Run(ctx, func(f Frame) { l.frames <- string(f) }) }()
+	go func() { done <- l.Run(ctx, func(f Frame) { l.frames <- string(f.Text) }) }()
 	l.end = func() {
 		cancel()
 		select {
@@ -182,7 +182,7 @@ func TestPtyWhileHandling(t *testing.T) {
 	handled := make(chan bool, 1)
 	go func() {
 		done <- r.Run(ctx, func(f Frame) {
-			got = append(got, string(f))
+			got = append(got, string(f.Text))
 			for range 50 { // nobody reads meanwhile: this stays in the kernel
 				m.send("HC1:LATE\r")
 			}

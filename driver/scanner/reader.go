@@ -30,6 +30,7 @@ type Reader struct {
 
 	framer  Framer
 	decoder decoder // of this session, on framer
+	strayed uint64  // what it has counted
 	buf     [1024]byte
 
 	up       atomic.Bool
@@ -60,6 +61,7 @@ func (r *Reader) Run(ctx context.Context, handle func(Frame)) error {
 		return err
 	}
 	r.config = r.config.WithDefaults()
+	r.framer.noRead = noReadsOf(r.config.NoRead)
 	defer r.up.Store(false)
 	for pause := minBackoff; ; pause = min(2*pause, maxBackoff) {
 		r.turn()
@@ -148,7 +150,7 @@ func (r *Reader) session(ctx context.Context, handle func(Frame)) (worked bool, 
 				return worked, err
 			}
 		}
-		if err := life.watch(p, now, frame != nil, r.decoder.heard()); err != nil {
+		if err := life.watch(p, now, frame.Text != nil, r.decoder.heard()); err != nil {
 			return worked, err
 		}
 		if !strange && r.decoder.stray() >= manyStray {
@@ -161,11 +163,11 @@ func (r *Reader) session(ctx context.Context, handle func(Frame)) (worked bool, 
 				r.ready()
 			}
 		}
-		if n == 0 && frame == nil && r.saveIfAsked(ctx, p, c) {
+		if n == 0 && frame.Text == nil && r.saveIfAsked(ctx, p, c) {
 			dropping, last = true, time.Now()
 			life.alive(last)
 		}
-		if frame == nil || ctx.Err() != nil {
+		if frame.Text == nil || ctx.Err() != nil {
 			continue
 		}
 		r.ready() // whatever the module answered
@@ -187,6 +189,7 @@ func (r *Reader) meet(s Setup, c Config) life {
 	r.logSetup(s)
 	now := time.Now()
 	l := life{proven: true, heard: now}
+	r.strayed = 0
 	switch f := familyOf(s.Module); {
 	case f != nil:
 		r.decoder = f.decoder(&r.framer, c, s)
@@ -220,7 +223,7 @@ func (r *Reader) frame(n int, dropping bool) Frame {
 	var frame Frame
 	switch {
 	case dropping && n == 0:
-		for r.decoder.Gap() != nil {
+		for r.decoder.Gap().Text != nil {
 			continue
 		}
 	case dropping:
@@ -236,7 +239,10 @@ func (r *Reader) frame(n int, dropping bool) Frame {
 	r.stats.overlong.Store(r.framer.Overlong())
 	r.stats.torn.Store(r.framer.Torn())
 	r.stats.nuls.Store(r.framer.NULs())
-	r.stats.stray.Store(r.decoder.stray())
+	r.stats.noReads.Store(r.framer.noReads)
+	stray := r.decoder.stray()
+	r.stats.stray.Add(stray - r.strayed)
+	r.strayed = stray
 	return frame
 }
 

@@ -287,7 +287,7 @@ func TestNothingAfterTheEnd(t *testing.T) {
 		r.open = func(Config) (port, error) { return p, nil }
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan error, 1)
-		go func() { done <- r.Run(ctx, func(f Frame) { t.Errorf("handled %q after the end", f) }) }()
+		go func() { done <- r.Run(ctx, func(f Frame) { t.Errorf("handled %q after the end", f.Text) }) }()
 		after(2 * testGap)
 		p.stop = testGap / 4 // the read that finds the frame is under way when the context ends
 		p.send("HC1:A\r")

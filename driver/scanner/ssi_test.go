@@ -29,10 +29,10 @@ func TestSSIPackets(t *testing.T) {
 			if got := string(d.answer()); got != ssiAckBytes || len(rest) > 0 {
 				t.Fatalf("answered %x", got)
 			}
-			if last := i == len(sent)-1; (frame != nil) != last || last && string(frame) != text {
+			if last := i == len(sent)-1; (frame.Text != nil) != last || last && string(frame.Text) != text {
 				t.Errorf("%d characters, packet %d: %.40q", length, i, frame)
 			}
-			if d.Gap() != nil {
+			if d.Gap().Text != nil {
 				t.Error("a silence made a frame")
 			}
 		}
@@ -75,8 +75,8 @@ func TestSSIMessages(t *testing.T) {
 			var frames []string
 			answers := ""
 			note := func(frame Frame) {
-				if frame != nil {
-					frames = append(frames, string(frame))
+				if frame.Text != nil {
+					frames = append(frames, string(frame.Text))
 				}
 				for out := string(d.answer()); out != ""; {
 					switch {
@@ -132,15 +132,15 @@ func TestSSIUnanswered(t *testing.T) {
 			var got []string
 			for i, part := range strings.Split(tt.sent, gap) {
 				if i > 0 {
-					for frame := d.Gap(); frame != nil; frame = d.Gap() {
-						got = append(got, string(frame))
+					for frame := d.Gap(); frame.Text != nil; frame = d.Gap() {
+						got = append(got, string(frame.Text))
 					}
 				}
 				for chunk := range slices.Chunk([]byte(part), size) {
 					for len(chunk) > 0 {
 						var frame Frame
-						if frame, chunk = d.Next(chunk); frame != nil {
-							got = append(got, string(frame))
+						if frame, chunk = d.Next(chunk); frame.Text != nil {
+							got = append(got, string(frame.Text))
 						}
 					}
 				}
@@ -202,7 +202,7 @@ func TestSSIDroppedBeginning(t *testing.T) {
 	var f Framer
 	d := ssi{}.decoder(&f, Config{IdleGap: testGap}, Setup{kept: true})
 	d.drop([]byte(p[0]))
-	if d.Gap() != nil || string(d.answer()) != ssiAckBytes {
+	if d.Gap().Text != nil || string(d.answer()) != ssiAckBytes {
 		t.Error("a frame, or no acknowledgement")
 	}
 	if got := feed(d, rand.New(rand.NewPCG(1, 1)), p[1], true); got != nil {

@@ -44,11 +44,11 @@ type ssiDecoder struct {
 func (d *ssiDecoder) Next(b []byte) (Frame, []byte) {
 	d.text.wipeYielded()
 	for i, c := range b {
-		if frame := d.add(c); frame != nil {
+		if frame := d.add(c); frame.Text != nil {
 			return frame, b[i+1:]
 		}
 	}
-	return nil, nil
+	return Frame{}, nil
 }
 
 func (d *ssiDecoder) add(c byte) Frame {
@@ -78,13 +78,13 @@ func (d *ssiDecoder) sift(silent bool) Frame {
 		case n > 0:
 			frame := d.take(d.held[:n])
 			d.shift(n)
-			if frame != nil {
+			if frame.Text != nil {
 				return frame
 			}
 		case n < 0 && !silent:
-			return nil
+			return Frame{}
 		case !d.packets && d.parts == 0:
-			if frame := d.asLine(); frame != nil {
+			if frame := d.asLine(); frame.Text != nil {
 				return frame
 			}
 		default:
@@ -94,7 +94,7 @@ func (d *ssiDecoder) sift(silent bool) Frame {
 			d.shift(1)
 		}
 	}
-	return nil
+	return Frame{}
 }
 
 // asLine reads what is held as a line.
@@ -103,11 +103,11 @@ func (d *ssiDecoder) asLine() Frame {
 	for d.n > 0 && d.inLine {
 		c := d.held[0]
 		d.shift(1)
-		if frame := d.line(c); frame != nil {
+		if frame := d.line(c); frame.Text != nil {
 			return frame
 		}
 	}
-	return nil
+	return Frame{}
 }
 
 // damaged asks for what is held again, once, if that looks like data.
@@ -139,17 +139,17 @@ func (d *ssiDecoder) take(p []byte) Frame {
 	d.sign, d.quiet = max(d.sign, living), 0
 	switch p[1] {
 	case ssiAck, ssiNak:
-		return nil
+		return Frame{}
 	case ssiDecodeData:
 	case ssiSetParams: // what it has, behind a beep code
 		if data := p[ssiHeader : len(p)-2]; d.kept && len(data) == 3 && data[1] == ssiDataFormat && data[2] != 1 {
 			d.sign = forgetful
 		}
 		d.say(ackPacket)
-		return nil
+		return Frame{}
 	default: // a reply that comes late, an event
 		d.say(ackPacket)
-		return nil
+		return Frame{}
 	}
 	d.say(ackPacket)
 	again := p[3]&ssiAgain != 0
@@ -158,14 +158,14 @@ func (d *ssiDecoder) take(p []byte) Frame {
 		sum := ssiSum(p[:len(p)-2]) + ssiAgain
 		id[1], id[2] = byte(sum>>8), byte(sum)
 		if d.seen && id == d.last || d.parts == 0 && !d.wanted {
-			return nil
+			return Frame{}
 		}
 	}
 	d.doomed = d.doomed || d.dropping || d.spoilt && !again
 	d.seen, d.last, d.wanted, d.spoilt = true, id, false, false
 	d.collect(p[ssiHeader : len(p)-2])
 	if p[3]&ssiContinued != 0 {
-		return nil
+		return Frame{}
 	}
 	var frame Frame
 	if d.doomed {
@@ -206,7 +206,7 @@ func (d *ssiDecoder) shift(n int) {
 // Gap ends a line, but no message: that goes on with its next packet.
 func (d *ssiDecoder) Gap() Frame {
 	d.text.wipeYielded()
-	if frame := d.sift(true); frame != nil {
+	if frame := d.sift(true); frame.Text != nil {
 		return frame
 	}
 	if d.inLine {
@@ -222,7 +222,7 @@ func (d *ssiDecoder) Gap() Frame {
 		}
 		d.Reset()
 	}
-	return nil
+	return Frame{}
 }
 
 // Reset forgets the message under way, and what it knew of the module stays.

@@ -12,11 +12,11 @@ func TestFramerWipes(t *testing.T) {
 	blank := func(f *Framer) bool { return bytes.Count(f.buf[:], []byte{0}) == len(f.buf) }
 	var f Framer
 	frame, _ := f.Next([]byte("]Q1HC1:SECRET\r"))
-	if string(frame) != "HC1:SECRET" {
-		t.Fatalf("got %q", frame)
+	if string(frame.Text) != "HC1:SECRET" {
+		t.Fatalf("got %q", frame.Text)
 	}
 	f.Reset()
-	if !blank(&f) || string(frame) != strings.Repeat("\x00", 10) {
+	if !blank(&f) || string(frame.Text) != strings.Repeat("\x00", 10) {
 		t.Error("Reset left a handled frame in memory")
 	}
 	f.Next([]byte("HC1:SECRET\r"))
@@ -54,14 +54,14 @@ func TestReaderWipes(t *testing.T) {
 			if !blank(b.buf[:]) {
 				t.Error("the read buffer still holds what was read")
 			}
-			if string(f) != "HC1:SECRET" {
-				t.Errorf("frame %q", f)
+			if string(f.Text) != "HC1:SECRET" {
+				t.Errorf("frame %q", f.Text)
 			}
 		}
 		after(2 * testGap)
 		p.send("HC1:SECRET\rHC1:NEXT\r")
 		synctest.Wait()
-		if len(b.frames) != 1 || !blank(kept) || !blank(b.framer.buf[:]) || !blank(b.buf[:]) {
+		if len(b.frames) != 1 || !blank(kept.Text) || !blank(b.framer.buf[:]) || !blank(b.buf[:]) {
 			t.Error("a handled frame, or what came behind it, is still in memory")
 		}
 		p.send("HC1:DROPPED\r")
@@ -95,8 +95,8 @@ func TestReaderWipesAfterPanic(t *testing.T) {
 			defer func() { _ = recover() }()
 			_ = r.Run(t.Context(), func(f Frame) { kept = f; panic("handler") })
 		}()
-		if len(kept) != 10 || bytes.Count(kept, []byte{0}) != 10 || p.closed != 1 || r.Up() {
-			t.Errorf("kept %q, closed %d times, up %v", kept, p.closed, r.Up())
+		if len(kept.Text) != 10 || bytes.Count(kept.Text, []byte{0}) != 10 || p.closed != 1 || r.Up() {
+			t.Errorf("kept %q, closed %d times, up %v", kept.Text, p.closed, r.Up())
 		}
 	})
 }

@@ -80,16 +80,6 @@ func (c Config) energised() time.Duration {
 	return c.Pulse
 }
 
-// Counts is what became of the calls of Open that said true, and of the passages. Passages and Unexpected are those in the
-// direction that the reader serves.
-type Counts struct {
-	Granted    uint64 `json:"granted"`     // calls of Open that said true
-	Passages   uint64 `json:"passages"`    // of these, followed by a passage
-	NotEntered uint64 `json:"not_entered"` // of these, not followed by one in time
-	Unexpected uint64 `json:"unexpected"`  // passages that nobody was granted
-	Back       uint64 `json:"back"`        // passages in the other direction
-}
-
 func (c Config) withDefaults() Config {
 	if c.Pulse <= 0 {
 		c.Pulse = DefaultPulse

@@ -56,7 +56,7 @@ func newGate(t testing.TB, c scanner.Config) *gate {
 	g.Reader = scanner.NewReader(c, slog.New(slog.NewTextHandler(g, nil)))
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
-	go func() { done <- g.Run(ctx, func(f scanner.Frame) { g.frames <- string(f) }) }()
+	go func() { done <- g.Run(ctx, func(f scanner.Frame) { g.frames <- string(f.Text) }) }()
 	g.end = sync.OnceFunc(func() {
 		cancel()
 		if err := <-done; err != nil {

@@ -24,10 +24,10 @@ func TestCounters(t *testing.T) {
 	if accepted, refused := c.Totals(); accepted != 4000 || refused != 8001 {
 		t.Errorf("%d accepted, %d refused", accepted, refused)
 	}
-	if n := c.Of(verify.Test, verify.Expired); n != 4000 {
+	if n := c.n[verify.Test][verify.Expired].Load(); n != 4000 {
 		t.Errorf("%d expired tests", n)
 	}
-	if n := c.Of(verify.NoKind, verify.Internal); n != 1 {
+	if n := c.n[verify.NoKind][verify.Internal].Load(); n != 1 {
 		t.Errorf("%d internal", n)
 	}
 	c.AddTolerated(verify.NoPrefix | verify.AlgUnprotected)

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"gatescan/driver/flash"
 )
 
 // pruneEvery and prunedAtOnce let a clock that is wrong for some hours take away some days at most.
@@ -177,16 +179,16 @@ func (b *Book) prune(now time.Time) {
 	if !dated {
 		return
 	}
-	entries, err := b.disk.list()
-	slices.SortFunc(entries, func(a, b entry) int { return strings.Compare(a.name, b.name) })
+	entries, err := b.disk.List(".")
+	slices.SortFunc(entries, func(a, b flash.Entry) int { return strings.Compare(a.Name, b.Name) })
 	removed := 0
 	for _, e := range entries {
-		of, _, is := ours(e.name)
+		of, _, is := ours(e.Name)
 		day, isDay := dayOfName(of)
 		if !is || !isDay || !day.Before(oldest) || removed == prunedAtOnce {
 			continue
 		}
-		if e := b.disk.remove(e.name); e != nil {
+		if e := b.disk.Remove(e.Name); e != nil {
 			err = errors.Join(err, e)
 		}
 		removed++

@@ -48,9 +48,8 @@ func (b *Book) State() State {
 }
 
 func (b *Book) sameDay() bool {
-	year, month, day := b.now().In(b.config.Zone).Date()
-	y, m, d := b.today.Date()
-	return year == y && month == m && day == d
+	today, _ := Day(b.now(), b.config.Zone)
+	return today.Equal(b.today)
 }
 
 // wrote adds to what was written today.
@@ -58,7 +57,8 @@ func (b *Book) wrote(n int) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if !b.sameDay() {
-		b.today, b.state.BytesToday, b.state.WritesToday = b.now().In(b.config.Zone), 0, 0
+		b.today, _ = Day(b.now(), b.config.Zone)
+		b.state.BytesToday, b.state.WritesToday = 0, 0
 	}
 	b.state.BytesToday += uint64(n)
 	b.state.WritesToday++
@@ -100,17 +100,17 @@ func (b *Book) note(what string, err error) {
 
 // measure counts the files.
 func (b *Book) measure() {
-	entries, err := b.disk.list()
+	entries, err := b.disk.List(".")
 	if err != nil {
 		return
 	}
 	days, bytes := 0, int64(0)
 	for _, e := range entries {
-		if _, _, is := ours(e.name); !is {
+		if _, _, is := ours(e.Name); !is {
 			continue
 		}
-		bytes += e.size
-		if _, is := dayOfName(e.name); is {
+		bytes += e.Size
+		if _, is := dayOfName(e.Name); is {
 			days++
 		}
 	}

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strconv"
 	"time"
+
+	"gatescan/cmd/gatescan/counters"
 )
 
 // The chart, in units of its own: a phone shows about one pixel for each.
@@ -51,7 +53,7 @@ func newChart(day *span, rows []row, now time.Time, c *Config) chart {
 	}
 	var most uint64
 	for from := day.from; from.Before(day.to); {
-		_, to := hourOf(from, day.zone)
+		_, to := counters.Hour(from, day.zone)
 		b := bar{From: from.Format("15:04"), To: to.Format("15:04"), Now: !now.Before(from) && now.Before(to)}
 		var counts Counts
 		for i := range rows {

@@ -36,7 +36,7 @@
 //	running             true in a bucket that goes on
 //	lost                true if a file that held this time was damaged, so that there may have been more
 //	accepted, refused   frames
-//	accepted_by_kind    an object: v, t, r; a kind without a pass is not there
+//	accepted_by_kind    an object: v, t, r, p; a kind without a pass is not there
 //	refused_by_reason   an object by the words of verify.Reason; a reason without a refusal is not there
 //	granted             times that the turnstile was opened
 //	passages            of these, followed by a passage

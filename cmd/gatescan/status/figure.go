@@ -3,6 +3,7 @@ package status
 import (
 	"strconv"
 
+	"gatescan/driver/turnstile"
 	"gatescan/verify"
 )
 
@@ -70,21 +71,18 @@ func (f figure) MarshalJSON() ([]byte, error) { return f.appendJSON(nil), nil }
 
 // told is a row's counts as they may be told.
 type told struct {
-	Accepted   figure  `json:"accepted"`
-	Refused    figure  `json:"refused"`
-	ByKind     figures `json:"accepted_by_kind"`
-	ByReason   figures `json:"refused_by_reason"`
-	Granted    figure  `json:"granted"`
-	Passages   figure  `json:"passages"`
-	NotEntered figure  `json:"not_entered"`
-	Unexpected figure  `json:"unexpected"`
-	Back       figure  `json:"back"`
+	Accepted figure  `json:"accepted"`
+	Refused  figure  `json:"refused"`
+	ByKind   figures `json:"accepted_by_kind"`
+	ByReason figures `json:"refused_by_reason"`
+	turnstile.Each[figure]
 }
 
 func (m mask) tell(c *Counts) told {
-	t := told{
-		Accepted: m.of(c.Accepted), Refused: m.of(c.Refused),
-		Granted: m.of(c.Granted), Passages: m.of(c.Passages), NotEntered: m.of(c.NotEntered), Unexpected: m.of(c.Unexpected), Back: m.of(c.Back),
+	t := told{Accepted: m.of(c.Accepted), Refused: m.of(c.Refused)}
+	figures := t.All()
+	for i, n := range c.All() {
+		*figures[i] = m.of(*n)
 	}
 	for k := range kinds() {
 		t.ByKind = append(t.ByKind, named{k.String(), m.of(c.ByKind[k])})
@@ -97,16 +95,11 @@ func (m mask) tell(c *Counts) told {
 
 // plus adds what another row tells. What is "fewer than" adds nothing, so the sum is at least what it says.
 func (t *told) plus(other *told) {
-	for _, pair := range [][2]*figure{
-		{&t.Accepted, &other.Accepted},
-		{&t.Refused, &other.Refused},
-		{&t.Granted, &other.Granted},
-		{&t.Passages, &other.Passages},
-		{&t.NotEntered, &other.NotEntered},
-		{&t.Unexpected, &other.Unexpected},
-		{&t.Back, &other.Back},
-	} {
-		pair[0].plus(*pair[1])
+	t.Accepted.plus(other.Accepted)
+	t.Refused.plus(other.Refused)
+	figures := t.All()
+	for i, f := range other.All() {
+		figures[i].plus(*f)
 	}
 	for i := range t.ByKind {
 		t.ByKind[i].plus(other.ByKind[i].figure)

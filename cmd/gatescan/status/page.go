@@ -98,21 +98,23 @@ var groupText = [numGroups][2]string{
 	untrusted:     {"Not trusted", "nobody whom this gate trusts signed it"},
 	untimely:      {"Not valid now", "too early, or run out"},
 	againstPolicy: {"Not admitted", "good, but not by the rules in force here"},
-	byGate:        {"Gate", "closed, busy, in doubt of its clock, the same pass again, or a second one wanted"},
+	byGate:        {"Gate", "closed, busy, in doubt of its clock, the same pass again, a second one wanted, or no answer"},
 }
 
 // groupOf is the group of each refusal.
 var groupOf = [verify.NumReasons]group{
-	verify.Internal: byGate,
-	verify.NotHCERT: unreadable, verify.UnsupportedVersion: unreadable, verify.TooLarge: unreadable, verify.BadBase45: unreadable,
+	verify.Internal:  byGate,
+	verify.OtherCode: unreadable, verify.NotHCERT: unreadable, verify.UnsupportedVersion: unreadable, verify.TooLarge: unreadable, verify.BadBase45: unreadable,
 	verify.BadDeflate: unreadable, verify.BadCBOR: unreadable, verify.BadCOSE: unreadable, verify.BadAlg: unreadable,
 	verify.NoTrust: untrusted, verify.TrustStale: untrusted, verify.UnknownKID: untrusted, verify.Barred: untrusted,
 	verify.DSCNotValid: untrusted, verify.BadSignature: untrusted,
-	verify.BadCWT: unreadable, verify.NotYetValid: untimely, verify.Expired: untimely, verify.IssuerMismatch: untrusted,
+	verify.BadCWT: unreadable, verify.NotYetValid: untimely, verify.Expired: untimely, verify.IssuerMismatch: untrusted, verify.WrongDomain: untrusted,
 	verify.BadDCC: unreadable, verify.NotOneEntry: unreadable, verify.KindNotAllowed: againstPolicy, verify.KeyUsage: untrusted,
 	verify.RevocationUnavailable: againstPolicy, verify.Revoked: againstPolicy,
 	verify.RulesUnavailable: againstPolicy, verify.RuleFailed: againstPolicy, verify.RuleOpen: againstPolicy,
-	verify.ClockUntrusted: byGate, verify.Repeated: byGate, verify.SecondPass: byGate, verify.GateClosed: byGate, verify.GateBusy: byGate,
+	verify.ICVPIncomplete: againstPolicy, verify.ICVPProduct: againstPolicy, verify.ICVPTooEarly: againstPolicy, verify.ICVPNotValid: againstPolicy,
+	verify.ClockUntrusted: byGate, verify.SecondPass: byGate, verify.Repeated: byGate, verify.GateClosed: byGate, verify.GateBusy: byGate,
+	verify.NoAnswer: byGate,
 }
 
 // servePage answers with the page, and with the state even if there are no counts.

@@ -5,6 +5,7 @@ import (
 	"time"
 	"unicode"
 
+	"gatescan/driver/turnstile"
 	"gatescan/verify"
 )
 
@@ -136,12 +137,7 @@ type Counts struct {
 	Refused  uint64
 	ByReason [verify.NumReasons]uint64 // [verify.Accepted] too
 	ByKind   [verify.NumKinds]uint64   // of the accepted
-	Turnstile
-}
-
-// Turnstile is what came of the relay's pulses; see turnstile.Counts.
-type Turnstile struct {
-	Granted, Passages, NotEntered, Unexpected, Back uint64
+	turnstile.Counts
 }
 
 // Add sums up.
@@ -154,11 +150,10 @@ func (c *Counts) Add(d *Counts) {
 	for i := range c.ByKind {
 		c.ByKind[i] += d.ByKind[i]
 	}
-	c.Granted += d.Granted
-	c.Passages += d.Passages
-	c.NotEntered += d.NotEntered
-	c.Unexpected += d.Unexpected
-	c.Back += d.Back
+	sums := c.All()
+	for i, n := range d.All() {
+		*sums[i] += *n
+	}
 }
 
 // state says how it stands with a source.

@@ -1,12 +1,7 @@
-package main
+package gate
 
 import (
-	"bytes"
-	"encoding/json"
-	"encoding/pem"
 	"log/slog"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -15,58 +10,15 @@ import (
 	"time"
 
 	"gatescan/cmd/gatescan/counters"
+	"gatescan/cmd/gatescan/passtest"
 	"gatescan/driver/scanner"
 	"gatescan/driver/turnstile"
-	"gatescan/trustsync"
 	"gatescan/verify"
 )
 
-// realPass is a published test pass with the moment at which it is good.
-type realPass struct {
-	id   string
-	text string
-	now  time.Time
-}
-
-// realPasses returns passes of dgc-testdata that a verifier accepts, and the trust that they need.
-func realPasses(t testing.TB, n int) ([]realPass, *verify.Trust) {
-	t.Helper()
-	data, err := os.ReadFile(filepath.Join("..", "..", "verify", "testdata", "dgc-testdata.jsonl"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	var passes []realPass
-	var dscs []verify.DSC
-	v := verify.New(verify.Policy{})
-	for line := range bytes.Lines(data) {
-		var c struct {
-			ID          string `json:"id"`
-			Text        string `json:"text"`
-			Certificate []byte `json:"certificate"`
-			Clock       int64  `json:"clock"`
-		}
-		if err := json.Unmarshal(line, &c); err != nil {
-			t.Fatal(err)
-		}
-		d, err := trustsync.ParseCertificate(c.Certificate)
-		if err != nil {
-			continue
-		}
-		now := time.Unix(c.Clock, 0)
-		if v.Verify([]byte(c.Text), verify.NewTrust([]verify.DSC{d}), now).Accepted() {
-			passes, dscs = append(passes, realPass{c.ID, c.Text, now}), append(dscs, d)
-		}
-		if len(passes) == n {
-			return passes, verify.NewTrust(dscs)
-		}
-	}
-	t.Fatalf("only %d passes", len(passes))
-	return nil, nil
-}
-
 // testGate is a gate with a simulated turnstile, and what was seen of it.
 type testGate struct {
-	*gate
+	*Gate
 	last   atomic.Pointer[turnstile.Event]
 	became []verify.Reason
 }
@@ -74,21 +26,26 @@ type testGate struct {
 func (g *testGate) relay() bool              { return g.last.Load().Relay }
 func (g *testGate) signal() turnstile.Signal { return g.last.Load().Signal }
 
+// floorClock is believed from a time on.
+type floorClock time.Time
+
+func (c floorClock) Wall(now time.Time) time.Time { return now }
+func (c floorClock) Believed(now time.Time) bool  { return !now.Before(time.Time(c)) }
+
 func newTestGate(t testing.TB, trust *verify.Trust, c turnstile.Config) *testGate {
 	t.Helper()
-	g := &testGate{gate: &gate{verifier: verify.New(verify.Policy{}), trust: func() *verify.Trust { return trust }, counts: &counters.Counters{}}}
-	g.clock = clockFrom(time.Time{})
-	g.policy.Store(&verify.Policy{})
-	g.observe = func(_ verify.Verdict, became verify.Reason, _ time.Duration) { g.became = append(g.became, became) }
+	g := &testGate{}
 	sim := turnstile.NewSimulated(func(e turnstile.Event) { g.last.Store(&e) })
-	g.turnstile = turnstile.New(c, sim.Relay(), sim, slog.New(slog.DiscardHandler))
+	g.Gate = New(Parts{
+		Trust: func() *verify.Trust { return trust }, Clock: floorClock{}, Counts: &counters.Counters{}, Bench: &Bench{},
+		Turnstile: turnstile.New(c, sim.Relay(), sim, slog.New(slog.DiscardHandler)),
+		Observe:   func(_ verify.Verdict, became verify.Reason, _ time.Duration) { g.became = append(g.became, became) },
+	})
 	return g
 }
 
-func (p realPass) frame() scanner.Frame { return scanner.Frame(p.text) }
-
 func TestGate(t *testing.T) {
-	passes, trust := realPasses(t, 3)
+	passes, trust := passtest.Published(t, 3)
 	type step struct {
 		frame  string
 		after  time.Duration // sleep before it
@@ -96,13 +53,13 @@ func TestGate(t *testing.T) {
 		signal turnstile.Signal
 		relay  bool
 	}
-	good := func(i int) string { return passes[i].text }
+	good := func(i int) string { return passes[i].Text }
 	for name, tc := range map[string]struct {
 		window time.Duration
 		trust  *verify.Trust
 		floor  time.Time
 		policy verify.Policy
-		mode   mode
+		mode   Mode
 		steps  []step
 	}{
 		"good": {trust: trust, steps: []step{{good(0), 0, verify.Accepted, turnstile.Open, true}}},
@@ -136,15 +93,15 @@ func TestGate(t *testing.T) {
 			{good(0), 0, verify.NoTrust, turnstile.Closed, false},
 			{"garbage", 0, verify.NotHCERT, turnstile.TryAgain, false},
 		}},
-		"clock below its floor": {trust: trust, floor: passes[0].now.Add(time.Hour), steps: []step{
+		"clock below its floor": {trust: trust, floor: passes[0].Now.Add(time.Hour), steps: []step{
 			{good(0), 0, verify.ClockUntrusted, turnstile.Closed, false},
 			{"garbage", 0, verify.NotHCERT, turnstile.TryAgain, false},
 		}},
-		"closed by the operator": {trust: trust, mode: modeClosed, steps: []step{
+		"closed by the operator": {trust: trust, mode: Closed, steps: []step{
 			{good(0), 0, verify.GateClosed, turnstile.Closed, false},
 			{"garbage", 0, verify.NotHCERT, turnstile.TryAgain, false},
 		}},
-		"maintenance": {trust: trust, mode: modeMaintenance, steps: []step{{good(0), 0, verify.GateClosed, turnstile.Closed, false}}},
+		"maintenance": {trust: trust, mode: Maintenance, steps: []step{{good(0), 0, verify.GateClosed, turnstile.Closed, false}}},
 		"kind not admitted": {trust: trust, policy: verify.Policy{Kinds: verify.SignsTest}, steps: []step{
 			{good(0), 0, verify.KindNotAllowed, turnstile.Refused, false},
 		}},
@@ -152,16 +109,16 @@ func TestGate(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				g := newTestGate(t, tc.trust, turnstile.Config{})
-				g.clock = clockFrom(tc.floor)
-				g.policy.Store(&tc.policy)
-				g.mode.Store(int32(tc.mode))
-				g.repeats.setWindow(tc.window)
+				g.clock = floorClock(tc.floor)
+				g.SetPolicy(tc.policy)
+				g.SetMode(tc.mode)
+				g.SetWindows(tc.window, 0)
 				begin := time.Now()
 				var want []verify.Reason
 				for i, s := range tc.steps {
 					time.Sleep(s.after)
 					synctest.Wait()
-					g.handle(scanner.Frame(s.frame), passes[0].now.Add(time.Since(begin)))
+					g.Handle(scanner.Frame{Text: []byte(s.frame)}, passes[0].Now.Add(time.Since(begin)))
 					want = append(want, s.want)
 					if g.signal() != s.signal || g.relay() != s.relay {
 						t.Errorf("step %d: lamps %v, relay %v; want %v, %v", i, g.signal(), g.relay(), s.signal, s.relay)
@@ -202,49 +159,48 @@ func TestNoRefusalOpens(t *testing.T) {
 }
 
 func TestResting(t *testing.T) {
-	_, trust := realPasses(t, 1)
+	_, trust := passtest.Published(t, 1)
 	stale := verify.NewTrust([]verify.DSC{oneDSC(t, time.Unix(1_900_000_000, 0))})
 	floor := time.Unix(1000, 0)
 	for _, tc := range []struct {
 		trust    *verify.Trust
 		up       bool
 		now      int64
-		mode     mode
+		mode     Mode
 		released bool
 		fault    bool
 		want     turnstile.Signal
 	}{
-		{trust, true, 1000, modeOpen, false, false, turnstile.Idle},
-		{trust, false, 1000, modeOpen, false, false, turnstile.Fault},
-		{nil, true, 1000, modeOpen, false, false, turnstile.Closed},
-		{trust, true, 999, modeOpen, false, false, turnstile.Closed},
-		{nil, false, 999, modeOpen, false, false, turnstile.Fault},
-		{trust, true, 1000, modeClosed, false, false, turnstile.Closed},
-		{trust, true, 1000, modeMaintenance, false, false, turnstile.Fault},
-		{trust, true, 1000, modeOpen, true, false, turnstile.Closed},
-		{trust, true, 1000, modeOpen, false, true, turnstile.Fault},
-		{trust, true, 1000, modeClosed, false, true, turnstile.Closed}, // that nobody passes matters more
-		{nil, true, 1000, modeOpen, false, true, turnstile.Closed},
-		{stale, true, 2_000_000_000, modeOpen, false, false, turnstile.Closed},
-		{stale, true, 1000, modeOpen, false, false, turnstile.Idle},
+		{trust, true, 1000, Open, false, false, turnstile.Idle},
+		{trust, false, 1000, Open, false, false, turnstile.Fault},
+		{nil, true, 1000, Open, false, false, turnstile.Closed},
+		{trust, true, 999, Open, false, false, turnstile.Closed},
+		{nil, false, 999, Open, false, false, turnstile.Fault},
+		{trust, true, 1000, Closed, false, false, turnstile.Closed},
+		{trust, true, 1000, Maintenance, false, false, turnstile.Fault},
+		{trust, true, 1000, Open, true, false, turnstile.Closed},
+		{trust, true, 1000, Open, false, true, turnstile.Fault},
+		{trust, true, 1000, Closed, false, true, turnstile.Closed}, // that nobody passes matters more
+		{nil, true, 1000, Open, false, true, turnstile.Closed},
+		{stale, true, 2_000_000_000, Open, false, false, turnstile.Closed},
+		{stale, true, 1000, Open, false, false, turnstile.Idle},
 	} {
-		g := gate{trust: func() *verify.Trust { return tc.trust }, clock: clockFrom(floor)}
-		g.policy.Store(&verify.Policy{})
-		g.mode.Store(int32(tc.mode))
+		g := New(Parts{Trust: func() *verify.Trust { return tc.trust }, Clock: floorClock(floor), Bench: &Bench{}})
+		g.SetMode(tc.mode)
 		g.released.Store(tc.released)
-		if got := g.resting(tc.up, tc.fault, time.Unix(tc.now, 0)); got != tc.want {
+		if got := g.Resting(tc.up, tc.fault, time.Unix(tc.now, 0)); got != tc.want {
 			t.Errorf("%+v: %v", tc, got)
 		}
 	}
 }
 
 func TestRepeats(t *testing.T) {
-	passes, trust := realPasses(t, 40)
+	passes, trust := passtest.Published(t, 40)
 	v := verify.New(verify.Policy{})
 	verdict := func(i int) verify.Verdict {
-		got := v.Verify([]byte(passes[i].text), trust, passes[i].now)
+		got := v.Verify([]byte(passes[i].Text), trust, passes[i].Now)
 		if !got.Accepted() {
-			t.Fatal(passes[i].id, got.Reason())
+			t.Fatal(passes[i].ID, got.Reason())
 		}
 		return got
 	}
@@ -289,13 +245,13 @@ func TestHandleAllocatesNothing(t *testing.T) {
 	if raceEnabled {
 		t.Skip("SKIPPED: the race detector allocates; run without -race to count allocations")
 	}
-	passes, trust := realPasses(t, 1)
+	passes, trust := passtest.Published(t, 1)
 	g := newTestGate(t, trust, turnstile.Config{Pulse: time.Hour, Show: time.Hour})
 	g.observe = nil
-	g.repeats.setWindow(time.Hour)
-	frames := []scanner.Frame{passes[0].frame(), scanner.Frame("garbage"), scanner.Frame(passes[0].text[:300])}
+	g.SetWindows(time.Hour, 0)
+	frames := []scanner.Frame{{Text: []byte(passes[0].Text)}, {Text: []byte("garbage")}, {Text: []byte(passes[0].Text[:300])}}
 	i := 0
-	if n := testing.AllocsPerRun(300, func() { g.handle(frames[i%len(frames)], passes[0].now); i++ }); n != 0 {
+	if n := testing.AllocsPerRun(300, func() { g.Handle(frames[i%len(frames)], passes[0].Now); i++ }); n != 0 {
 		t.Errorf("%v allocations", n)
 	}
 	g.turnstile.Close()
@@ -304,11 +260,8 @@ func TestHandleAllocatesNothing(t *testing.T) {
 // oneDSC is a DSC that somebody vouches for until then.
 func oneDSC(t *testing.T, until time.Time) verify.DSC {
 	t.Helper()
-	block, _ := pem.Decode(selftestFile("dsc.pem"))
-	d, err := trustsync.ParseCertificate(block.Bytes)
-	if err != nil {
-		t.Fatal(err)
-	}
+	passes, _ := passtest.Published(t, 1)
+	d := passes[0].DSC
 	d.FreshUntil = until
 	return d
 }
@@ -334,16 +287,16 @@ func TestLacksRules(t *testing.T) {
 		"there are":          {trust.WithRules(rules), true, "DE", ""},
 		"too old":            {trust.WithRules(rules.Until(now.Add(-1))), true, "DE", "the rules are too old"},
 	} {
-		g := gate{trust: func() *verify.Trust { return tc.trust }, clock: clockFrom(time.Unix(1000, 0))}
-		g.policy.Store(&verify.Policy{Arrival: tc.country, RulesRequire: tc.require})
-		if got := g.lacksRules(now); !strings.HasPrefix(got, tc.says) || (got == "") != (tc.says == "") {
+		g := New(Parts{Trust: func() *verify.Trust { return tc.trust }, Clock: floorClock(time.Unix(1000, 0)), Bench: &Bench{}})
+		g.SetPolicy(verify.Policy{Arrival: tc.country, RulesRequire: tc.require})
+		if got := g.LacksRules(now); !strings.HasPrefix(got, tc.says) || (got == "") != (tc.says == "") {
 			t.Errorf("%s: %q", name, got)
 		}
 		want := turnstile.Idle
 		if tc.says != "" {
 			want = turnstile.Closed
 		}
-		if got := g.resting(true, false, now); got != want {
+		if got := g.Resting(true, false, now); got != want {
 			t.Errorf("%s: shows %v", name, got)
 		}
 	}

@@ -1,23 +1,30 @@
-package main
+package gate
 
 import (
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"gatescan/cmd/gatescan/passtest"
+	"gatescan/cmd/gatescan/rules"
 	"gatescan/driver/scanner"
 	"gatescan/driver/turnstile"
 	"gatescan/verify"
 )
 
+// twoPasses is the policy of the mode 2g+.
+func twoPasses() verify.Policy {
+	return verify.Policy{Arrival: "DE", Holder: true, Parts: []*verify.Rules{rules.Compile("2g", "DE", ""), rules.Compile("test", "DE", "")}}
+}
+
 // In the mode 2g+ two passes of one person open the gate once, in whatever order, and those of two people never do.
 func TestSecondPass(t *testing.T) {
-	m := newMinter(t)
+	m := passtest.NewMinter(t)
 	at := time.Date(2022, 6, 1, 12, 0, 0, 0, time.UTC)
-	vaccination, test := vaccinated(2, 2, "2022-03-01"), tested(antigen, notDetected, "2022-06-01T10:00:00Z")
-	texts := m.mint(
-		dccOf("ANNA", vaccination), dccOf("ANNA", test), dccOf("BERT", vaccination), dccOf("BERT", test),
-		dccOf("ANNA", recovered("2022-03-01")), `{"ver":"1.3.0","nam":{},"dob":"1980-01-01",`+vaccination+`}`, `{"ver":"1.3.0","nam":{},"dob":"1980-01-01",`+test+`}`,
+	vaccination, test := passtest.Vaccinated(2, 2, "2022-03-01"), passtest.Tested(passtest.Antigen, passtest.NotDetected, "2022-06-01T10:00:00Z")
+	texts := m.Mint(
+		passtest.DCC("ANNA", vaccination), passtest.DCC("ANNA", test), passtest.DCC("BERT", vaccination), passtest.DCC("BERT", test),
+		passtest.DCC("ANNA", passtest.Recovered("2022-03-01")), `{"ver":"1.3.0","nam":{},"dob":"1980-01-01",`+vaccination+`}`, `{"ver":"1.3.0","nam":{},"dob":"1980-01-01",`+test+`}`,
 	)
 	const (
 		annaV = iota
@@ -33,8 +40,7 @@ func TestSecondPass(t *testing.T) {
 		after time.Duration
 		want  verify.Reason
 	}
-	var policy verify.Policy
-	(&rulesConfig{Country: "DE", Mode: "2g+"}).apply(&policy)
+	policy := twoPasses()
 	const busy = 10 * time.Millisecond
 	for name, steps := range map[string][]step{
 		"vaccination, then test":     {{annaV, 0, verify.SecondPass}, {annaT, time.Second, verify.Accepted}},
@@ -51,14 +57,14 @@ func TestSecondPass(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				g := newTestGate(t, m.trust, turnstile.Config{})
-				g.policy.Store(&policy)
-				g.waiting.setWindow(30 * time.Second)
+				g := newTestGate(t, m.Trust, turnstile.Config{})
+				g.SetPolicy(policy)
+				g.SetWindows(0, 30*time.Second)
 				begin := time.Now()
 				for i, s := range steps {
 					time.Sleep(s.after)
 					synctest.Wait()
-					g.handle(scanner.Frame(texts[s.pass]), at.Add(time.Since(begin)))
+					g.Handle(scanner.Frame{Text: []byte(texts[s.pass])}, at.Add(time.Since(begin)))
 					if became := g.became[len(g.became)-1]; became != s.want {
 						t.Errorf("step %d came to %v, want %v", i, became, s.want)
 					}
@@ -74,14 +80,13 @@ func TestSecondPass(t *testing.T) {
 
 // Nothing of those who wait outlives the window, a reload, or more people than there is room for.
 func TestSecondPassForgets(t *testing.T) {
-	m := newMinter(t)
+	m := passtest.NewMinter(t)
 	at := time.Date(2022, 6, 1, 12, 0, 0, 0, time.UTC)
-	var policy verify.Policy
-	(&rulesConfig{Country: "DE", Mode: "2g+"}).apply(&policy)
+	policy := twoPasses()
 	verifier := verify.New(policy)
 	var payloads []string
 	for i := range maxSecondPasses + 2 {
-		payloads = append(payloads, dccOf(string(rune('A'+i/26))+string(rune('A'+i%26)), vaccinated(2, 2, "2022-03-01")))
+		payloads = append(payloads, passtest.DCC(string(rune('A'+i/26))+string(rune('A'+i%26)), passtest.Vaccinated(2, 2, "2022-03-01")))
 	}
 	var s secondPasses
 	s.setWindow(time.Minute)
@@ -94,8 +99,8 @@ func TestSecondPassForgets(t *testing.T) {
 		}
 		return n
 	}
-	for i, text := range m.mint(payloads...) {
-		if s.complete(verifier.Verify([]byte(text), m.trust, at), now.Add(time.Duration(i)*time.Second)) {
+	for i, text := range m.Mint(payloads...) {
+		if s.complete(verifier.Verify([]byte(text), m.Trust, at), now.Add(time.Duration(i)*time.Second)) {
 			t.Fatal("complete at once")
 		}
 		if want := min(i+1, maxSecondPasses); waiting() != want {
