@@ -97,6 +97,34 @@ func TestFieldRandom(t *testing.T) {
 	}
 }
 
+// Products that end just above 0 may be p or more before the last subtraction, but below 2²⁵⁶: the way that random ones
+// hardly ever take.
+func TestSmallProducts(t *testing.T) {
+	r := rand.New(rand.NewPCG(23, 24))
+	for i := range 2000 {
+		x := mod(new(big.Int).SetBit(randomInt(r), 0, 1), bigP)
+		want := new(big.Int).Rsh(randomInt(r), uint(32+r.IntN(225)))
+		if i%4 == 0 {
+			want.SetInt64(int64(i % 5))
+		}
+		y := mod(times(times(want, bigR), new(big.Int).ModInverse(x, bigP)), bigP)
+		xs, ys := toScalar(x), toScalar(y)
+		var z, pure element
+		mul(&z, (*element)(&xs), (*element)(&ys))
+		mulGo(&pure, (*element)(&xs), (*element)(&ys))
+		if got := (*scalar)(&z).big(); got.Cmp(want) != 0 || z != pure {
+			t.Fatalf("mul(%x, %x) = %x, in pure Go %x, want %x", x, y, z, pure, want)
+		}
+		if root := new(big.Int).ModSqrt(mod(times(want, bigR), bigP), bigP); root != nil {
+			rs := toScalar(root)
+			sqr(&z, (*element)(&rs))
+			if got := (*scalar)(&z).big(); got.Cmp(want) != 0 {
+				t.Fatalf("sqr(%x) = %x, want %x", root, z, want)
+			}
+		}
+	}
+}
+
 func TestSetBytesRefusesWhatIsNotBelowP(t *testing.T) {
 	for _, x := range corners() {
 		var z element

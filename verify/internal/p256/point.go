@@ -55,6 +55,13 @@ func (p *point) addAffine(q *affine) {
 		p.setAffine(q)
 		return
 	}
+	if !p.addFast(q) {
+		p.addAffineGo(q)
+	}
+}
+
+// addAffineGo is addAffine for p other than infinity.
+func (p *point) addAffineGo(q *affine) {
 	var h, r, t, u element
 	mul(&h, &q.x, &p.zz)
 	mul(&r, &q.y, &p.zzz)

@@ -51,6 +51,12 @@ func checkPoints(t testing.TB, a, b, f *big.Int) {
 		sum := p
 		sum.addAffine(&second)
 		check("addAffine", &sum, want)
+		if !p.isInfinity() { // assembly has the same formula, so that even the coordinates are the same
+			other := p
+			if other.addAffineGo(&second); other != sum {
+				t.Fatalf("%x + %x: %x, in pure Go %x", a, b, sum, other)
+			}
+		}
 	}
 	sum := p
 	sum.double()
