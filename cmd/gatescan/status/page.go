@@ -2,6 +2,7 @@ package status
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/sha256"
 	_ "embed"
 	"encoding/base64"
@@ -154,14 +155,9 @@ func newView(s *Snapshot, c *Config) *view {
 		v.Name = "Gate"
 	}
 	v.Verdict = item{Word: "Open", Text: "Good passes are let through.", Shape: "ok"}
-	var causes []Check
-	for _, c := range s.checks() {
-		if c.Mark == Bad {
-			causes = append(causes, c)
-		}
-	}
+	causes := s.causes()
 	if len(causes) > 0 {
-		v.Verdict = item{Word: "Nobody is let through", Text: sentence(causes[0].Why), Shape: "stop"}
+		v.Verdict = item{Word: "Nobody is let through", Text: sentence(cmp.Or(causes[0].headline, causes[0].Why)), Shape: "stop"}
 	}
 	if more := len(causes) - 1; more > 0 {
 		v.Verdict.Text += " That is one cause of " + strconv.Itoa(len(causes)) + "; see below."
@@ -180,16 +176,21 @@ func (s *Snapshot) items(zone *time.Location) []item {
 	} else if s.Gate.Mode == "maintenance" {
 		gate.Word = "maintenance"
 	}
-	reader := item{"Reader", "not connected", sentence(s.Reader.sentence()), "stop"}
+	reader := item{"Reader", "not connected", sentence(s.Reader.check().Why), "stop"}
 	if s.Reader.Up {
-		reader.Word, reader.Text, reader.Shape = "connected", "", "ok"
+		if reader.Word, reader.Shape = "connected", "warn"; s.Reader.Fault == "" {
+			reader.Text, reader.Shape = "", "ok"
+		}
 	}
 	if !s.Reader.Since.IsZero() {
 		reader.Text += " Since " + moment(s.Reader.Since, s.Time, zone) + "."
 	}
 	clock := item{"Clock", "not believed", sentence(s.Clock.Explanation), "stop"}
-	if s.Clock.Believed {
+	switch {
+	case s.Clock.vouched():
 		clock.Word, clock.Shape = "believed", "ok"
+	case s.Clock.Believed:
+		clock.Word, clock.Shape = "taken as it is", "warn"
 	}
 	if s.Clock.Fault != "" {
 		clock.Text += " " + sentence(s.Clock.Fault)
