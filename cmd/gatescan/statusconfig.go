@@ -15,11 +15,12 @@ type statusConfig struct {
 	Certificate string   `toml:"certificate" carry:"file"`
 	Key         string   `toml:"key" carry:"secret"`
 	Hosts       []string `toml:"hosts"`
+	Proxies     []string `toml:"proxies"`
 	MinCount    int      `toml:"min_count"`
 }
 
 func defaultStatus() statusConfig {
-	return statusConfig{Address: status.DefaultAddress, Hosts: []string{}}
+	return statusConfig{Address: status.DefaultAddress, Hosts: []string{}, Proxies: []string{}}
 }
 
 // build reads the files that a status server needs. Relative paths count from dir. The group owns a unix socket.
@@ -55,6 +56,12 @@ func (c *statusConfig) build(dir, group string, zone *time.Location) (s status.C
 	bad("name", (&status.Config{Name: c.Name}).Validate())
 	s.Hosts = c.Hosts
 	bad("hosts", (&status.Config{Hosts: c.Hosts}).Validate())
+	for _, text := range c.Proxies {
+		proxy, err := status.ParseProxy(text)
+		bad("proxies", err)
+		s.Proxies = append(s.Proxies, proxy)
+	}
+	bad("proxies", (&status.Config{Proxies: s.Proxies}).Validate())
 	s.MinCount = c.MinCount
 	bad("min_count", (&status.Config{MinCount: c.MinCount}).Validate())
 	s.Zone = zone
