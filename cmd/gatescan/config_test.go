@@ -104,7 +104,7 @@ func TestConfigMistakes(t *testing.T) {
 		"status tokens":         {"[status]\ntokens = \"none\"\n", []string{`c.toml:2: status.tokens: token file: open `}},
 		"status key alone":      {"[status]\nkey = \"x\"\n", []string{`c.toml:1: status.certificate: a certificate needs its key`}},
 		"status certificate":    {"[status]\nkey = \"x\"\ncertificate = \"y\"\n", []string{`c.toml:3: status.certificate: stat `}},
-		"status proxies, count": {"[status]\nproxies = [\"proxy\"]\n", []string{`c.toml:2: status.proxies: "proxy" is not the address`}},
+		"status proxies, count": {"[status]\nproxies = [\"proxy\"]\nvenue_min_count = 1001\n", []string{`c.toml:2: status.proxies: "proxy" is not the address`, `c.toml:3: status.venue_min_count: `}},
 		"status hosts, count":   {"[status]\nhosts = [\"*\"]\nmin_count = -1\n", []string{`c.toml:2: status.hosts: "*" is no name of a host`, `c.toml:3: status.min_count: `}},
 		"issuer pair":           {"[policy]\nissuers = [\"GG=gb\"]\n", []string{`c.toml:2: policy.issuers: "GG=gb": write two countries`}},
 		"source kind":           {"[[trust.source]]\nname = \"a\"\nkind = \"b\"\n", []string{`c.toml:1: trust.source[1]: "b" is no kind of source; there are `}},

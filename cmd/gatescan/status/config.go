@@ -15,6 +15,9 @@ import (
 // DefaultAddress is heard by this device alone.
 const DefaultAddress = "127.0.0.1:8080"
 
+// DefaultVenueMinCount hides what one or a few people did.
+const DefaultVenueMinCount = 5
+
 // Limits of a configuration.
 const (
 	MaxMinCount   = 1000
@@ -48,6 +51,8 @@ type Config struct {
 	// MinCount hides small counts on the page and from the API and the CSV: a count below it is told as "fewer than", any
 	// other is rounded down to a multiple of it. 0 hides nothing.
 	MinCount int
+	// VenueMinCount is the same for tokens with the scope Venue; the larger one of both holds.
+	VenueMinCount int
 }
 
 // Validate returns every mistake of a configuration, each with what to do about it; nil for none.
@@ -58,6 +63,9 @@ func (c *Config) Validate() error {
 	}
 	if c.MinCount < 0 || c.MinCount > MaxMinCount {
 		mistakes = append(mistakes, fmt.Errorf("small counts below %d cannot be hidden; write 0 to hide none, or a number up to %d", c.MinCount, MaxMinCount))
+	}
+	if c.VenueMinCount < 0 || c.VenueMinCount > MaxMinCount {
+		mistakes = append(mistakes, fmt.Errorf("small counts below %d cannot be hidden from a venue; write 0 to hide none, or a number up to %d", c.VenueMinCount, MaxMinCount))
 	}
 	if len(c.Proxies) > maxProxies {
 		mistakes = append(mistakes, fmt.Errorf("%d proxies; leave %d, or write a prefix such as 10.0.0.0/8", len(c.Proxies), maxProxies))

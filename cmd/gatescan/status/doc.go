@@ -67,7 +67,10 @@
 // On loopback and on a unix socket whoever can connect, unless there are tokens. Beyond the device only HTTPS with a token
 // is served: as Authorization: Bearer, or as the password of any user in a browser.
 //
-// A token with the word "venue" before it in the token file does not read the metrics, which hide no small counts.
+// A token with the word "venue" before it in the token file does not read the metrics, which hide no small counts. It gets
+// kinds and reasons only of hours that are over: in a row with running, in undated and in the totals of the state they are
+// null (empty in the CSV). Its min_count is the larger one of status.min_count and status.venue_min_count. So who watches a
+// lane and reads its counters does not learn who is recovered or revoked.
 //
 // # Strangers
 //
