@@ -15,8 +15,6 @@ var machine clock.System
 type trustClock struct{ *clock.Clock }
 
 func (c trustClock) Moment() (time.Time, bool) { return c.Now(), c.Synced() }
-func (c trustClock) Raise(signed time.Time)    { c.Raise(signed) }
-func (c trustClock) Hint(date time.Time)       { c.Hint(date) }
 
 // newTrustClock is a clock for a command that is soon over.
 func newTrustClock(c config) trustClock {
