@@ -32,6 +32,13 @@ var neverDirect = []edge{
 	{"gatescan/cmd/gatescan", "os/exec", "no process is ever started from a QR text"},
 	{"gatescan/cmd/gatescan", "C", "the binary is static"},
 	{"gatescan/driver", "os/exec", "no process is ever started from a QR text"},
+	{"gatescan/trustsync/internal/pki", "net", "certificates are read, never fetched"},
+	{"gatescan/trustsync/internal/pki", "os", "what is read comes as bytes"},
+	{"gatescan/trustsync/internal/list", "net", "a list is read, never fetched"},
+	{"gatescan/trustsync/internal/list", "os", "what is read comes as bytes"},
+	{"gatescan/trustsync/internal/source", "os", "what a source gives is values"},
+	{"gatescan/trustsync/store", "net", "a disk, and nothing else"},
+	{"gatescan/trustsync/internal/sources", "net/http", "fetch alone speaks HTTP, with its bounds"},
 	{"gatescan/trustsync", "os/exec", "no process is ever started from what came over the network"},
 }
 
@@ -46,16 +53,42 @@ var neverAtAll = []edge{
 	{"gatescan/driver", "gatescan/trustsync", "hardware knows nothing of trust"},
 	{"gatescan/driver", "gatescan/cmd", "commands are on top"},
 	{"gatescan/driver", "crypto/x509", "hardware knows nothing of certificates"},
+	{"gatescan/trustsync/internal/source", "net", "what a source is does not depend on how it is reached"},
+	{"gatescan/trustsync/internal/pki", "net/http", "certificates are read, never fetched; crypto/x509 brings net with it"},
+	{"gatescan/trustsync/internal/list", "net/http", "a list is read, never fetched"},
+	{"gatescan/trustsync/store", "net/http", "what is stored was fetched before"},
+	{"gatescan/trustsync/store", "gatescan/trustsync/internal/fetch", "what is stored was fetched before"},
+	{"gatescan/trustsync/store", "gatescan/trustsync/internal/sources", "stored trust outlives the source that gave it"},
+	{"gatescan/trustsync/internal/files", "net/http", "a path is no URL"},
+	{"gatescan/trustsync/internal/fetch", "gatescan/trustsync/internal/list", "what an answer says is for its source to read"},
+	{"gatescan/trustsync/internal/fetch", "gatescan/trustsync/internal/sources", "a client knows no publisher"},
+	{"gatescan/trustsync/internal/sources", "gatescan/trustsync/store", "a source does not know what becomes of its answer"},
 	{"gatescan/trustsync", "gatescan/driver", "trust knows nothing of hardware"},
 	{"gatescan/trustsync", "gatescan/cmd", "commands are on top"},
 	{"gatescan/cmd/gatescan", "gatescan/driver/drivertest", "boards for tests do not ship"},
 	{"gatescan/cmd/gatescan", "gatescan/trustsync/internal/sourcetest", "what tests need does not ship"},
+	{"gatescan/cmd/gatescan", "gatescan/trustsync/internal/pki/pkitest", "what tests need does not ship"},
+	{"gatescan/cmd/gatescan", "gatescan/trustsync/store/storetest", "what tests need does not ship"},
 	{"gatescan/cmd/gatescan", "gatescan/cmd/gatescan/passtest", "passes for tests do not ship"},
 	{"gatescan/cmd/gatescan", "github.com/makiuchi-d", "QR images are the lab's"},
 	{"gatescan/verify", "github.com/veraison", "passes are verified by ourselves; go-cose mints, signs lists, and is an oracle"},
 	{"gatescan/cmd/gatelab/module", "gatescan/driver", "a simulated module and its driver are to find each other's mistakes"},
 	{"gatescan/cmd/gatelab", "gatescan/verify", "the lab mints independently of what verifies"},
 	{"gatescan/cmd/gatelab", "gatescan/trustsync", "the lab is the other side"},
+}
+
+// foldersApart is the root whose folders must not reach one another.
+const foldersApart = "gatescan/trustsync/internal/sources/"
+
+// apart says why one package must not reach another although no edge names both.
+func apart(from, to string) string {
+	switch {
+	case strings.HasPrefix(from, foldersApart) && strings.HasPrefix(to, foldersApart):
+		return "a source does not know another source"
+	case strings.HasPrefix(from, "gatescan/trustsync/") && to == "gatescan/trustsync":
+		return "the Syncer stands above its rooms"
+	}
+	return ""
 }
 
 func (e edge) forbids(from, to string) bool { return below(from, e.from) && below(to, e.to) }
@@ -127,6 +160,9 @@ func TestDependencies(t *testing.T) {
 			continue
 		}
 		for _, to := range fields[1:] {
+			if why := apart(from, to); why != "" {
+				t.Errorf("%s reaches %s: %s", from, to, why)
+			}
 			for _, e := range slices.Concat(neverAtAll, neverInRooms) {
 				if e.forbids(from, to) {
 					t.Errorf("%s reaches %s: %s", from, to, e.why)
@@ -136,7 +172,8 @@ func TestDependencies(t *testing.T) {
 	}
 	for _, want := range []string{
 		"gatescan/cmd/gatescan", "gatescan/cmd/gatelab", "gatescan/cmd/gatelab/module", "gatescan/driver/scanner", "gatescan/driver/turnstile",
-		"gatescan/trustsync", "gatescan/verify",
+		"gatescan/trustsync", "gatescan/trustsync/store", "gatescan/trustsync/internal/source", "gatescan/trustsync/internal/pki",
+		"gatescan/trustsync/internal/list", "gatescan/trustsync/internal/fetch", "gatescan/trustsync/internal/sources/who", "gatescan/verify",
 	} {
 		if !packages[want] {
 			t.Errorf("%s was not looked at", want)
