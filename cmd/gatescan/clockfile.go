@@ -13,6 +13,8 @@ import (
 	"strings"
 	"time"
 
+	"gatescan/driver/flash"
+
 	"golang.org/x/sys/unix"
 )
 
@@ -114,11 +116,8 @@ func readClockFile(path string) (clockRecord, error) {
 }
 
 func writeClockFile(path string, r clockRecord) error {
-	root, err := os.OpenRoot(filepath.Dir(path))
-	if err != nil {
-		return err
-	}
-	return errors.Join(replaceFile(root, filepath.Base(path), []byte(r.String())), root.Close())
+	w := flash.Writer{Disk: flash.Dir(filepath.Dir(path)), Access: flash.Access{Mode: 0o644, LikeDirectory: true}}
+	return w.Replace(filepath.Base(path), []byte(r.String()))
 }
 
 // load takes over what the file holds. mu is held.

@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 
+	"gatescan/driver/flash"
 	"gatescan/driver/gpio"
 
 	"golang.org/x/sys/unix"
@@ -126,30 +127,10 @@ func writeOutputs(held *lock, outputs []output) error {
 	if err != nil {
 		return fmt.Errorf("outputs: %w", err)
 	}
-	if err := replaceFile(held.root, outputsFile, append(data, '\n')); err != nil {
+	if err := (flash.Writer{Disk: flash.In(held.root), Access: flash.Public}).Replace(outputsFile, append(data, '\n')); err != nil {
 		return fmt.Errorf("outputs: %w", err)
 	}
 	return nil
-}
-
-// replaceFile writes a file beside the old one, and puts it in its place once it is on the medium.
-func replaceFile(root *os.Root, name string, data []byte) error {
-	f, err := root.OpenFile(name+".new", os.O_WRONLY|os.O_CREATE|os.O_TRUNC|unix.O_NONBLOCK, 0o644)
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(data)
-	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
-		return err
-	}
-	if err := root.Rename(name+".new", name); err != nil {
-		return err
-	}
-	dir, err := root.Open(".")
-	if err != nil {
-		return err
-	}
-	return errors.Join(dir.Sync(), dir.Close())
 }
 
 // readOutputs reads what the daemon that last ran on this runtime directory drives.
