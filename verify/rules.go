@@ -18,6 +18,7 @@ import (
 type Rules struct {
 	countries map[country]*countryRules
 	valueSets *certlogic.ValueSets
+	catalogue *Catalogue // nil unless it is among the value sets
 	count     int
 
 	freshUntil time.Time
@@ -43,7 +44,7 @@ type compiledRule struct {
 	Rule
 	home     country
 	program  *certlogic.Program // nil: never decided
-	err      error              // why it has no program
+	err      error              // why it is never decided, of a program or not; nil for a rule that is usable
 	set      *certlogic.Set     // that program is of
 	from, to int64              // in force from the first until before the second, ms since 1970
 }
@@ -60,6 +61,7 @@ const (
 // whoever it applies to.
 func NewRules(rules []Rule, sets map[string][]string) (*Rules, []error) {
 	r := &Rules{countries: map[country]*countryRules{}, valueSets: certlogic.NewValueSets(sets)}
+	r.catalogue, _ = NewCatalogue(sets) // most sources bring none
 	var faults []error
 	byCountry := map[country][]*compiledRule{}
 	for i := range rules {
@@ -142,8 +144,10 @@ func compileRules(list []*compiledRule) (faults []error) {
 			if isFull(err) {
 				compiler = certlogic.Compiler{} // holds this rule alone
 			}
-			rule.program, rule.err = nil, err
-			faults = append(faults, &RuleError{Identifier: rule.Identifier, Country: rule.Country, Open: true, Err: err})
+			rule.program = nil
+		}
+		if rule.err = cmp.Or(rule.foreign(), err); rule.err != nil {
+			faults = append(faults, rule.unusable())
 		}
 	}
 	finish(len(list))

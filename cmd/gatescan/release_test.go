@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"gatescan/driver/flash"
 	"gatescan/driver/gpio"
 	"gatescan/driver/gpio/gpiotest"
 
@@ -118,7 +119,7 @@ func TestReleaseFrozen(t *testing.T) {
 			if died := h.end(); died.Signal() != syscall.SIGKILL {
 				t.Errorf("the daemon ended with %v", died)
 			}
-			if took < answerPatience || took > answerPatience+lockPatience {
+			if took < answerTimeout || took > answerTimeout+lockTimeout {
 				t.Errorf("took %v", took)
 			}
 			t.Logf("took %v", took)
@@ -134,7 +135,7 @@ func (h *helper) record(t *testing.T, outputs ...output) {
 		t.Fatal(err)
 	}
 	defer root.Close()
-	if err := writeOutputs(&lock{dir: h.dir, root: root}, outputs); err != nil {
+	if err := writeOutputs(flash.In(root), outputs); err != nil {
 		t.Fatal(err)
 	}
 }

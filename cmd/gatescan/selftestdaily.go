@@ -91,6 +91,5 @@ func writeRecord(path string, record *selfRecord) error {
 	if err != nil {
 		return err
 	}
-	w := flash.Writer{Disk: flash.Dir(filepath.Dir(path)), Access: flash.Access{Mode: 0o644, LikeDirectory: true}}
-	return w.Replace(filepath.Base(path), append(data, '\n'))
+	return flash.Writer{Disk: flash.Dir(filepath.Dir(path)), Access: flash.Access{Mode: 0o644, LikeDirectory: true}}.Replace(filepath.Base(path), append(data, '\n'))
 }

@@ -27,11 +27,12 @@ const (
 	Refused                // this pass does not open
 	TryAgain               // not readable as a pass
 	Fault                  // something needs a technician
+	Held                   // a code that has its verdict is still before the module; dark, it neither invites nor refuses
 
 	numSignals
 )
 
-var signalText = [numSignals]string{"closed", "idle", "open", "refused", "try_again", "fault"}
+var signalText = [numSignals]string{"closed", "idle", "open", "refused", "try_again", "fault", "held"}
 
 // String is the word for the signal in logs and JSON.
 func (s Signal) String() string {
@@ -310,12 +311,21 @@ func (t *Turnstile) verdict(s Signal) {
 	}
 }
 
-// Rest says what the turnstile shows between verdicts: Idle, Closed or Fault.
+// Rest says what the turnstile shows between verdicts: Idle, Held, Closed or Fault.
 func (t *Turnstile) Rest(s Signal) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.rest = s; !t.showing && !t.released {
 		t.setLamps(t.resting())
+	}
+}
+
+// Occupy has the turnstile rest in Held instead of Idle until Rest is called: a code that has its verdict is still there.
+func (t *Turnstile) Occupy() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.rest == Idle {
+		t.rest = Held
 	}
 }
 

@@ -32,6 +32,14 @@ var families = []family{
 				give(float64(by.N), by.Rule)
 			}
 		}),
+	newFamily(prometheus.CounterValue, "other_codes_total", "Codes that were read well and are no passes, by what they are.", []string{"family"},
+		func(s *Snapshot, give give) {
+			for f := range s.Families {
+				if family := verify.Family(f); family != verify.NoFamily {
+					give(float64(s.Families[f]), family.String())
+				}
+			}
+		}),
 	counter("tolerated_total", "Deviations from the specification that were let through.", func(s *Snapshot) uint64 { return s.Tolerated }),
 
 	counter("granted_total", "Pulses of the relay.", func(s *Snapshot) uint64 { return s.Totals.Granted }),

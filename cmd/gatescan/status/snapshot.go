@@ -38,6 +38,8 @@ type Snapshot struct {
 	Stalled   []string  `json:"stalled_loops,omitempty"` // what makes no progress; the server fills it in
 	Name      string    `json:"name,omitempty"`          // of the gate; the server fills it in
 	Ready     bool      `json:"ready"`                   // the gate lets a good pass through; the server fills it in
+
+	Families [verify.NumFamilies]uint64 `json:"-"` // codes of other kinds since the daemon began
 }
 
 // ByRule is how often a rule refused. An empty Rule stands for all that are not counted by themselves.
