@@ -91,5 +91,5 @@ func writeRecord(path string, record *selfRecord) error {
 	if err != nil {
 		return err
 	}
-	return flash.Writer{Disk: flash.Dir(filepath.Dir(path)), Access: flash.Public}.Replace(filepath.Base(path), append(data, '\n'))
+	return flash.Writer{Disk: flash.Dir(filepath.Dir(path)), Access: flash.Access{Mode: 0o644, LikeDirectory: true}}.Replace(filepath.Base(path), append(data, '\n'))
 }

@@ -116,7 +116,7 @@ func readFile(path string) (record, error) {
 }
 
 func writeFile(path string, r record) error {
-	return flash.Writer{Disk: flash.Dir(filepath.Dir(path)), Access: flash.Public}.Replace(filepath.Base(path), []byte(r.String()))
+	return flash.Writer{Disk: flash.Dir(filepath.Dir(path)), Access: flash.Access{Mode: 0o644, LikeDirectory: true}}.Replace(filepath.Base(path), []byte(r.String()))
 }
 
 // load takes over what the file holds. mu is held.
