@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"gatescan/cmd/gatescan/clock"
 	"gatescan/cmd/gatescan/gate"
 	"gatescan/cmd/gatescan/status"
 	"gatescan/driver/gpio"
@@ -56,10 +57,10 @@ type config struct {
 }
 
 type clockSection struct {
-	Require    clockState `toml:"require"`
-	Hold       duration   `toml:"hold"`
-	MaxForward duration   `toml:"max_forward"`
-	File       string     `toml:"file" carry:"never"`
+	Require    clock.State `toml:"require"`
+	Hold       duration    `toml:"hold"`
+	MaxForward duration    `toml:"max_forward"`
+	File       string      `toml:"file" carry:"never"`
 }
 
 type turnstileConfig struct {
@@ -132,7 +133,7 @@ func defaultConfig() config {
 			Directory: "/etc/gatescan/dsc", Interval: duration(trustsync.DefaultInterval), MaxAge: duration(trustsync.DefaultMaxAge),
 			Store: "/var/lib/gatescan/trust", Barred: []string{},
 		},
-		Clock:  clockSection{Require: defaultRequire, Hold: duration(defaultHold), File: "/var/lib/gatescan/clock"},
+		Clock:  clockSection{Require: clock.DefaultRequire, Hold: duration(clock.DefaultHold), File: "/var/lib/gatescan/clock"},
 		Policy: policyConfig{Kinds: []string{"v", "t", "r"}, Tolerate: []string{}, Issuers: []string{}},
 		Rules:  rulesConfig{Window: duration(defaultSecondPass)},
 		ICVP:   defaultICVP(),
@@ -370,9 +371,9 @@ func (c *config) turnstile() turnstile.Config {
 	return t
 }
 
-func (c *config) clock() clockConfig {
-	return clockConfig{
-		require: c.Clock.Require, hold: time.Duration(c.Clock.Hold), maxForward: time.Duration(c.Clock.MaxForward),
-		file: c.Clock.File, build: buildTime(),
+func (c *config) clock() clock.Config {
+	return clock.Config{
+		Require: c.Clock.Require, Hold: time.Duration(c.Clock.Hold), MaxForward: time.Duration(c.Clock.MaxForward),
+		File: c.Clock.File, Build: buildTime(),
 	}
 }

@@ -19,6 +19,7 @@ import (
 	"testing"
 	"time"
 
+	"gatescan/cmd/gatescan/clock"
 	"gatescan/cmd/gatescan/status"
 )
 
@@ -163,8 +164,8 @@ func TestCountersWithoutDisk(t *testing.T) {
 
 // The words of a clock's states are those that the metrics know.
 func TestClockStates(t *testing.T) {
-	if clockStateText != status.ClockStates {
-		t.Errorf("the clock has the states %q, the metrics %q", clockStateText, status.ClockStates)
+	if clock.States != status.ClockStates {
+		t.Errorf("the clock has the states %q, the metrics %q", clock.States, status.ClockStates)
 	}
 }
 

@@ -44,6 +44,9 @@ func newTestGate(t testing.TB, trust *verify.Trust, c turnstile.Config) *testGat
 	return g
 }
 
+// nothing is what becomes of a frame that belongs to a showing.
+const nothing = verify.Reason(verify.NumReasons)
+
 func TestGate(t *testing.T) {
 	passes, trust := passtest.Published(t, 3)
 	type step struct {
@@ -65,41 +68,48 @@ func TestGate(t *testing.T) {
 		"good": {trust: trust, steps: []step{{good(0), 0, verify.Accepted, turnstile.Open, true}}},
 		"garbage, then good": {trust: trust, steps: []step{
 			{"garbage", 0, verify.NotHCERT, turnstile.TryAgain, false},
-			{"HC1:000", 0, verify.BadDeflate, turnstile.TryAgain, false},
+			{"HC1:000", 0, nothing, turnstile.TryAgain, false}, // another piece of it
+			{"HC1:000", DefaultAway, verify.BadDeflate, turnstile.TryAgain, false},
 			{"HC2:ABC", 0, verify.UnsupportedVersion, turnstile.Refused, false},
 			{good(0), 0, verify.Accepted, turnstile.Open, true},
 		}},
 		"busy": {trust: trust, steps: []step{
 			{good(0), 0, verify.Accepted, turnstile.Open, true},
-			{good(1), 100 * time.Millisecond, verify.GateBusy, turnstile.Open, true},
+			{good(1), 100 * time.Millisecond, nothing, turnstile.Open, true},
 			{good(1), 400 * time.Millisecond, verify.Accepted, turnstile.Open, true},
+		}},
+		"busy until it went away": {trust: trust, steps: []step{
+			{good(0), 0, verify.Accepted, turnstile.Open, true},
+			{good(1), 100 * time.Millisecond, nothing, turnstile.Open, true},
+			{good(2), 3 * time.Second, verify.GateBusy, turnstile.Open, true},
+			{good(2), 0, verify.Accepted, turnstile.Open, true},
 		}},
 		"again, without a window": {trust: trust, steps: []step{
 			{good(0), 0, verify.Accepted, turnstile.Open, true},
-			{good(0), time.Second, verify.Accepted, turnstile.Open, true},
+			{good(0), DefaultAway, verify.Accepted, turnstile.Open, true},
 		}},
 		"again, within the window": {window: 10 * time.Second, trust: trust, steps: []step{
 			{good(0), 0, verify.Accepted, turnstile.Open, true},
 			{good(0), 9 * time.Second, verify.Repeated, turnstile.Refused, false},
 			{good(1), 0, verify.Accepted, turnstile.Open, true},
-			{good(0), time.Second, verify.Accepted, turnstile.Open, true}, // a refusal does not begin the window anew
+			{good(0), DefaultAway + time.Second, verify.Accepted, turnstile.Open, true}, // a refusal does not begin the window anew
 		}},
 		"busy is not remembered": {window: time.Hour, trust: trust, steps: []step{
 			{good(0), 0, verify.Accepted, turnstile.Open, true},
-			{good(1), 0, verify.GateBusy, turnstile.Open, true},
+			{good(1), 0, nothing, turnstile.Open, true},
 			{good(1), time.Second, verify.Accepted, turnstile.Open, true},
 		}},
 		"no trust": {steps: []step{
 			{good(0), 0, verify.NoTrust, turnstile.Closed, false},
-			{"garbage", 0, verify.NotHCERT, turnstile.TryAgain, false},
+			{"garbage", DefaultAway, verify.NotHCERT, turnstile.TryAgain, false},
 		}},
 		"clock below its floor": {trust: trust, floor: passes[0].Now.Add(time.Hour), steps: []step{
 			{good(0), 0, verify.ClockUntrusted, turnstile.Closed, false},
-			{"garbage", 0, verify.NotHCERT, turnstile.TryAgain, false},
+			{"garbage", DefaultAway, verify.NotHCERT, turnstile.TryAgain, false},
 		}},
 		"closed by the operator": {trust: trust, mode: Closed, steps: []step{
 			{good(0), 0, verify.GateClosed, turnstile.Closed, false},
-			{"garbage", 0, verify.NotHCERT, turnstile.TryAgain, false},
+			{"garbage", DefaultAway, verify.NotHCERT, turnstile.TryAgain, false},
 		}},
 		"maintenance": {trust: trust, mode: Maintenance, steps: []step{{good(0), 0, verify.GateClosed, turnstile.Closed, false}}},
 		"kind not admitted": {trust: trust, policy: verify.Policy{Kinds: verify.SignsTest}, steps: []step{
@@ -112,14 +122,19 @@ func TestGate(t *testing.T) {
 				g.clock = floorClock(tc.floor)
 				g.SetPolicy(tc.policy)
 				g.SetMode(tc.mode)
-				g.SetWindows(tc.window, 0)
+				g.SetWindows(0, tc.window, 0)
 				begin := time.Now()
 				var want []verify.Reason
 				for i, s := range tc.steps {
 					time.Sleep(s.after)
 					synctest.Wait()
 					g.Handle(scanner.Frame{Text: []byte(s.frame)}, passes[0].Now.Add(time.Since(begin)))
-					want = append(want, s.want)
+					if s.want != nothing {
+						want = append(want, s.want)
+					}
+					if s.want == verify.GateBusy {
+						continue // it ended; what came next is the next step's
+					}
 					if g.signal() != s.signal || g.relay() != s.relay {
 						t.Errorf("step %d: lamps %v, relay %v; want %v, %v", i, g.signal(), g.relay(), s.signal, s.relay)
 					}
@@ -240,13 +255,17 @@ func TestRepeats(t *testing.T) {
 		}
 		return got
 	}
+	tag := func(i int) verify.Tag {
+		v := verdict(i)
+		tag, _ := v.Tag()
+		return tag
+	}
 	var r repeats
 	r.setWindow(time.Minute)
 	now := time.Now()
 	for i := range 20 {
-		r.remember(verdict(i), now.Add(time.Duration(i)*time.Second))
+		r.remember(tag(i), now.Add(time.Duration(i)*time.Second))
 	}
-	r.remember(verify.Refused(verify.Expired), now)
 	for i := range 40 {
 		if got := r.seen(verdict(i), now.Add(19*time.Second)); got != (i < 20) {
 			t.Errorf("pass %d: seen %v", i, got)
@@ -265,7 +284,7 @@ func TestRepeats(t *testing.T) {
 	}
 	// More than there is room for: the newest stay.
 	for i := range maxRepeats + 5 {
-		r.remember(verdict(i%3), now.Add(time.Hour))
+		r.remember(tag(i%3), now.Add(time.Hour))
 	}
 	if !r.seen(verdict(2), now.Add(time.Hour)) || r.n != maxRepeats {
 		t.Errorf("%d remembered", r.n)
@@ -284,11 +303,13 @@ func TestHandleAllocatesNothing(t *testing.T) {
 	passes, trust := passtest.Published(t, 1)
 	g := newTestGate(t, trust, turnstile.Config{Pulse: time.Hour, Show: time.Hour})
 	g.observe = nil
-	g.SetWindows(time.Hour, 0)
+	g.SetWindows(0, time.Hour, 0)
 	frames := []scanner.Frame{{Text: []byte(passes[0].Text)}, {Text: []byte("garbage")}, {Text: []byte(passes[0].Text[:300])}}
-	i := 0
-	if n := testing.AllocsPerRun(300, func() { g.Handle(frames[i%len(frames)], passes[0].Now); i++ }); n != 0 {
-		t.Errorf("%v allocations", n)
+	for _, pause := range []time.Duration{100 * time.Millisecond, 2 * DefaultAway} { // one showing of many frames, then one of each
+		now, i := passes[0].Now, 0
+		if n := testing.AllocsPerRun(300, func() { g.Handle(frames[i%len(frames)], now); now, i = now.Add(pause), i+1 }); n != 0 {
+			t.Errorf("%v allocations with a pause of %v", n, pause)
+		}
 	}
 	g.turnstile.Close()
 }
@@ -361,6 +382,27 @@ func TestLacksRules(t *testing.T) {
 		}
 		if got := g.Resting(true, false, now); got != want {
 			t.Errorf("%s: shows %v", name, got)
+		}
+	}
+}
+
+// While the clock is not believed, every finding that depends on the time, from the validity of the DSC on, says so instead.
+// What was found without the time stays.
+func TestClockInDoubt(t *testing.T) {
+	now := time.Unix(1_800_000_000, 0)
+	g := New(Parts{Clock: floorClock(now.Add(1)), Bench: &Bench{}})
+	for _, r := range []verify.Reason{
+		verify.DSCNotValid, verify.BadSignature, verify.BadCWT, verify.NotYetValid, verify.Expired, verify.BadDCC, verify.Revoked, verify.RuleFailed,
+	} {
+		if got := g.doubt(verify.Refused(r), now).Reason(); got != verify.ClockUntrusted {
+			t.Errorf("%v becomes %v", r, got)
+		}
+	}
+	for _, r := range []verify.Reason{
+		verify.Internal, verify.NotHCERT, verify.BadAlg, verify.NoTrust, verify.TrustStale, verify.UnknownKID, verify.Barred,
+	} {
+		if got := g.doubt(verify.Refused(r), now).Reason(); got != r {
+			t.Errorf("%v becomes %v", r, got)
 		}
 	}
 }
