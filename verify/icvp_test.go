@@ -115,6 +115,15 @@ func icvpProbes(t testing.TB, l *lab) (probes []probe) {
 	add("rules of a DCC are not for it", Accepted, good, policy(func(p *Policy) {
 		p.Arrival, p.RulesRequire, p.Rules = "YY", true, ruleSet(t, nil, ruleText(t, map[string]any{"Country": "YY", "Logic": false}))
 	}))
+	matching := policy(func(p *Policy) { p.IssuerMatches = true })
+	chile := trust(func(l *lab) *Trust {
+		d := l.es
+		d.Country, d.Domain = "CL", DomainPH4H
+		return NewTrust([]DSC{d})
+	})
+	for issuer, want := range map[string]Reason{"CHL": Accepted, "chl": Accepted, "CL": Accepted, "ABW": IssuerMismatch, "ZWE": IssuerMismatch, "ZZZ": IssuerMismatch, "XCL": IssuerMismatch} {
+		add("issuer "+issuer+" of a DSC of CL", want, nil, claims(good, m{claimIssuer: issuer}), matching, chile)
+	}
 	add("unknown version", Accepted, l.model(members{"v": "99"}, nil), flagged)
 
 	add("kind not admitted", KindNotAllowed, good, policy(func(p *Policy) { p.Kinds = 0 }))
@@ -339,7 +348,10 @@ func TestCatalogue(t *testing.T) {
 		t.Fatal(err)
 	}
 	brought, _ := NewRules(nil, sets(other))
-	half, _ := NewRules(nil, map[string][]string{"icvp-polio": {other}})
+	half, faults := NewRules(nil, map[string][]string{"icvp-polio": {other}})
+	if len(faults) != 1 || !strings.Contains(faults[0].Error(), "icvp-yellow-fever is missing") {
+		t.Errorf("half a catalogue: %v", faults)
+	}
 	for _, tc := range []struct {
 		name     string
 		product  string
@@ -433,5 +445,25 @@ func TestExplainIncompleteICVP(t *testing.T) {
 	}
 	if seen != len(want) {
 		t.Errorf("saw %d of %d", seen, len(want))
+	}
+}
+
+// The countries are those of ISO 3166-1 and Kosovo, in order, or some would not be found.
+func TestAlpha3(t *testing.T) {
+	if len(alpha3) != 250*5 {
+		t.Fatalf("%d bytes", len(alpha3))
+	}
+	last := ""
+	for i := 0; i < len(alpha3); i += 5 {
+		code := alpha3[i : i+3]
+		if short, ok := alpha2([]byte(code)); !ok || string(short[:]) != alpha3[i+3:i+5] || code <= last {
+			t.Errorf("%s: %s, %v", code, short, ok)
+		}
+		last = code
+	}
+	for code, want := range map[string]string{"DEU": "DE", "GRC": "GR", "GBR": "GB", "CHE": "CH", "URY": "UY", "XKX": "XK", "ROU": "RO", "SRB": "RS", "TLS": "TL", "MMR": "MM", "COD": "CD"} {
+		if short, _ := alpha2([]byte(code)); string(short[:]) != want {
+			t.Errorf("%s: %s, want %s", code, short, want)
+		}
 	}
 }

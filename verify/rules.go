@@ -56,13 +56,23 @@ const (
 )
 
 // NewRules compiles rules and value sets (id to codes). It keeps nothing of sets. The errors name every rule that
-// cannot be used as it is, each a *RuleError; the others are in force. So is one that does not compile, or that
+// cannot be used as it is, each a *RuleError; the others are in force. One more names what keeps the sets from being a
+// Catalogue, if some of one is there. In force, too, is a rule that does not compile, or that
 // ParseRule had an error with, if it has Identifier, Type and Country: it is never decided, and refuses with RuleOpen
 // whoever it applies to.
 func NewRules(rules []Rule, sets map[string][]string) (*Rules, []error) {
 	r := &Rules{countries: map[country]*countryRules{}, valueSets: certlogic.NewValueSets(sets)}
-	r.catalogue, _ = NewCatalogue(sets) // most sources bring none
 	var faults []error
+	for _, id := range catalogueSets {
+		if _, ok := sets[id]; !ok {
+			continue
+		}
+		var err error
+		if r.catalogue, err = NewCatalogue(sets); err != nil {
+			faults = append(faults, err)
+		}
+		break
+	}
 	byCountry := map[country][]*compiledRule{}
 	for i := range rules {
 		rule := newCompiledRule(rules[i])
