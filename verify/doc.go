@@ -13,6 +13,7 @@
 //	key.go          the key decides the alg                             bad_alg
 //	verifier.go     the DSC's window                                    dsc_not_valid
 //	es256.go        ECDSA on P-256               FIPS 186-5 §6.4.2      bad_signature
+//	internal/p256   its arithmetic and tables
 //	ps256.go        RSASSA-PSS                   RFC 8017 §8.1.2        bad_signature
 //	cwt.go          claims and times             RFC 8392 §3.1          bad_cwt not_yet_valid expired
 //	issuer.go       the DSC's country            policy                 issuer_mismatch

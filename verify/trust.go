@@ -48,6 +48,7 @@ func NewTrust(dscs []DSC, barred ...KID) *Trust {
 	}
 	slices.SortStableFunc(t.dscs, func(a, b DSC) int { return compareKIDs(a.KID, b.KID) })
 	slices.SortFunc(t.barred, compareKIDs)
+	prepareTables(t.dscs)
 	for i, d := range t.dscs {
 		if d.FreshUntil.IsZero() {
 			t.freshUntil = time.Time{}

@@ -31,7 +31,6 @@ type Verifier struct {
 	inflater inflater
 	check    cbor.Checker
 	join     cbor.Arena
-	es256    es256Scratch
 	ps256    ps256Scratch
 	rules    judgement
 	tables   *icvpTables // WHO's; nil while no policy has admitted an ICVP
@@ -39,7 +38,7 @@ type Verifier struct {
 
 // New makes a verifier. Its tags are keyed with a fresh random key.
 func New(p Policy) *Verifier {
-	v := &Verifier{es256: newES256Scratch(), ps256: newPS256Scratch()}
+	v := &Verifier{ps256: newPS256Scratch()}
 	v.SetPolicy(p)
 	v.rules.machine = certlogic.NewMachine()
 	v.join.Buf = v.joined[:]
@@ -205,6 +204,7 @@ func (v *Verifier) judge(d *DSC, m *sign1, trust *Trust, digest *[sha256.Size]by
 		verdict.holder, verdict.hasHolder = v.holder(&cl)
 	}
 	verdict.tag = v.tag(d.Key, m.signature)
+	d.Key.accepted(now)
 	verdict.reason = Accepted
 	return verdict
 }
@@ -212,7 +212,7 @@ func (v *Verifier) judge(d *DSC, m *sign1, trust *Trust, digest *[sha256.Size]by
 func (v *Verifier) signed(key PublicKey, digest *[sha256.Size]byte, signature []byte) bool {
 	switch {
 	case key.es256 != nil:
-		return key.es256.verify(&v.es256, digest, signature)
+		return verifyES256(key.es256, digest, signature)
 	case key.ps256 != nil:
 		return key.ps256.verify(&v.ps256, digest, signature)
 	}

@@ -14,7 +14,7 @@ var noPath = []string{
 	"trust.source.domain", "trust.source.usage", "trust.source.participants", "trust.source.countries", "trust.source.pins",
 	"policy.kinds", "selftest.daily", "policy.tolerate", "policy.issuers", "rules.country", "rules.region", "rules.mode", "icvp.diseases",
 	"icvp.complete", "icvp.unknown_version", "turnstile.mode",
-	"turnstile.direction", "status.address", "status.name", "status.hosts", "daemon.group",
+	"turnstile.direction", "status.address", "status.name", "status.hosts", "status.proxies", "daemon.group",
 }
 
 func TestEveryTextIsCarriedOrIsNoPath(t *testing.T) {

@@ -132,7 +132,7 @@ func (g *Gate) Handle(f scanner.Frame, now time.Time) {
 		return
 	}
 	if v, judged := g.bench.judge(f.Text, now); judged {
-		if !g.showings.belongs(f.Text, v, now) {
+		if !g.showings.belongs(f, v, now) {
 			g.bench.report(f.Text, v)
 			g.showings.decide(false)
 		}
@@ -143,7 +143,7 @@ func (g *Gate) Handle(f scanner.Frame, now time.Time) {
 	if f.Whole {
 		v = v.Whole(f.Text)
 	}
-	if g.showings.belongs(f.Text, v, now) {
+	if g.showings.belongs(f, v, now) {
 		return
 	}
 	v = g.doubt(v, now)

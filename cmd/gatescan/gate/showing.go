@@ -5,6 +5,7 @@ import (
 	"sync"
 	"time"
 
+	"gatescan/driver/scanner"
 	"gatescan/verify"
 )
 
@@ -25,6 +26,7 @@ type showing struct {
 	took    time.Duration // from the first frame to its verdict, while undecided
 	decided bool          // false while the turnstile is busy with another person
 	opened  bool          // the gate
+	pieces  bool          // the code may come in pieces: an unreadable one, or a ticket with bytes that end a text
 }
 
 // sight is what a showing shows.
@@ -69,10 +71,10 @@ func (s *showings) continues(text []byte, now time.Time) bool {
 
 // belongs says whether a frame that was judged belongs to a decided showing although its text is another: the same pass in
 // another spelling, or a piece of what is there. It opens a showing for every other frame.
-func (s *showings) belongs(text []byte, v verify.Verdict, now time.Time) bool {
+func (s *showings) belongs(f scanner.Frame, v verify.Verdict, now time.Time) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	frame := showing{text: s.hash(text), kind: v.Kind(), seen: now}
+	frame := showing{text: s.hash(f.Text), kind: v.Kind(), seen: now, pieces: unreadable(v.Reason()) || v.Family() == verify.RailTicket}
 	if tag, accepted := v.Tag(); accepted {
 		frame.is, frame.pass = passSight, tag
 	} else if unreadable(v.Reason()) {
@@ -84,6 +86,10 @@ func (s *showings) belongs(text []byte, v verify.Verdict, now time.Time) bool {
 			*o, s.last = frame, i
 			return o.decided
 		}
+	}
+	if last := &s.open[s.last]; f.Continued && last.pieces && !last.seen.IsZero() && v.Family() == verify.UnknownFamily {
+		last.seen = now // a binary ticket has printable pieces, too
+		return true
 	}
 	if frame.is == unreadableSight && s.expireLocked(now) {
 		return true // a piece does not keep a showing of another code alive, or the next person would wait for ever

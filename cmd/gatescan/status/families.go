@@ -48,7 +48,7 @@ var families = []family{
 	counter("unexpected_passages_total", "Passages that nobody was granted.", func(s *Snapshot) uint64 { return s.Totals.Unexpected }),
 	counter("back_passages_total", "Passages in the other direction.", func(s *Snapshot) uint64 { return s.Totals.Back }),
 
-	gauge("gate_open", "Whether the gate is in the mode open, and its outputs are not released.", func(s *Snapshot) float64 { return yesno(s.Gate.Open) }),
+	gauge("gate_open", "Whether a good pass is let through: 0 while anything keeps the gate closed.", func(s *Snapshot) float64 { return yesno(s.Gate.Open) }),
 	gauge("reader_up", "Whether the barcode module answers.", func(s *Snapshot) float64 { return yesno(s.Reader.Up) }),
 	gauge("faults", "Faults that somebody should look after.", func(s *Snapshot) float64 { return float64(len(s.Faults) + len(s.Trust.Faults)) }),
 	gauge("loops_stalled", "Loops of the daemon that make no progress.", func(s *Snapshot) float64 { return float64(len(s.Stalled)) }),
