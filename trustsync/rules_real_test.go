@@ -59,6 +59,9 @@ func TestRealRules(t *testing.T) {
 	if state.Rules != 271 || !onlyTogo(state.RuleFaults) {
 		t.Errorf("%d rules, %q", state.Rules, state.RuleFaults)
 	}
+	if loaded, err := LoadRules(dir); err != nil || loaded.Rules.Len() != 271 || !onlyTogo(loaded.Faults) {
+		t.Errorf("of the store: %v, %q, %v", loaded.Rules, loaded.Faults, err)
+	}
 	files, err := filepath.Glob(filepath.Join(dir, "generation-*"))
 	if err != nil || len(files) == 0 {
 		t.Fatal(files, err)

@@ -123,7 +123,9 @@ func (d duration) String() string {
 
 const (
 	maxRepeatWindow = time.Hour
-	maxDebounce     = time.Second
+	// defaultClockSkew is what Switzerland allows: tests are shown moments after they were issued.
+	defaultClockSkew = 5 * time.Minute
+	maxDebounce      = time.Second
 )
 
 func defaultConfig() config {
@@ -134,7 +136,7 @@ func defaultConfig() config {
 			Store: "/var/lib/gatescan/trust", Barred: []string{},
 		},
 		Clock:  clockSection{Require: clock.DefaultRequire, Hold: duration(clock.DefaultHold), File: "/var/lib/gatescan/clock"},
-		Policy: policyConfig{Kinds: []string{"v", "t", "r"}, Tolerate: []string{}, Issuers: []string{}},
+		Policy: policyConfig{Kinds: []string{"v", "t", "r"}, ClockSkew: duration(defaultClockSkew), Tolerate: []string{}, Issuers: []string{}},
 		Rules:  rulesConfig{Window: duration(defaultSecondPass)},
 		ICVP:   defaultICVP(),
 		Turnstile: turnstileConfig{
@@ -313,6 +315,7 @@ func (c *config) check() (mistakes []mistake) {
 		}
 	}
 	within("policy.repeat_window", c.Policy.RepeatWindow, 0, maxRepeatWindow)
+	within("policy.clock_skew", c.Policy.ClockSkew, 0, verify.MaxClockSkew)
 	if _, ok := gate.ParseMode(c.Turnstile.Mode); !ok {
 		bad("turnstile.mode", "%q is no mode; there are \"open\", \"closed\" and \"maintenance\"", c.Turnstile.Mode)
 	}

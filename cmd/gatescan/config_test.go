@@ -57,6 +57,7 @@ func TestConfigMistakes(t *testing.T) {
 		"no kind":               {"[policy]\nkinds = []\n", []string{`c.toml:2: policy.kinds: no kind is admitted`}},
 		"kind unknown":          {"[policy]\nkinds = [\"v\", \"x\"]\n", []string{`c.toml:2: policy.kinds: "x" is no kind`}},
 		"tolerance unknown":     {"[policy]\ntolerate = [\"all\"]\n", []string{`c.toml:2: policy.tolerate: "all" cannot be tolerated; there are alg_unprotected, no_prefix, not_compressed`}},
+		"skew too long":         {"[policy]\nclock_skew = \"11m\"\n", []string{`c.toml:2: policy.clock_skew: 11m is out of range; it must be 0s to 10m`}},
 		"window too long":       {"[policy]\nrepeat_window = \"2h\"\n", []string{`c.toml:2: policy.repeat_window: 2h is out of range; it must be 0s to 1h`}},
 		"output unknown":        {"[outputs]\nrelay = \"relay\"\n", []string{`c.toml:2: outputs.relay: "relay" is no output`}},
 		"relay missing":         {"[outputs]\nrelay = \"\"\n", []string{`c.toml:2: outputs.relay: is empty`}},

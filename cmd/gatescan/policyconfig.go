@@ -3,6 +3,7 @@ package main
 import (
 	"slices"
 	"strings"
+	"time"
 
 	"gatescan/verify"
 )
@@ -11,6 +12,7 @@ type policyConfig struct {
 	Kinds         []string `toml:"kinds"`
 	Tolerate      []string `toml:"tolerate"`
 	RepeatWindow  duration `toml:"repeat_window"`
+	ClockSkew     duration `toml:"clock_skew"`
 	IssuerMatches bool     `toml:"issuer_matches"`
 	Issuers       []string `toml:"issuers"`
 }
@@ -54,6 +56,7 @@ func (c *config) policy() (p verify.Policy) {
 		p.Tolerate |= tolerances[word]
 	}
 	p.IssuerMatches = c.Policy.IssuerMatches
+	p.ClockSkew = time.Duration(c.Policy.ClockSkew)
 	for _, pair := range c.Policy.Issuers {
 		under, _ := issuedUnder(pair)
 		p.Issuers = append(p.Issuers, under)

@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"gatescan/trustsync"
-	"gatescan/trustsync/store"
 	"gatescan/verify"
 )
 
@@ -15,26 +14,26 @@ func (c *config) unusableRules(now time.Time) (warnings []mistake) {
 	if c.Rules.Country == "" {
 		return nil
 	}
+	var paths []string
+	for _, source := range c.Trust.Sources {
+		if source.Kind == "rules_directory" {
+			paths = append(paths, under(filepath.Dir(c.file), source.Path))
+		}
+	}
+	if c.Trust.Store != "" {
+		paths = append(paths, c.Trust.Store)
+	}
 	warned := map[string]bool{}
-	warn := func(rules *verify.Rules) {
-		for _, fault := range rules.Unusable(verify.Acceptance, c.Rules.Country, c.Rules.Region, now) {
+	for _, path := range paths {
+		loaded, err := trustsync.LoadRules(path)
+		if err != nil {
+			continue
+		}
+		for _, fault := range loaded.Rules.Unusable(verify.Acceptance, c.Rules.Country, c.Rules.Region, now) {
 			if text := fault.Error(); !warned[text] {
 				warned[text] = true
 				warnings = append(warnings, mistake{key: "rules.country", text: text})
 			}
-		}
-	}
-	dir := filepath.Dir(c.file)
-	for _, source := range c.Trust.Sources {
-		if source.Kind == "rules_directory" {
-			if loaded, err := trustsync.LoadRules(under(dir, source.Path)); err == nil {
-				warn(loaded.Rules)
-			}
-		}
-	}
-	if c.Trust.Store != "" && store.Is(c.Trust.Store) {
-		if loaded, err := trustsync.Load(c.Trust.Store, time.Time{}); err == nil {
-			warn(loaded.Trust.Rules())
 		}
 	}
 	return warnings
