@@ -39,6 +39,8 @@ key = "tls/client.key"
 name = "rules"
 kind = "rules_directory"
 path = "rules"
+[icvp]
+catalogue = "products.json"
 [status]
 name = "South entrance, lane 3"
 tokens = "tokens"
@@ -62,6 +64,7 @@ func newSpareGate(t *testing.T) *spareGate {
 	g.public["tls/status.pem"], g.secret["tls/status.key"] = pair()
 	g.public["barred.txt"] = "kid:0123456789abcdef # lost in May\n"
 	g.public["rules/values.json"] = `{"rules":[],"valueSets":{"colours":["green"]}}`
+	g.public["products.json"] = `{"rules":[],"valueSets":{"icvp-yellow-fever":["Mine"],"icvp-polio":[]}}`
 	g.secret["who.token"] = "token-for-the-list-1234567890\n"
 	g.secret["tokens"] = "token-for-the-venue-1234567890\n"
 	for name, text := range g.public {
@@ -172,7 +175,7 @@ func TestMoveToSpareUnit(t *testing.T) {
 			}
 		}
 	}
-	if found != 13 {
+	if found != 14 {
 		t.Errorf("%d files", found)
 	}
 	if left := namesBelow(t, filepath.Dir(spare)); len(left) != found+1 {
@@ -333,7 +336,7 @@ func TestExportIsDeterministic(t *testing.T) {
 		if err := u.write(&b); err != nil {
 			t.Fatal(err)
 		}
-		if !slices.IsSortedFunc(u.manifest.Files, func(a, b unitFile) int { return strings.Compare(a.Path, b.Path) }) || len(u.manifest.Files) != 13 {
+		if !slices.IsSortedFunc(u.manifest.Files, func(a, b unitFile) int { return strings.Compare(a.Path, b.Path) }) || len(u.manifest.Files) != 14 {
 			t.Error(u.manifest.Files)
 		}
 		made = append(made, b.String())
