@@ -296,7 +296,7 @@ func TestExchangeWhileVerifying(t *testing.T) {
 		})
 	}
 	seen := map[level]bool{}
-	for range 4 {
+	for range 2 {
 		for _, limit := range []int64{0, 20 << 10, DefaultMemory} {
 			SetMemory(limit)
 			Settle()
