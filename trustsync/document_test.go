@@ -14,14 +14,18 @@ import (
 	"time"
 
 	"gatescan/cmd/gatelab/lists"
+	"gatescan/trustsync/internal/fetch"
 	"gatescan/trustsync/internal/source"
+	"gatescan/trustsync/internal/sources"
+	"gatescan/trustsync/internal/sources/germany"
+	"gatescan/trustsync/internal/sources/netherlands"
+	"gatescan/trustsync/internal/sources/sweden"
 	"gatescan/trustsync/internal/sourcetest"
 	"gatescan/verify"
 )
 
 // documentKinds are the kinds of lists that are one signed document: how each is made, read, and signed over any payload.
 var documentKinds = map[string]struct {
-	source  func(SourceConfig) (source.Source, error)
 	build   func(d *lists.Domain) ([]byte, error)
 	sign    func(d *lists.Domain, payload string) ([]byte, error)
 	payload func(entries string) string // with its entries
@@ -29,16 +33,14 @@ var documentKinds = map[string]struct {
 	dated   bool                        // has a signed time
 	expires bool
 }{
-	kindGermany: {
-		source:  newGermany,
+	germany.Kind: {
 		build:   lists.Germany,
 		sign:    func(d *lists.Domain, payload string) ([]byte, error) { return lists.SignGermany(d, []byte(payload)) },
 		payload: func(entries string) string { return `{"certificates":[` + entries + `]}` },
 		unknown: `{}`,
 	},
-	kindSweden: {
-		source: newSweden,
-		build:  func(d *lists.Domain) ([]byte, error) { return lists.Sweden(d, sourcetest.Signed, sourcetest.Expires) },
+	sweden.Kind: {
+		build: func(d *lists.Domain) ([]byte, error) { return lists.Sweden(d, sourcetest.Signed, sourcetest.Expires) },
 		sign: func(d *lists.Domain, payload string) ([]byte, error) {
 			return lists.SignSweden(d.Signer, nil, []byte(payload))
 		},
@@ -47,9 +49,8 @@ var documentKinds = map[string]struct {
 		},
 		unknown: `{}`, dated: true, expires: true,
 	},
-	kindNetherlands: {
-		source: newNetherlands,
-		build:  func(d *lists.Domain) ([]byte, error) { return lists.Netherlands(d, sourcetest.Signed) },
+	netherlands.Kind: {
+		build: func(d *lists.Domain) ([]byte, error) { return lists.Netherlands(d, sourcetest.Signed) },
 		sign: func(d *lists.Domain, payload string) ([]byte, error) {
 			return lists.SignNetherlands(d.Signer, []byte(payload), lists.CMS{Time: sourcetest.Signed})
 		},
@@ -59,13 +60,13 @@ var documentKinds = map[string]struct {
 }
 
 // documentOf makes a source that is asked without a network.
-func documentOf(t testing.TB, kind string, anchors []byte) *document {
+func documentOf(t testing.TB, kind string, anchors []byte) *fetch.Document {
 	t.Helper()
-	source, err := documentKinds[kind].source(SourceConfig{Kind: kind, URLs: []string{"http://list.example/"}, Anchors: anchors})
+	source, err := NewSource(sources.Config{Kind: kind, URLs: []string{"http://list.example/"}, Anchors: anchors})
 	if err != nil {
 		t.Fatal(err)
 	}
-	return source.(*document)
+	return source.Source.(*fetch.Document)
 }
 
 func TestDocumentGood(t *testing.T) {
@@ -77,10 +78,10 @@ func TestDocumentGood(t *testing.T) {
 				t.Fatal(err)
 			}
 			for name, anchor := range map[string][]byte{"certificate": d.Signer.PEM(), "key": d.Signer.PublicPEM(), "second of two": append(sourcetest.Domain(t, 0).Signer.PEM(), d.Signer.PEM()...)} {
-				if kind == kindNetherlands && name == "key" {
+				if kind == netherlands.Kind && name == "key" {
 					continue // refused as a configuration: TestDocumentConfig
 				}
-				h, report, err := documentOf(t, kind, anchor).read(body, source.Moment{Time: sourcetest.Now, Synced: true})
+				h, report, err := documentOf(t, kind, anchor).Read(body, source.Moment{Time: sourcetest.Now, Synced: true})
 				if err != nil {
 					t.Errorf("%s: %v", name, err)
 					continue
@@ -120,7 +121,7 @@ func TestDocumentBitFlips(t *testing.T) {
 			}
 			src := documentOf(t, kind, d.Signer.PEM())
 			now := source.Moment{Time: sourcetest.Now, Synced: true}
-			if _, _, err := src.read(body, now); err != nil {
+			if _, _, err := src.Read(body, now); err != nil {
 				t.Fatal(err)
 			}
 			tried := 0
@@ -132,7 +133,7 @@ func TestDocumentBitFlips(t *testing.T) {
 					flipped := bytes.Clone(body)
 					flipped[i] ^= 1 << bit
 					tried++
-					if h, _, err := src.read(flipped, now); err == nil {
+					if h, _, err := src.Read(flipped, now); err == nil {
 						t.Errorf("byte %d, %q to %q: %d signers", i, body[i], flipped[i], len(h.Signers))
 					}
 				}
@@ -159,7 +160,7 @@ func TestDocumentTruncated(t *testing.T) {
 				lengths = append(lengths, rand.N(len(body)))
 			}
 			for _, n := range lengths {
-				_, _, err := src.read(body[:n], source.Moment{Time: sourcetest.Now})
+				_, _, err := src.Read(body[:n], source.Moment{Time: sourcetest.Now})
 				if !errors.Is(err, source.ErrNotAuthentic) && !errors.Is(err, source.ErrMalformed) {
 					t.Errorf("cut to %d of %d bytes: %v", n, len(body), err)
 				}
@@ -175,7 +176,7 @@ func TestDocumentWrongKey(t *testing.T) {
 			t.Fatal(err)
 		}
 		other := sourcetest.Domain(t, 0) // whose names are the same
-		if _, _, err := documentOf(t, kind, other.Signer.PEM()).read(body, source.Moment{Time: sourcetest.Now}); !errors.Is(err, source.ErrNotAuthentic) {
+		if _, _, err := documentOf(t, kind, other.Signer.PEM()).Read(body, source.Moment{Time: sourcetest.Now}); !errors.Is(err, source.ErrNotAuthentic) {
 			t.Errorf("%s: %v", kind, err)
 		}
 	}
@@ -209,7 +210,7 @@ func TestDocumentTimes(t *testing.T) {
 			if !test.needs {
 				want = nil
 			}
-			if _, _, err := src.read(body, test.now); !errors.Is(err, want) || (err == nil) != (want == nil) {
+			if _, _, err := src.Read(body, test.now); !errors.Is(err, want) || (err == nil) != (want == nil) {
 				t.Errorf("%s, %s: %v, want %v", kind, test.name, err, want)
 			}
 		}
@@ -249,12 +250,12 @@ func TestDocumentSignedNonsense(t *testing.T) {
 		} {
 			body, err := k.sign(d, test.payload)
 			if err != nil {
-				if test.want != nil && kind == kindSweden {
+				if test.want != nil && kind == sweden.Kind {
 					continue
 				}
 				t.Fatal(err)
 			}
-			h, report, err := src.read(body, source.Moment{Time: sourcetest.Now})
+			h, report, err := src.Read(body, source.Moment{Time: sourcetest.Now})
 			if !errors.Is(err, test.want) || (err == nil) != (test.want == nil) {
 				t.Errorf("%s, %s: %v, want %v", kind, test.name, err, test.want)
 				continue
@@ -263,7 +264,7 @@ func TestDocumentSignedNonsense(t *testing.T) {
 				t.Errorf("%s, %s: %d skipped, want %d, %d loaded", kind, test.name, len(report.Skipped), test.skipped, report.Loaded)
 			}
 		}
-		if _, _, err := src.read(make([]byte, source.MaxListSize+1), source.Moment{Time: sourcetest.Now}); !errors.Is(err, source.ErrTooLarge) {
+		if _, _, err := src.Read(make([]byte, source.MaxListSize+1), source.Moment{Time: sourcetest.Now}); !errors.Is(err, source.ErrTooLarge) {
 			t.Errorf("%s, a body too large: %v", kind, err)
 		}
 	}
@@ -273,22 +274,23 @@ func TestDocumentConfig(t *testing.T) {
 	d := sourcetest.Domain(t, 0)
 	urls := []string{"https://list.example/"}
 	p384 := sourcetest.P384PEM(t)
-	for kind, k := range documentKinds {
-		for name, c := range map[string]SourceConfig{
+	for kind := range documentKinds {
+		for name, c := range map[string]sources.Config{
 			"no anchor":           {URLs: urls},
 			"no URL":              {Anchors: d.Signer.PEM()},
 			"anchor that is none": {URLs: urls, Anchors: []byte("x")},
 			"anchor of a kind that never signs such lists": {URLs: urls, Anchors: p384},
 		} {
-			if _, err := k.source(c); err == nil {
+			c.Kind = kind
+			if _, err := NewSource(c); err == nil {
 				t.Errorf("%s: %s is a source", kind, name)
 			}
 		}
 	}
-	if _, err := newNetherlands(SourceConfig{URLs: urls, Anchors: d.Signer.PublicPEM()}); err == nil {
+	if _, err := netherlands.New(sources.Config{URLs: urls, Anchors: d.Signer.PublicPEM()}); err == nil {
 		t.Error("a bare key is an anchor of a CMS")
 	}
-	if _, err := newSweden(SourceConfig{URLs: urls, Anchors: d.CSCA.PEM()}); err != nil {
+	if _, err := sweden.New(sources.Config{URLs: urls, Anchors: d.CSCA.PEM()}); err != nil {
 		t.Errorf("an authority as the anchor: %v", err)
 	}
 }
@@ -322,7 +324,7 @@ func TestDocumentFetch(t *testing.T) {
 			flipped[len(flipped)/2] ^= 1
 			bad, _ := documentServer(t, flipped)
 			good, asked := documentServer(t, body)
-			src, err := k.source(SourceConfig{URLs: []string{bad, good}, Anchors: d.Signer.PEM()})
+			src, err := NewSource(sources.Config{Kind: kind, URLs: []string{bad, good}, Anchors: d.Signer.PEM()})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -346,7 +348,7 @@ func TestDocumentFetch(t *testing.T) {
 			if _, _, err := src.Fetch(context.Background(), now); err != nil {
 				t.Errorf("with a damaged cursor: %v", err)
 			}
-			only, err := k.source(SourceConfig{URLs: []string{bad}, Anchors: d.Signer.PEM()})
+			only, err := NewSource(sources.Config{Kind: kind, URLs: []string{bad}, Anchors: d.Signer.PEM()})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -362,7 +364,7 @@ func TestDocumentEmptyAnswers(t *testing.T) {
 	d := sourcetest.Domain(t, 0)
 	for _, status := range []int{http.StatusNoContent, http.StatusNotModified, http.StatusNotFound} {
 		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(status) }))
-		src, err := newGermany(SourceConfig{URLs: []string{server.URL}, Anchors: d.Signer.PEM()})
+		src, err := germany.New(sources.Config{URLs: []string{server.URL}, Anchors: d.Signer.PEM()})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"runtime"
+	"slices"
 	"testing"
 
 	"gatescan/cmd/gatelab/lists"
@@ -34,22 +35,24 @@ type listParser struct {
 	parse   func([]byte) ([]Signer, Report, error)
 }
 
-// listParsers have the payload of each form, unless it would be longer than MaxListSize, and its reader.
+// listParsers have a list in each form, unless it would be longer than MaxListSize, and its reader.
 func listParsers(t testing.TB, d *lists.Domain) map[string]listParser {
 	t.Helper()
 	austria, _, err := lists.Austria(d, sourcetest.Signed, sourcetest.Expires)
 	if err != nil {
 		t.Fatal(err)
 	}
-	built, err := lists.Netherlands(d, sourcetest.Signed)
+	netherlands, err := lists.Netherlands(d, sourcetest.Signed)
 	if err != nil {
 		t.Fatal(err)
 	}
-	netherlands, _, err := splitNetherlands(built)
-	if err != nil {
-		t.Fatal(err)
+	parsers := map[string]listParser{}
+	add := func(name string, data []byte) {
+		at := slices.IndexFunc(kinds, func(k kind) bool { return k.name == name })
+		parsers[name] = listParser{data, kinds[at].parse}
 	}
-	parsers := map[string]listParser{kindAustria: {austria, parseAustria}, kindNetherlands: {netherlands, parseNetherlands}}
+	add("austria", austria)
+	add("netherlands", netherlands)
 	if len(d.DSCs) > 10_000 {
 		return parsers
 	}
@@ -65,16 +68,13 @@ func listParsers(t testing.TB, d *lists.Domain) map[string]listParser {
 			sourcetest.Base64(sourcetest.CertKID(dsc.Raw)), sourcetest.Base64(dsc.Raw), 0)
 	}
 	germany.WriteString(`]}`)
-	parsers[kindGermany] = listParser{germany.Bytes(), parseGermany}
+	add("germany", germany.Bytes())
 
-	if built, err = lists.Sweden(d, sourcetest.Signed, sourcetest.Expires); err != nil {
-		t.Fatal(err)
-	}
-	sweden, err := splitJWS(built)
+	sweden, err := lists.Sweden(d, sourcetest.Signed, sourcetest.Expires)
 	if err != nil {
 		t.Fatal(err)
 	}
-	parsers[kindSweden] = listParser{sweden.payload, parseSweden}
+	add("sweden", sweden)
 	return parsers
 }
 

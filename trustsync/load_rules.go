@@ -1,6 +1,7 @@
 package trustsync
 
 import (
+	"gatescan/trustsync/internal/sources/directory"
 	"gatescan/verify"
 )
 
@@ -13,7 +14,7 @@ type LoadedRules struct {
 
 // LoadRules reads rules and value sets as ReadRules does, and compiles them.
 func LoadRules(path string) (LoadedRules, error) {
-	rules, sets, report, err := ReadRules(path)
+	rules, sets, report, err := directory.ReadRules(path)
 	if err != nil {
 		return LoadedRules{}, err
 	}

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"gatescan/cmd/gatelab/lists"
+	"gatescan/trustsync/internal/pki"
+	"gatescan/trustsync/internal/sources/directory"
 	"gatescan/trustsync/internal/sourcetest"
 	"gatescan/verify"
 )
@@ -65,7 +67,7 @@ func newMatrixRow(t *testing.T, name string, cscas, bare bool) *matrixRow {
 	if m.offer.Rules {
 		signer := newPassSigner(t, "XX")
 		m.passes = append(m.passes, signer.pass(t, vaccinated))
-		m.keySource = append(m.keySource, m.named(SourceConfig{Name: "keys", Kind: kindDirectory, Path: signer.directory}))
+		m.keySource = append(m.keySource, m.named(SourceConfig{Name: "keys", Kind: directory.Kind, Path: signer.directory}))
 	}
 	for _, d := range []*lists.Domain{m.domain, m.server.Rival()} {
 		for i, dsc := range d.DSCs {
@@ -73,8 +75,8 @@ func newMatrixRow(t *testing.T, name string, cscas, bare bool) *matrixRow {
 				m.names = append(m.names, ruleNamed(t, d.Rules[i]))
 				continue
 			}
-			m.names = append(m.names, kidOf(dsc.Raw).String())
-			m.passes = append(m.passes, unsignedPass(t, kidOf(dsc.Raw)))
+			m.names = append(m.names, pki.KIDOf(dsc.Raw).String())
+			m.passes = append(m.passes, unsignedPass(t, pki.KIDOf(dsc.Raw)))
 		}
 	}
 	m.config = matrixConfig(m.server, m.keys, m.domain, m.offer, cscas)

@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"gatescan/trustsync/internal/sources/directory"
 	"gatescan/trustsync/internal/sourcetest"
 	"gatescan/verify"
 )
@@ -155,9 +156,9 @@ func TestRulesAvailable(t *testing.T) {
 	pass := signer.pass(t, vaccinated)
 	good := ruleFile(t, sourcetest.RuleText("GR-XX-0001", "1.0.0", "XX", sourcetest.Yes))
 	bad := ruleFile(t, sourcetest.RuleText("GR-XX-0002", "1.0.0", "XX", sourcetest.No))
-	keys := namedSource(t, SourceConfig{Name: "keys", Kind: kindDirectory, Path: signer.directory})
+	keys := namedSource(t, SourceConfig{Name: "keys", Kind: directory.Kind, Path: signer.directory})
 	source := func(name, path string, age time.Duration) Named {
-		return namedSource(t, SourceConfig{Name: name, Kind: kindRulesDirectory, Path: path, MaxAge: age})
+		return namedSource(t, SourceConfig{Name: name, Kind: directory.KindRules, Path: path, MaxAge: age})
 	}
 	for name, test := range map[string]struct {
 		sources  []Named
@@ -197,14 +198,14 @@ func TestRulesKept(t *testing.T) {
 	signer := newPassSigner(t, "XX")
 	path := ruleFile(t, sourcetest.RuleText("GR-XX-0001", "1.0.0", "XX", sourcetest.No), sourcetest.RuleText("GR-XX-0002", "1.0.0", "XX", `{"nonsense":[]}`))
 	c := Config{Sources: []Named{
-		namedSource(t, SourceConfig{Name: "keys", Kind: kindDirectory, Path: signer.directory}),
-		namedSource(t, SourceConfig{Name: "rules", Kind: kindRulesDirectory, Path: path}),
+		namedSource(t, SourceConfig{Name: "keys", Kind: directory.Kind, Path: signer.directory}),
+		namedSource(t, SourceConfig{Name: "rules", Kind: directory.KindRules, Path: path}),
 	}}
 	dir := t.TempDir()
 	clock := &byTheHand{}
 	clock.Store(sourcetest.Now.Unix())
 	var log bytes.Buffer
-	y := New(c, clock, storeOpen(t, dir), slog.New(slog.NewTextHandler(&log, nil)))
+	y := New(c, clock, openStore(t, dir), slog.New(slog.NewTextHandler(&log, nil)))
 	y.Once(t.Context())
 	for range 3 {
 		y.Once(t.Context())
@@ -225,7 +226,7 @@ func TestRulesKept(t *testing.T) {
 	y.Once(t.Context())
 	v := verify.New(verify.Policy{Arrival: "XX", RulesRequire: true})
 	pass := signer.pass(t, vaccinated)
-	again := New(c, clock, storeOpen(t, dir), slog.New(slog.DiscardHandler))
+	again := New(c, clock, openStore(t, dir), slog.New(slog.DiscardHandler))
 	for name, y := range map[string]*Syncer{"goes on": y, "restarted": again} {
 		if got := v.Verify(pass, y.Current(), sourcetest.Now); got.Reason() != verify.RuleFailed {
 			t.Errorf("%s: %v", name, got.Reason())
@@ -246,8 +247,8 @@ func TestRulebookCompiledOnce(t *testing.T) {
 	signer := newPassSigner(t, "XX")
 	path := ruleFile(t, sourcetest.RuleText("GR-XX-0001", "1.0.0", "XX", sourcetest.Yes))
 	c := Config{Sources: []Named{
-		namedSource(t, SourceConfig{Name: "keys", Kind: kindDirectory, Path: signer.directory}),
-		namedSource(t, SourceConfig{Name: "rules", Kind: kindRulesDirectory, Path: path}),
+		namedSource(t, SourceConfig{Name: "keys", Kind: directory.Kind, Path: signer.directory}),
+		namedSource(t, SourceConfig{Name: "rules", Kind: directory.KindRules, Path: path}),
 	}}
 	y := New(c, &wall{}, nil, slog.New(slog.DiscardHandler))
 	y.Once(t.Context())
@@ -279,11 +280,11 @@ func TestKeysAndRulesNeverMix(t *testing.T) {
 	for _, country := range []string{"AA", "BB"} {
 		signer := newPassSigner(t, country)
 		halves = append(halves, half{Config{Sources: []Named{
-			namedSource(t, SourceConfig{Name: "keys-" + country, Kind: kindDirectory, Path: signer.directory}),
-			namedSource(t, SourceConfig{Name: "rules-" + country, Kind: kindRulesDirectory, Path: ruleFile(t, sourcetest.RuleText("GR-"+country+"-0001", "1.0.0", country, sourcetest.Yes))}),
+			namedSource(t, SourceConfig{Name: "keys-" + country, Kind: directory.Kind, Path: signer.directory}),
+			namedSource(t, SourceConfig{Name: "rules-" + country, Kind: directory.KindRules, Path: ruleFile(t, sourcetest.RuleText("GR-"+country+"-0001", "1.0.0", country, sourcetest.Yes))}),
 		}}, unsignedPass(t, signer.kid)})
 	}
-	y := New(halves[0].config, &wall{}, storeOpen(t, t.TempDir()), slog.New(slog.DiscardHandler))
+	y := New(halves[0].config, &wall{}, openStore(t, t.TempDir()), slog.New(slog.DiscardHandler))
 	for _, h := range halves { // each has been asked once
 		y.Configure(h.config)
 		y.Once(t.Context())

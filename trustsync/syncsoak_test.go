@@ -19,6 +19,7 @@ import (
 
 	"gatescan/cmd/gatelab/lists"
 	"gatescan/trustsync/internal/sourcetest"
+	"gatescan/trustsync/store"
 	"gatescan/verify"
 )
 
@@ -128,7 +129,7 @@ func (s *syncSoak) run(duration time.Duration) {
 		}
 		c.Sources = append(c.Sources, source)
 	}
-	store, err := OpenStore(t.TempDir())
+	store, err := store.Open(t.TempDir())
 	if err != nil {
 		t.Fatal(err)
 	}

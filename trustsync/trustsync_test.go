@@ -14,8 +14,11 @@ import (
 	"testing/synctest"
 	"time"
 
+	"gatescan/trustsync/internal/pki"
 	"gatescan/trustsync/internal/source"
+	"gatescan/trustsync/internal/sources/directory"
 	"gatescan/trustsync/internal/sourcetest"
+	"gatescan/trustsync/store"
 )
 
 // script is a source that gives one answer after the other, the last one for ever, and notes when it was asked.
@@ -84,7 +87,7 @@ func one(s Source, interval time.Duration) Config {
 	return Config{Sources: []Named{{Name: "one", Source: s, Interval: interval}}}
 }
 
-// start runs a Syncer until the test ends.
+// Start runs a Syncer until the test ends.
 func start(t *testing.T, c Config) (*Syncer, *bytes.Buffer) {
 	t.Helper()
 	log := &bytes.Buffer{}
@@ -106,7 +109,7 @@ func someSigners(t testing.TB, n int) []Signer {
 	t.Helper()
 	var signers []Signer
 	for _, p := range sourcetest.Pool(t)[:n] {
-		s, err := ParseSigner(p.DER)
+		s, err := pki.ParseSigner(p.DER)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -460,8 +463,8 @@ func TestRunEnds(t *testing.T) {
 func TestRunLog(t *testing.T) {
 	three := someSigners(t, 3)
 	junk := Skipped{Name: "README.md", Err: errors.New("neither PEM nor DER")}
-	key := Skipped{Name: "dsc.key\nlevel=INFO msg=forged", Err: errPrivateKey}
-	other := Skipped{Name: "other.key", Err: errPrivateKey}
+	key := Skipped{Name: "dsc.key\nlevel=INFO msg=forged", Err: pki.ErrPrivateKey}
+	other := Skipped{Name: "other.key", Err: pki.ErrPrivateKey}
 	broken := answer{err: errors.New("broken")}
 	with := func(signers []Signer, skipped ...Skipped) answer {
 		return answer{holding: Holding{Signers: signers}, skipped: skipped}
@@ -522,7 +525,7 @@ func TestRunLogBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var many []Skipped
 		for i := range 5000 {
-			many = append(many, Skipped{Name: fmt.Sprint(i), Err: errPrivateKey})
+			many = append(many, Skipped{Name: fmt.Sprint(i), Err: pki.ErrPrivateKey})
 		}
 		y, log := start(t, one(&script{traits: byHand, answers: []answer{{holding: Holding{Signers: three}, skipped: many}}}, time.Hour))
 		synctest.Wait()
@@ -538,8 +541,8 @@ func TestRunLogBounded(t *testing.T) {
 func TestRunDirectory(t *testing.T) {
 	dir := t.TempDir()
 	all := sourcetest.Pool(t)
-	write(t, dir, "a.der", all[0].DER)
-	source, err := NewSource(SourceConfig{Name: "stick", Kind: kindDirectory, Path: dir})
+	sourcetest.WriteFile(t, dir, "a.der", all[0].DER)
+	source, err := NewSource(SourceConfig{Name: "stick", Kind: directory.Kind, Path: dir})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -549,7 +552,7 @@ func TestRunDirectory(t *testing.T) {
 		if y.Current().Len() != 1 {
 			t.Fatalf("%d DSCs, want 1", y.Current().Len())
 		}
-		write(t, dir, "b.pem", pemOf("CERTIFICATE", all[1].DER))
+		sourcetest.WriteFile(t, dir, "b.pem", sourcetest.PEM("CERTIFICATE", all[1].DER))
 		y.Refresh()
 		synctest.Wait()
 		if y.Current().Len() != 2 {
@@ -615,3 +618,13 @@ func TestLoadedIsSaidOnceItIsSo(t *testing.T) {
 type writerFunc func(p []byte) (int, error)
 
 func (f writerFunc) Write(p []byte) (int, error) { return f(p) }
+
+// openStore opens a store that must be good.
+func openStore(t testing.TB, dir string) *Store {
+	t.Helper()
+	s, err := store.Open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}

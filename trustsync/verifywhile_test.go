@@ -21,7 +21,10 @@ import (
 	"time"
 
 	"gatescan/cmd/gatelab/lists"
+	"gatescan/trustsync/internal/pki"
+	"gatescan/trustsync/internal/sources/germany"
 	"gatescan/trustsync/internal/sourcetest"
+	"gatescan/trustsync/store"
 	"gatescan/verify"
 )
 
@@ -52,7 +55,7 @@ func hugeGermany(t testing.TB, d *lists.Domain, n int) (list []byte, kid verify.
 	text.WriteString(`{"certificates":[`)
 	for i := range n {
 		binary.BigEndian.PutUint32(der[at:], uint32(i))
-		kid = kidOf(der)
+		kid = pki.KIDOf(der)
 		if i > 0 {
 			text.WriteByte(',')
 		}
@@ -78,11 +81,11 @@ func BenchmarkVerifyWhileSyncing(b *testing.B) {
 	for _, processors := range []int{runtime.NumCPU() + SpareProcessors, runtime.NumCPU()} {
 		b.Run(fmt.Sprintf("processors=%d,GOMAXPROCS=%d", runtime.NumCPU(), processors), func(b *testing.B) {
 			defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(processors))
-			source, err := NewSource(SourceConfig{Name: "huge", Kind: kindGermany, URLs: []string{server.URL}, Anchors: d.Signer.PublicPEM()})
+			source, err := NewSource(SourceConfig{Name: "huge", Kind: germany.Kind, URLs: []string{server.URL}, Anchors: d.Signer.PublicPEM()})
 			if err != nil {
 				b.Fatal(err)
 			}
-			store, err := OpenStore(b.TempDir())
+			store, err := store.Open(b.TempDir())
 			if err != nil {
 				b.Fatal(err)
 			}

@@ -1,6 +1,9 @@
 package verify
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // Domain is a set of trust domains of WHO's network. A key vouches only for the documents of the domains that listed it.
 // The zero Domain stands for DomainDCC, since all other sources list keys for DCCs.
@@ -41,6 +44,20 @@ func (d Domain) Names() (names []string) {
 // String is the names with commas between them.
 func (d Domain) String() string { return strings.Join(d.Names(), ",") }
 
+// InDomain returns the snapshot with every DSC vouching for the documents of d and for no others. It is for certificates that an
+// operator names himself, which no list binds to a domain. The snapshot itself stays as it is; nil stays nil.
+func (t *Trust) InDomain(d Domain) *Trust {
+	if t == nil {
+		return nil
+	}
+	in := *t
+	in.dscs = slices.Clone(t.dscs)
+	for i := range in.dscs {
+		in.dscs[i].Domain = d
+	}
+	return &in
+}
+
 func (d Domain) orDefault() Domain {
 	if d == 0 {
 		return DomainDCC
@@ -52,10 +69,11 @@ func (d Domain) orDefault() Domain {
 type document uint8
 
 const (
-	noDocument    document = iota // none that is known, or several
-	documentDCC                   // sub-claim 1
-	documentICVP                  // sub-claim -6
-	otherDocument                 // of WHO's registry, for no gate
+	noDocument       document = iota // none that is known
+	documentDCC                      // sub-claim 1
+	documentICVP                     // sub-claim -6
+	severalDocuments                 // both
+	otherDocument                    // of WHO's registry, for no gate
 )
 
 // vouchesFor says whether a key of these domains may sign a document. One that is never accepted is no matter of trust.

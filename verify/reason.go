@@ -42,9 +42,9 @@ const (
 
 	// BadCWT: signed, but the claims cannot be read, or lack a time.
 	BadCWT
-	// NotYetValid: issued later than now.
+	// NotYetValid: issued later than now (and Policy.ClockSkew), or nbf is.
 	NotYetValid
-	// Expired: exp is not later than now.
+	// Expired: now is later than exp.
 	Expired
 	// IssuerMismatch: the issuer claim names another country than the DSC (policy, off by default).
 	IssuerMismatch

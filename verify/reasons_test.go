@@ -52,7 +52,7 @@ func probes(t testing.TB, l *lab) []probe {
 		}
 	}
 
-	return []probe{
+	return append([]probe{
 		{name: "ES256", want: Accepted},
 		{name: "PS256", want: Accepted, sketch: sketch{alg: PS256}},
 		{name: "no tag", want: Accepted, sketch: message(coseArray)},
@@ -79,6 +79,12 @@ func probes(t testing.TB, l *lab) []probe {
 		{name: "exp tagged", want: Accepted, sketch: claims(m{claimExpires: cbor.Tag{Number: 1, Content: l.expires}})},
 		{name: "exp tagged float", want: Accepted, sketch: claims(m{claimExpires: cbor.Tag{Number: 1, Content: float64(l.expires)}})},
 		{name: "exp single precision", want: Accepted, sketch: claims(m{claimExpires: float32(2e9)})},
+		{name: "exp now", want: Accepted, sketch: claims(m{claimExpires: l.now.Unix()})},
+		{name: "exp now, float", want: Accepted, sketch: claims(m{claimExpires: float64(l.now.Unix()) + 0.5}), now: 500 * time.Millisecond},
+		{name: "exp a fraction ahead", want: Accepted, sketch: claims(m{claimExpires: float64(l.now.Unix()) + 0.75})},
+		{name: "iat now, float", want: Accepted, sketch: claims(m{claimIssuedAt: float64(l.now.Unix()) + 0.25}), now: 250 * time.Millisecond},
+		{name: "iat ahead by the skew", want: Accepted, policy: Policy{ClockSkew: time.Minute}, sketch: claims(m{claimIssuedAt: l.now.Unix() + 60})},
+		{name: "iat ahead by the largest skew", want: Accepted, policy: Policy{ClockSkew: time.Hour}, sketch: claims(m{claimIssuedAt: l.now.Unix() + 600})},
 		{name: "exp a second away", want: Accepted, sketch: claims(m{claimExpires: l.now.Unix() + 1})},
 		{name: "iat now", want: Accepted, sketch: claims(m{claimIssuedAt: l.now.Unix()})},
 		{name: "nbf now", want: Accepted, sketch: claims(m{claimNotBefore: l.now.Unix()})},
@@ -268,8 +274,14 @@ func probes(t testing.TB, l *lab) []probe {
 		{name: "iat a second ahead", want: NotYetValid, sketch: claims(m{claimIssuedAt: l.now.Unix() + 1})},
 		{name: "iat a fraction ahead", want: NotYetValid, sketch: claims(m{claimIssuedAt: float64(l.now.Unix()) + 0.25})},
 		{name: "nbf a second ahead", want: NotYetValid, sketch: claims(m{claimNotBefore: l.now.Unix() + 1})},
-		{name: "exp now", want: Expired, sketch: claims(m{claimExpires: l.now.Unix()})},
-		{name: "exp a fraction ahead", want: Expired, sketch: claims(m{claimExpires: float64(l.now.Unix()) + 0.75})},
+		{name: "iat ahead by more than the skew", want: NotYetValid, policy: Policy{ClockSkew: time.Minute}, sketch: claims(m{claimIssuedAt: l.now.Unix() + 61})},
+		{name: "iat ahead by more than the largest skew", want: NotYetValid, policy: Policy{ClockSkew: time.Hour}, sketch: claims(m{claimIssuedAt: l.now.Unix() + 601})},
+		{name: "iat now, negative skew", want: Accepted, policy: Policy{ClockSkew: -time.Minute}, sketch: claims(m{claimIssuedAt: l.now.Unix()})},
+		{name: "nbf ahead by the skew", want: NotYetValid, policy: Policy{ClockSkew: time.Minute}, sketch: claims(m{claimNotBefore: l.now.Unix() + 1})},
+		{name: "DSC ahead by the skew", want: DSCNotValid, policy: Policy{ClockSkew: time.Minute}, trust: with(func(d *DSC) { d.NotBefore = l.now.Add(time.Second) })},
+		{name: "exp a nanosecond ago", want: Expired, sketch: claims(m{claimExpires: l.now.Unix()}), now: time.Nanosecond},
+		{name: "exp a fraction ago, float", want: Expired, sketch: claims(m{claimExpires: float64(l.now.Unix()) + 0.5}), now: 500*time.Millisecond + 1},
+		{name: "exp a second ago, skew", want: Expired, policy: Policy{ClockSkew: time.Minute}, sketch: claims(m{claimExpires: l.now.Unix() - 1})},
 		{name: "exp a second ago", want: Expired, sketch: claims(m{claimExpires: l.now.Unix() - 1})},
 		{name: "exp 0", want: Expired, sketch: claims(m{claimExpires: 0})},
 		{name: "exp 42", want: Expired, sketch: claims(m{claimExpires: 42})},
@@ -316,7 +328,7 @@ func probes(t testing.TB, l *lab) []probe {
 
 		{name: "no health certificate claim", want: BadDCC, sketch: claims(m{claimHCERT: nil})},
 		{name: "health certificate claim is text", want: BadDCC, sketch: claims(m{claimHCERT: "x"})},
-		{name: "another document", want: BadDCC, sketch: claims(m{claimHCERT: m{5: "vhlink:/x"}})},
+		{name: "another document", want: KindNotAllowed, sketch: claims(m{claimHCERT: m{5: "vhlink:/x"}})},
 		{name: "no document", want: BadDCC, sketch: claims(m{claimHCERT: m{}})},
 		{name: "DCC in a byte string", want: BadDCC, sketch: dcc(mustCBOR(t, map[string]any{"v": []any{entry}}))},
 		{name: "DCC is an array", want: BadDCC, sketch: dcc([]any{})},
@@ -377,14 +389,16 @@ func probes(t testing.TB, l *lab) []probe {
 			sketch: sketch{protected: l.header(t, -257, kid), unprotected: mustCBOR(t, m{labelAlg: coseES256})},
 		},
 		{name: "not tolerated even then: a web address", want: NotHCERT, policy: Policy{Tolerate: TolerateAll}, text: []byte("HTTPS://EXAMPLE.ORG")},
-	}
+	}, icvpProbes(t, l)...)
 }
 
 // later names the issue that brings the first way to produce a reason, for those that Verify cannot produce yet.
 var later = map[Reason]string{
 	RevocationUnavailable: "revocation lists", Revoked: "revocation lists",
-	ICVPIncomplete: "ICVP", ICVPProduct: "ICVP", ICVPTooEarly: "ICVP", ICVPNotValid: "ICVP",
 }
+
+// ruledOut are the reasons that name a rule.
+var ruledOut = map[Reason]bool{RuleFailed: true, RuleOpen: true, ICVPProduct: true, ICVPTooEarly: true, ICVPNotValid: true}
 
 func TestProbes(t *testing.T) {
 	l := newLab(t)
@@ -413,14 +427,14 @@ func TestProbes(t *testing.T) {
 			}
 			if wiped := [...]int{
 				len(bytes.Trim(v.compressed[:], "\x00")), len(bytes.Trim(v.message[:], "\x00")),
-				len(bytes.Trim(v.joined[:], "\x00")), len(bytes.Trim(v.tbs[:], "\x00")),
-			}; wiped != [4]int{} {
+				len(bytes.Trim(v.joined[:], "\x00")), len(bytes.Trim(v.tbs[:], "\x00")), len(bytes.Trim(v.view[:], "\x00")),
+			}; wiped != [5]int{} {
 				t.Errorf("left in memory: %v bytes", wiped)
 			}
 			if clean := New(p.policy).rules; !sameButMachine(v.rules, clean) || v.join.Used != 0 {
 				t.Errorf("left in memory: %+v", v.rules)
 			}
-			if byRule := got.Rule() != ""; byRule != (got.Reason() == RuleFailed || got.Reason() == RuleOpen) {
+			if byRule := got.Rule() != ""; byRule != ruledOut[got.Reason()] && !strings.Contains(p.name, "asked for") {
 				t.Errorf("%v by rule %q", got.Reason(), got.Rule())
 			}
 			if tolerated := strings.HasPrefix(p.name, "tolerated"); tolerated != (got.Tolerated() != 0) {

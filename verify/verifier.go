@@ -24,6 +24,7 @@ type Verifier struct {
 	message    [maxCWT]byte
 	joined     [maxJoined]byte
 	tbs        [maxCWT + 32]byte
+	view       [maxView]byte // an ICVP as rules see it
 
 	compressedUsed, messageUsed, tbsUsed int
 
@@ -32,11 +33,13 @@ type Verifier struct {
 	join     cbor.Arena
 	ps256    ps256Scratch
 	rules    judgement
+	tables   *icvpTables // WHO's; nil while no policy has admitted an ICVP
 }
 
 // New makes a verifier. Its tags are keyed with a fresh random key.
 func New(p Policy) *Verifier {
-	v := &Verifier{policy: p, ps256: newPS256Scratch()}
+	v := &Verifier{ps256: newPS256Scratch()}
+	v.SetPolicy(p)
 	v.rules.machine = certlogic.NewMachine()
 	v.join.Buf = v.joined[:]
 	rand.Read(v.tagKey[:]) // never fails (crypto/rand)
@@ -45,7 +48,12 @@ func New(p Policy) *Verifier {
 }
 
 // SetPolicy changes the policy for the passes to come. Tags stay comparable.
-func (v *Verifier) SetPolicy(p Policy) { v.policy = p }
+func (v *Verifier) SetPolicy(p Policy) {
+	v.policy = p
+	if p.Kinds.admits(ICVP) {
+		v.tables = builtInICVP()
+	}
+}
 
 // Verify judges a QR text at a moment. It allocates nothing and keeps nothing of the text; nil trust refuses with
 // NoTrust. The package documentation says in which order it looks.
@@ -161,7 +169,10 @@ func (v *Verifier) judge(d *DSC, m *sign1, trust *Trust, digest *[sha256.Size]by
 	}
 	kind, refusedEntry := cl.findEntry()
 	verdict.kind = kind // also of a pass that has expired
-	if refused := cl.judgeTimes(now); refused != noObjection {
+	if cl.lacksTime() {
+		return verdict.Refuse(BadCWT)
+	}
+	if refused := cl.judgeTimes(now, v.policy.clockSkew()); refused != noObjection {
 		return verdict.Refuse(refused)
 	}
 	if v.policy.IssuerMatches && !mayIssue(d.Country, cl.issuer, v.policy.Issuers) {
@@ -177,7 +188,13 @@ func (v *Verifier) judge(d *DSC, m *sign1, trust *Trust, digest *[sha256.Size]by
 	case !d.Usage.maySign(kind):
 		return verdict.Refuse(KeyUsage)
 	}
+	if kind == ICVP {
+		v.lookUp(trust.rules, &cl.icvp, &verdict)
+	}
 	refused, rule, met := v.judgeRules(trust.rules, d, m, &cl, kind, now)
+	if cl.icvp.flagged {
+		verdict.tolerated |= ICVPVersion
+	}
 	if refused != noObjection {
 		return verdict.refuseBy(refused, rule)
 	}
@@ -221,5 +238,6 @@ func (v *Verifier) wipe() {
 	clear(v.message[:v.messageUsed])
 	clear(v.joined[:v.join.Used])
 	clear(v.tbs[:v.tbsUsed])
+	clear(v.view[:])
 	v.compressedUsed, v.messageUsed, v.join.Used, v.tbsUsed = 0, 0, 0, 0
 }

@@ -135,7 +135,7 @@ func (v *view) event(e event) {
 }
 
 func kindName(kind string) string {
-	return map[string]string{"v": "vaccination", "t": "test", "r": "recovery"}[kind]
+	return map[string]string{"v": "vaccination", "t": "test", "r": "recovery", "p": "yellow card"}[kind]
 }
 
 func (v *view) prompt(pictures string) {

@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"gatescan/cmd/gatescan/clock"
 	"gatescan/cmd/gatescan/gate"
 	"gatescan/cmd/gatescan/status"
 	"gatescan/driver/gpio"
@@ -38,6 +39,7 @@ type config struct {
 	Clock     clockSection    `toml:"clock"`
 	Policy    policyConfig    `toml:"policy"`
 	Rules     rulesConfig     `toml:"rules"`
+	ICVP      icvpConfig      `toml:"icvp"`
 	Turnstile turnstileConfig `toml:"turnstile"`
 	Outputs   outputsConfig   `toml:"outputs"`
 	Inputs    inputsConfig    `toml:"inputs"`
@@ -50,13 +52,15 @@ type config struct {
 	sum    string           // SHA-256 of the file, in hexadecimal digits
 	trust  trustsync.Config // what Trust says, with its files read
 	status status.Config    // what Status says, with its files read
+
+	catalogue *verify.Catalogue // in the file that ICVP names; nil without one
 }
 
 type clockSection struct {
-	Require    clockState `toml:"require"`
-	Hold       duration   `toml:"hold"`
-	MaxForward duration   `toml:"max_forward"`
-	File       string     `toml:"file" carry:"never"`
+	Require    clock.State `toml:"require"`
+	Hold       duration    `toml:"hold"`
+	MaxForward duration    `toml:"max_forward"`
+	File       string      `toml:"file" carry:"never"`
 }
 
 type turnstileConfig struct {
@@ -129,9 +133,10 @@ func defaultConfig() config {
 			Directory: "/etc/gatescan/dsc", Interval: duration(trustsync.DefaultInterval), MaxAge: duration(trustsync.DefaultMaxAge),
 			Store: "/var/lib/gatescan/trust", Barred: []string{},
 		},
-		Clock:  clockSection{Require: defaultRequire, Hold: duration(defaultHold), File: "/var/lib/gatescan/clock"},
+		Clock:  clockSection{Require: clock.DefaultRequire, Hold: duration(clock.DefaultHold), File: "/var/lib/gatescan/clock"},
 		Policy: policyConfig{Kinds: []string{"v", "t", "r"}, Tolerate: []string{}, Issuers: []string{}},
 		Rules:  rulesConfig{Window: duration(defaultSecondPass)},
+		ICVP:   defaultICVP(),
 		Turnstile: turnstileConfig{
 			Mode: "open", Direction: directionA, Pulse: duration(turnstile.DefaultPulse), Show: duration(turnstile.DefaultShow), Entry: duration(5 * time.Second),
 		},
@@ -219,6 +224,8 @@ func (c *config) readFiles(dir string) (mistakes []mistake) {
 	c.trust, mistakes = c.Trust.build(dir)
 	mistakes = append(mistakes, c.Rules.sourced(c.trust.Sources)...)
 	var wrong []mistake
+	c.catalogue, wrong = c.ICVP.build(dir)
+	mistakes = append(mistakes, wrong...)
 	c.status, wrong = c.Status.build(dir, c.Daemon.Group, c.Counters.Zone.location())
 	return append(mistakes, wrong...)
 }
@@ -288,16 +295,16 @@ func (c *config) check() (mistakes []mistake) {
 		bad("clock.file", "%q: give the full path of a file that survives a restart, or leave it empty", c.Clock.File)
 	}
 	if len(c.Policy.Kinds) == 0 {
-		bad("policy.kinds", "no kind is admitted, so nobody could pass; name some of \"v\", \"t\" and \"r\"")
+		bad("policy.kinds", "no kind is admitted, so nobody could pass; name some of \"v\", \"t\", \"r\" and \"p\"")
 	}
 	for _, kind := range c.Policy.Kinds {
 		if usages[kind] == 0 {
-			bad("policy.kinds", "%q is no kind; there are \"v\" (vaccination), \"t\" (test) and \"r\" (recovery)", kind)
+			bad("policy.kinds", "%q is no kind; there are \"v\" (vaccination), \"t\" (test), \"r\" (recovery) and \"p\" (WHO's yellow card)", kind)
 		}
 	}
 	for _, word := range c.Policy.Tolerate {
 		if tolerances[word] == 0 {
-			bad("policy.tolerate", "%q cannot be tolerated; there are %s", word, strings.Join(toleranceNames(verify.TolerateAll), ", "))
+			bad("policy.tolerate", "%q cannot be tolerated; there are %s", word, strings.Join(toleranceNames(verify.TolerateAll&^verify.ICVPVersion), ", "))
 		}
 	}
 	for _, pair := range c.Policy.Issuers {
@@ -325,6 +332,7 @@ func (c *config) check() (mistakes []mistake) {
 	within("inputs.debounce", c.Inputs.Debounce, 0, maxDebounce)
 	mistakes = append(mistakes, c.Outputs.check(relay.key)...)
 	c.Rules.check(c.Policy.Kinds, bad)
+	c.ICVP.check(c.Policy.Kinds, c.Rules.Mode, bad)
 	c.Counters.check(bad)
 	c.Selftest.check(bad)
 	if !filepath.IsAbs(c.Daemon.Runtime) {
@@ -363,9 +371,9 @@ func (c *config) turnstile() turnstile.Config {
 	return t
 }
 
-func (c *config) clock() clockConfig {
-	return clockConfig{
-		require: c.Clock.Require, hold: time.Duration(c.Clock.Hold), maxForward: time.Duration(c.Clock.MaxForward),
-		file: c.Clock.File, build: buildTime(),
+func (c *config) clock() clock.Config {
+	return clock.Config{
+		Require: c.Clock.Require, Hold: time.Duration(c.Clock.Hold), MaxForward: time.Duration(c.Clock.MaxForward),
+		File: c.Clock.File, Build: buildTime(),
 	}
 }

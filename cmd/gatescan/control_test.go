@@ -30,13 +30,13 @@ func newControl(t *testing.T, group string, commands handlers) (dir string, logg
 	}
 	var mu sync.Mutex
 	var text bytes.Buffer
-	control, err := listenControl(held, group, slog.New(slog.NewTextHandler(syncWriter{&mu, &text}, nil)))
+	socket, err := listenControl(held, group, slog.New(slog.NewTextHandler(syncWriter{&mu, &text}, nil)))
 	if err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	var serving sync.WaitGroup
-	serving.Go(func() { control.serve(ctx, commands) })
+	serving.Go(func() { socket.serve(ctx, commands) })
 	end = func() {
 		cancel()
 		serving.Wait()
@@ -198,11 +198,11 @@ func TestControlErrors(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer held.Close()
-	control, err := listenControl(held, "", slog.New(slog.DiscardHandler))
+	socket, err := listenControl(held, "", slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
-	go control.serve(t.Context(), handlers{})
+	go socket.serve(t.Context(), handlers{})
 	if err := ask(h.dir); err != nil {
 		t.Errorf("the next daemon: %v", err)
 	}
@@ -269,7 +269,7 @@ func TestControlSocketFile(t *testing.T) {
 
 	// Whoever may not use it in the end must not be able to use it before either, whatever the umask.
 	old := unix.Umask(0)
-	control, err := listenControl(held, fmt.Sprint(os.Getegid()), log)
+	socket, err := listenControl(held, fmt.Sprint(os.Getegid()), log)
 	unix.Umask(old)
 	if err != nil {
 		t.Fatal(err)
@@ -278,7 +278,7 @@ func TestControlSocketFile(t *testing.T) {
 	if err := unix.Stat(path, &stat); err != nil || stat.Mode != unix.S_IFSOCK|0o660 || int(stat.Gid) != os.Getegid() {
 		t.Errorf("the socket has mode %o, group %d, %v", stat.Mode, stat.Gid, err)
 	}
-	if err := errors.Join(control.Close(), control.Close()); err != nil {
+	if err := errors.Join(socket.Close(), socket.Close()); err != nil {
 		t.Error(err)
 	}
 	if _, err := os.Stat(path); !errors.Is(err, fs.ErrNotExist) {

@@ -10,10 +10,12 @@ import (
 	"sync/atomic"
 	"time"
 
+	"gatescan/cmd/gatescan/clock"
 	"gatescan/cmd/gatescan/counters"
 	"gatescan/cmd/gatescan/gate"
 	"gatescan/cmd/gatescan/progress"
 	"gatescan/cmd/gatescan/status"
+	"gatescan/cmd/gatescan/watchdog"
 	"gatescan/driver/gpio"
 	"gatescan/driver/scanner"
 	"gatescan/driver/turnstile"
@@ -31,7 +33,7 @@ type daemon struct {
 	hardware  *hardware
 	gate      *gate.Gate
 	bench     *gate.Bench
-	clock     *clock
+	clock     *clock.Clock
 	turnstile *turnstile.Turnstile
 	syncer    *trustsync.Syncer
 	book      *counters.Book
@@ -40,13 +42,13 @@ type daemon struct {
 	reader    atomic.Pointer[readerStanding] // never nil
 	scanner   atomic.Pointer[scanner.Reader] // nil until one was started
 	tested    atomic.Pointer[selfRecord]     // the last self-test without anybody; nil for none
-	stir      chan struct{}                  // something changed that the lamps should show
+	wake      chan struct{}                  // something changed that the lamps should show
 	serving   chan struct{}                  // closed once serve has begun, and the daemon may be asked
 
 	storeFault error // why trust data are not kept; nil if they are
 
-	outputs                 []output  // what hardware drives; it does not change
-	watchdog                *watchdog // nil until serve
+	outputs                 []output           // what hardware drives; it does not change
+	watchdog                *watchdog.Watchdog // nil until serve
 	progress                progress.Progress
 	reading, lamps, looking *progress.Heartbeat
 }
@@ -56,12 +58,13 @@ const (
 	readingLimit = 15 * time.Second // the reader's longest pause between two attempts is 5 s
 	verdictLimit = 2 * time.Second
 	lampsLimit   = 5 * time.Second
+	relayLimit   = time.Second // beyond its pulse: another process may still release the line
 	clockLimit   = 5 * time.Second
 )
 
 // newDaemon makes every output inert before anything else is opened.
 func newDaemon(c config, board gpio.Board, stdout io.Writer, log *slog.Logger) (*daemon, error) {
-	d := &daemon{log: log, config: c, board: board, stir: make(chan struct{}, 1), serving: make(chan struct{}), bench: &gate.Bench{}}
+	d := &daemon{log: log, config: c, board: board, wake: make(chan struct{}, 1), serving: make(chan struct{}), bench: &gate.Bench{}}
 	d.reader.Store(&readerStanding{})
 	var err error
 	if d.hardware, err = openHardware(c, board, stdout, d.totals, log); err != nil {
@@ -69,7 +72,7 @@ func newDaemon(c config, board gpio.Board, stdout io.Writer, log *slog.Logger) (
 	}
 	d.turnstile = turnstile.New(c.turnstile(), d.hardware.relay, d.hardware.lamps, log)
 	d.outputs = c.outputs()
-	d.clock = newClock(c.clock(), systemClock{}, log)
+	d.clock = clock.New(c.clock(), machine, log)
 	d.started = d.clock.Wall(time.Now())
 	if err := d.openCounters(c); err != nil {
 		return nil, errors.Join(err, d.turnstile.Close(), d.hardware.close())
@@ -84,6 +87,7 @@ func newDaemon(c config, board gpio.Board, stdout io.Writer, log *slog.Logger) (
 	d.reading = d.progress.Watch("reader", readingLimit)
 	d.lamps = d.progress.Watch("turnstile", lampsLimit)
 	d.looking = d.progress.Watch("clock", clockLimit)
+	d.turnstile.Watch(d.progress.Watch("relay", relayLimit))
 	d.gate = gate.New(gate.Parts{
 		Trust: d.syncer.Current, Clock: d.clock, Turnstile: d.turnstile, Counts: d.book.Live(), Bench: d.bench,
 		Working: d.progress.Watch("verdict", verdictLimit), Observe: d.observe,
@@ -119,45 +123,45 @@ func (d *daemon) totals() (accepted, refused uint64) { return d.book.Live().Tota
 
 // serve lets the gate work until ctx ends. A value on reload makes it read the configuration again.
 func (d *daemon) serve(ctx context.Context, held *lock, read func() (config, error), reload <-chan os.Signal) error {
-	control, err := listenControl(held, d.config.Daemon.Group, d.log)
+	socket, err := listenControl(held, d.config.Daemon.Group, d.log)
 	if err != nil {
 		return err
 	}
-	var device *watchdogDevice
+	var device *watchdog.Device
 	if path := d.config.Daemon.Watchdog; path != "" {
-		if device, err = openWatchdogDevice(path, maxWatchdogTimeout); err != nil {
-			return errors.Join(err, control.Close())
+		if device, err = watchdog.OpenDevice(path, watchdog.MaxTimeout); err != nil {
+			return errors.Join(err, socket.Close())
 		}
 	}
-	d.watchdog = newWatchdog(&d.progress, device, d.log)
+	d.watchdog = watchdog.New(&d.progress, device, d.log)
 	close(d.serving)
 
 	var parts sync.WaitGroup
 	parts.Go(func() {
-		control.serve(ctx, handlers{
+		socket.serve(ctx, handlers{
 			commandRelease: d.release, commandState: d.state,
 			commandTrust: d.trust, commandSync: d.sync, commandForget: d.forget, commandVouch: d.vouch, commandTest: d.selftest,
 		})
 	})
-	parts.Go(func() { d.watchdog.run(ctx) })
+	parts.Go(func() { d.watchdog.Run(ctx) })
 	parts.Go(func() { d.book.Run(ctx) })
 	parts.Go(func() { d.status.Run(ctx) })
-	parts.Go(func() { d.clock.run(ctx, d.looking.Beat) })
+	parts.Go(func() { d.clock.Run(ctx, d.looking.Beat) })
 	parts.Go(func() { d.syncer.Run(ctx) })
 	parts.Go(func() { d.tend(ctx) })
 	parts.Go(func() { d.testDaily(ctx) })
 	listen(ctx, d.config, d.board, d.turnstile, d.log, &parts)
 	endReader := d.startReader(ctx)
-	d.watchdog.ready()
+	d.watchdog.Ready()
 	for ctx.Err() == nil {
 		select {
 		case <-ctx.Done():
 		case <-reload:
-			d.watchdog.reloading()
+			d.watchdog.Reloading()
 			c, err := read()
 			if err != nil {
 				d.log.Error("the new configuration is refused, the old one stays in force", "err", err)
-				d.watchdog.ready()
+				d.watchdog.Ready()
 				continue
 			}
 			otherReader := c.Reader != d.config.Reader
@@ -168,10 +172,10 @@ func (d *daemon) serve(ctx context.Context, held *lock, read func() (config, err
 				endReader()
 				endReader = d.startReader(ctx)
 			}
-			d.watchdog.ready()
+			d.watchdog.Ready()
 		}
 	}
-	d.watchdog.stopping()
+	d.watchdog.Stopping()
 	endReader()
 	parts.Wait()
 	return nil
@@ -186,7 +190,7 @@ func (d *daemon) close() error {
 		d.log.Error("what was counted last is lost", "err", lost)
 	}
 	if d.watchdog != nil {
-		err = errors.Join(err, d.watchdog.close())
+		err = errors.Join(err, d.watchdog.Close())
 	}
 	if d.hardware.simulation != nil {
 		if n := d.hardware.simulation.close(); n > 0 {
@@ -227,13 +231,13 @@ type daemonState struct {
 	Accepted uint64 `json:"accepted"`
 	Refused  uint64 `json:"refused"`
 	turnstile.Counts
-	Clock clockStatus `json:"clock"`
+	Clock clock.Status `json:"clock"`
 }
 
 func (d *daemon) state(context.Context, request) (any, error) {
 	s := daemonState{
 		Version: version, Reader: d.reader.Load().up, Loaded: d.syncer.State().DSCs, Closed: d.gate.Closed(),
-		Counts: d.turnstile.Counts(), Clock: d.clock.status(),
+		Counts: d.turnstile.Counts(), Clock: d.clock.Status(),
 	}
 	s.Accepted, s.Refused = d.totals()
 	return s, nil
@@ -256,10 +260,10 @@ func (d *daemon) forget(_ context.Context, asked request) (any, error) {
 
 // vouch has the clock believed.
 func (d *daemon) vouch(context.Context, request) (any, error) {
-	if err := d.clock.vouch(); err != nil {
+	if err := d.clock.Vouch(); err != nil {
 		return nil, err
 	}
-	return d.clock.status(), nil
+	return d.clock.Status(), nil
 }
 
 // startReader begins to read the barcode module. What it returns ends that, and waits for it.
@@ -287,10 +291,10 @@ func (d *daemon) startReader(ctx context.Context) (end func()) {
 	}
 }
 
-// tendInterval is how soon the lamps follow what does not stir: trust data that came, a clock that was set.
+// tendInterval is how soon the lamps follow what does not wake: trust data that came, a clock that was set.
 const tendInterval = 500 * time.Millisecond
 
-// tend keeps what the turnstile shows between passes up to date, and forgets old passes.
+// tend has the gate keep up to date what the turnstile shows between passes, and drop old passes.
 func (d *daemon) tend(ctx context.Context) {
 	ticker := time.NewTicker(tendInterval)
 	defer ticker.Stop()
@@ -298,13 +302,12 @@ func (d *daemon) tend(ctx context.Context) {
 		select {
 		case <-ctx.Done():
 			return
-		case <-d.stir:
+		case <-d.wake:
 		case <-ticker.C:
 		}
 		now := time.Now()
 		d.takePassages()
-		d.turnstile.Rest(d.gate.Resting(d.reader.Load().up, len(d.faults()) > 0, now))
-		d.gate.Forget(now)
+		d.gate.Tend(d.reader.Load().up, len(d.faults()) > 0, now)
 		d.lamps.Beat()
 	}
 }

@@ -89,14 +89,14 @@ func atoi(s string) (n uint64) {
 
 // serveLine is a daemon with one line.
 func serveLine(mode string, held *lock, path string) error {
-	if err := writeOutputs(held, []output{testLine}); err != nil {
+	if err := writeOutputs(held.disk(), []output{testLine}); err != nil {
 		return err
 	}
 	if mode == helperStarts {
 		fmt.Println("ready")
 		time.Sleep(300 * time.Millisecond)
 	}
-	control, err := listenControl(held, "", slog.New(slog.DiscardHandler))
+	socket, err := listenControl(held, "", slog.New(slog.DiscardHandler))
 	if err != nil {
 		return err
 	}
@@ -117,7 +117,7 @@ func serveLine(mode string, held *lock, path string) error {
 		commands[commandRelease] = func(context.Context, request) (any, error) { select {} }
 	}
 	if mode != helperDeaf {
-		go control.serve(context.Background(), commands)
+		go socket.serve(context.Background(), commands)
 	}
 	return nil
 }

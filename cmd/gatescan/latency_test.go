@@ -16,6 +16,7 @@ import (
 	"gatescan/cmd/gatescan/gate"
 	"gatescan/cmd/gatescan/passtest"
 	"gatescan/cmd/gatescan/status"
+	"gatescan/cmd/gatescan/watchdog"
 	"gatescan/driver/gpio"
 	"gatescan/driver/scanner"
 	"gatescan/driver/turnstile"
@@ -126,7 +127,7 @@ func askedDaemon(b *testing.B) *counters.Counters {
 	if err != nil {
 		b.Fatal(err)
 	}
-	d.watchdog = newWatchdog(&d.progress, nil, silent)
+	d.watchdog = watchdog.New(&d.progress, nil, silent)
 	ctx, cancel := context.WithCancel(context.Background())
 	var parts sync.WaitGroup
 	parts.Go(func() { d.book.Run(ctx) })

@@ -1,11 +1,17 @@
 package main
 
 import (
+	"go/ast"
+	goimporter "go/importer"
 	"go/parser"
 	"go/token"
+	"go/types"
+	"io"
 	"io/fs"
+	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -121,7 +127,7 @@ func TestDependencies(t *testing.T) {
 			continue
 		}
 		for _, to := range fields[1:] {
-			for _, e := range neverAtAll {
+			for _, e := range slices.Concat(neverAtAll, neverInRooms) {
 				if e.forbids(from, to) {
 					t.Errorf("%s reaches %s: %s", from, to, e.why)
 				}
@@ -136,4 +142,142 @@ func TestDependencies(t *testing.T) {
 			t.Errorf("%s was not looked at", want)
 		}
 	}
+}
+
+// room is a package below cmd/gatescan, and what it may know of the others.
+type room struct {
+	imports string // the rooms that it may import, and no other
+	why     string
+}
+
+// rooms are all packages below cmd/gatescan. The compiler sees to it that none imports main.
+var rooms = map[string]room{
+	"clock":    {"", "the time is believed for reasons of its own, whatever is judged by it"},
+	"counters": {"", "counts are kept whatever is counted"},
+	"gate":     {"counters progress", "a gate counts what it decides, and its watchdog sees that it decides at all"},
+	"passtest": {"", "passes for tests come from outside this program"},
+	"progress": {"", "a loop that stopped is seen whatever it does"},
+	"rules":    {"", "built-in rules are the same for every configuration"},
+	"watchdog": {"progress", "watchdogs are fed while all loops go on"},
+	"status":   {"counters", "it shows what it is given, and changes nothing; the hours and days of a venue are those of the counters"},
+}
+
+// neverInRooms must not be reached by any way, as neverAtAll.
+var neverInRooms = []edge{
+	{"gatescan/cmd/gatescan/clock", "gatescan/verify", "the clock knows no passes"},
+	{"gatescan/cmd/gatescan/clock", "gatescan/trustsync", "trust data raise the floor; the clock does not fetch them"},
+	{"gatescan/cmd/gatescan/clock", "net/http", "the clock asks its kernel, and a socket of this machine, never the network"},
+	{"gatescan/cmd/gatescan/clock", "gatescan/driver/gpio", "the clock drives nothing"},
+	{"gatescan/cmd/gatescan/gate", "net", "the gate decides offline; who reads its counts does not hold it up"},
+	{"gatescan/cmd/gatescan/gate", "gatescan/trustsync", "the gate gets a snapshot; it does not know where trust comes from"},
+	{"gatescan/cmd/gatescan/gate", "gatescan/driver/gpio", "the gate knows a turnstile, not how it is wired"},
+	{"gatescan/cmd/gatescan/progress", "gatescan/driver", "a loop that stopped is seen without hardware"},
+	{"gatescan/cmd/gatescan/watchdog", "gatescan/driver", "a watchdog is fed whatever becomes of the hardware"},
+	{"gatescan/cmd/gatescan/watchdog", "gatescan/verify", "a watchdog knows no passes"},
+	{"gatescan/cmd/gatescan/rules", "net", "built-in rules need no network"},
+}
+
+func TestRooms(t *testing.T) {
+	entries, err := os.ReadDir(".")
+	if err != nil {
+		t.Fatal(err)
+	}
+	const prefix = "gatescan/cmd/gatescan/"
+	seen := map[string]bool{}
+	for _, entry := range entries {
+		files, err := filepath.Glob(filepath.Join(entry.Name(), "*.go"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, path := range files {
+			if strings.HasSuffix(path, "_test.go") {
+				continue
+			}
+			seen[entry.Name()] = true
+			parsed, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.ImportsOnly)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, spec := range parsed.Imports {
+				to, err := strconv.Unquote(spec.Path.Value)
+				if err != nil {
+					t.Fatal(err)
+				}
+				other, ours := strings.CutPrefix(to, prefix)
+				if this := rooms[entry.Name()]; ours && !slices.Contains(strings.Fields(this.imports), other) {
+					t.Errorf("%s imports %s; it may import: %q, for %s", path, to, this.imports, this.why)
+				}
+			}
+		}
+		if seen[entry.Name()] && rooms[entry.Name()].why == "" {
+			t.Errorf("the room %s is not named here", entry.Name())
+		}
+	}
+	for name := range rooms {
+		if !seen[name] {
+			t.Errorf("there is no room %s", name)
+		}
+	}
+}
+
+// Success cannot be forged: only gate.admit, which takes a verdict, opens the turnstile. No other function of the program may
+// so much as name that method, nor another one that an interface could hide it behind.
+func TestOnlyGateOpens(t *testing.T) {
+	out, err := exec.Command("go", "list", "-export", "-deps", "-f", "{{.ImportPath}}\t{{.Export}}\t{{.Dir}}\t{{join .GoFiles \" \"}}", "gatescan/cmd/gatescan").Output()
+	if err != nil {
+		t.Fatalf("go list: %v", err)
+	}
+	type listed struct{ path, dir, files string }
+	exports := map[string]string{}
+	var ours []listed
+	for line := range strings.Lines(string(out)) {
+		fields := strings.Split(strings.TrimSuffix(line, "\n"), "\t")
+		exports[fields[0]] = fields[1]
+		if below(fields[0], "gatescan") && fields[0] != "gatescan/driver/turnstile" {
+			ours = append(ours, listed{fields[0], fields[2], fields[3]})
+		}
+	}
+	fset := token.NewFileSet()
+	compiled := goimporter.ForCompiler(fset, "gc", func(path string) (io.ReadCloser, error) { return os.Open(exports[path]) })
+	opens := 0
+	for _, p := range ours {
+		var files []*ast.File
+		for _, name := range strings.Fields(p.files) {
+			file, err := parser.ParseFile(fset, filepath.Join(p.dir, name), nil, 0)
+			if err != nil {
+				t.Fatal(err)
+			}
+			files = append(files, file)
+		}
+		info := types.Info{Selections: map[*ast.SelectorExpr]*types.Selection{}}
+		config := types.Config{Importer: compiled}
+		if _, err := config.Check(p.path, fset, files, &info); err != nil {
+			t.Fatal(err)
+		}
+		for at, selected := range info.Selections {
+			if method, is := selected.Obj().(*types.Func); !is || method.Name() != "Open" || method.Signature().String() != "func() bool" {
+				continue
+			}
+			if p.path == "gatescan/cmd/gatescan/gate" && enclosing(files, at.Pos()) == "admit" {
+				opens++
+				continue
+			}
+			t.Errorf("%s: only gate.admit may open the turnstile", fset.Position(at.Pos()))
+		}
+	}
+	if opens != 1 {
+		t.Errorf("gate.admit opens the turnstile in %d places, want 1", opens)
+	}
+}
+
+// enclosing names the function at a position, "" outside of all.
+func enclosing(files []*ast.File, at token.Pos) string {
+	for _, file := range files {
+		for _, decl := range file.Decls {
+			if f, is := decl.(*ast.FuncDecl); is && f.Pos() <= at && at < f.End() {
+				return f.Name.Name
+			}
+		}
+	}
+	return ""
 }

@@ -11,6 +11,8 @@ import (
 	"strconv"
 	"syscall"
 
+	"gatescan/driver/flash"
+
 	"golang.org/x/sys/unix"
 )
 
@@ -21,7 +23,6 @@ const defaultRuntime = "/run/gatescan"
 const (
 	lockFile    = "lock"
 	controlFile = "control.sock"
-	outputsFile = "outputs.json"
 )
 
 // lock is held by the one process that may drive the outputs: flock(2) on a file of the runtime directory. The kernel
@@ -70,6 +71,9 @@ func acquireLock(dir string) (*lock, error) {
 	}
 	return l, nil
 }
+
+// disk is the runtime directory, for what the holder of the lock records in it.
+func (l *lock) disk() flash.Disk { return flash.In(l.root) }
 
 func (l *lock) acquire(owner int) (err error) {
 	// Whoever can read the file could hold the lock, and keep the gate from starting: hence 0600.

@@ -11,12 +11,16 @@ import (
 	"strconv"
 	"strings"
 
+	"gatescan/driver/flash"
 	"gatescan/driver/gpio"
 
 	"golang.org/x/sys/unix"
 )
 
-// Limits of the record of the outputs.
+// outputsFile is the record of the outputs in the runtime directory.
+const outputsFile = "outputs.json"
+
+// Limits of it.
 const (
 	maxOutputs     = 64
 	maxOutputsSize = 32 << 10
@@ -68,7 +72,7 @@ func (o output) validate() error {
 			return fmt.Errorf("no chip and no line has a name of more than %d bytes", maxLineName)
 		}
 		if strings.Contains(o.Chip, "/") && (!strings.HasPrefix(o.Chip, "/dev/gpiochip") || strings.Count(o.Chip, "/") > 2) {
-			return fmt.Errorf("%q is no GPIO chip; there are labels, and /dev/gpiochipN", shorten(o.Chip))
+			return fmt.Errorf("%.40q is no GPIO chip; there are labels, and /dev/gpiochipN", o.Chip)
 		}
 		return o.line().Validate()
 	case kindLED, kindOneshot:
@@ -76,7 +80,7 @@ func (o output) validate() error {
 			return fmt.Errorf("a %s has a name and nothing else", o.Kind)
 		}
 		if o.Name == "" || len(o.Name) > maxLEDName || o.Name == "." || o.Name == ".." || strings.ContainsAny(o.Name, "/\x00") {
-			return fmt.Errorf("%q cannot be the name of a LED", shorten(o.Name))
+			return fmt.Errorf("%.40q cannot be the name of a LED", o.Name)
 		}
 		return nil
 	case kindPWM:
@@ -84,7 +88,7 @@ func (o output) validate() error {
 			return errors.New("a pwm has a chip, a channel and nothing else")
 		}
 		if o.Chip == "" || len(o.Chip) > maxLEDName || o.Chip == "." || o.Chip == ".." || strings.ContainsAny(o.Chip, "/\x00") {
-			return fmt.Errorf("%q cannot be the name of a PWM chip", shorten(o.Chip))
+			return fmt.Errorf("%.40q cannot be the name of a PWM chip", o.Chip)
 		}
 		if o.Offset < 0 || o.Offset > maxPWMChannel {
 			return fmt.Errorf("%d cannot be a channel of a PWM chip", o.Offset)
@@ -96,7 +100,7 @@ func (o output) validate() error {
 		}
 		return nil
 	}
-	return fmt.Errorf("%q is no kind of output", shorten(string(o.Kind)))
+	return fmt.Errorf("%.40q is no kind of output", string(o.Kind))
 }
 
 // open takes the output, which makes it inert. Closing it leaves it inert.
@@ -118,7 +122,7 @@ func (o output) open(board gpio.Board) (io.Closer, error) {
 
 // writeOutputs records what the daemon is about to drive, before it does: so that it can be made inert whatever becomes
 // of the daemon and of its configuration. The record is whole or the old one.
-func writeOutputs(held *lock, outputs []output) error {
+func writeOutputs(dir flash.Disk, outputs []output) error {
 	if err := validateOutputs(outputs); err != nil {
 		return fmt.Errorf("outputs: %w", err)
 	}
@@ -126,30 +130,10 @@ func writeOutputs(held *lock, outputs []output) error {
 	if err != nil {
 		return fmt.Errorf("outputs: %w", err)
 	}
-	if err := replaceFile(held.root, outputsFile, append(data, '\n')); err != nil {
+	if err := (flash.Writer{Disk: dir, Access: flash.Public}).Replace(outputsFile, append(data, '\n')); err != nil {
 		return fmt.Errorf("outputs: %w", err)
 	}
 	return nil
-}
-
-// replaceFile writes a file beside the old one, and puts it in its place once it is on the medium.
-func replaceFile(root *os.Root, name string, data []byte) error {
-	f, err := root.OpenFile(name+".new", os.O_WRONLY|os.O_CREATE|os.O_TRUNC|unix.O_NONBLOCK, 0o644)
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(data)
-	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
-		return err
-	}
-	if err := root.Rename(name+".new", name); err != nil {
-		return err
-	}
-	dir, err := root.Open(".")
-	if err != nil {
-		return err
-	}
-	return errors.Join(dir.Sync(), dir.Close())
 }
 
 // readOutputs reads what the daemon that last ran on this runtime directory drives.

@@ -73,7 +73,7 @@ func TestWriteOutputs(t *testing.T) {
 	defer held.Close()
 	path := filepath.Join(h.dir, "outputs.json")
 	for text, outputs := range goodOutputs {
-		if err := writeOutputs(held, outputs); err != nil {
+		if err := writeOutputs(held.disk(), outputs); err != nil {
 			t.Fatal(err)
 		}
 		got, err := readOutputs(h.dir)
@@ -85,7 +85,7 @@ func TestWriteOutputs(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := writeOutputs(held, []output{{Kind: "motor"}}); err == nil {
+	if err := writeOutputs(held.disk(), []output{{Kind: "motor"}}); err == nil {
 		t.Error("wrote an output that it would not read")
 	}
 	if after, err := os.ReadFile(path); err != nil || string(after) != string(before) {
@@ -101,7 +101,7 @@ func TestWriteOutputs(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer f.Close()
-	if err := writeOutputs(held, []output{testLine}); err != nil {
+	if err := writeOutputs(held.disk(), []output{testLine}); err != nil {
 		t.Fatal(err)
 	}
 	old := make([]byte, len(before)+1)

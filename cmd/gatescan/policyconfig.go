@@ -22,10 +22,14 @@ var tolerances = map[string]verify.Tolerance{
 	"not_compressed":  verify.NotCompressed,
 }
 
+// versionTolerance is the word for what icvp.unknown_version lets through. It is no word of policy.tolerate.
+const versionTolerance = "icvp_version"
+
 var usages = map[string]verify.Usage{
 	verify.Vaccination.String(): verify.SignsVaccination,
 	verify.Test.String():        verify.SignsTest,
 	verify.Recovery.String():    verify.SignsRecovery,
+	verify.ICVP.String():        verify.SignsICVP,
 }
 
 // toleranceNames lists the words for a set of tolerances.
@@ -34,6 +38,9 @@ func toleranceNames(set verify.Tolerance) (words []string) {
 		if set&tolerance != 0 {
 			words = append(words, word)
 		}
+	}
+	if set&verify.ICVPVersion != 0 {
+		words = append(words, versionTolerance)
 	}
 	slices.Sort(words)
 	return words
@@ -52,6 +59,7 @@ func (c *config) policy() (p verify.Policy) {
 		p.Issuers = append(p.Issuers, under)
 	}
 	c.Rules.apply(&p)
+	c.ICVP.apply(&p, c.Counters.Zone.location(), c.catalogue)
 	return p
 }
 

@@ -48,11 +48,11 @@ func runRelease(args []string, _ io.Reader, stdout, stderr io.Writer) (int, erro
 
 // How long release waits.
 const (
-	answerPatience = time.Second            // for a daemon's answer
-	lockPatience   = 5 * time.Second        // for the lock, once its holder was killed: a starved board is slow to bury it
-	outputPatience = 2 * time.Second        // for one output
-	namePatience   = 250 * time.Millisecond // for whoever has just taken the lock to write its name into it
-	retryPause     = 10 * time.Millisecond
+	answerTimeout = time.Second            // for a daemon's answer
+	lockTimeout   = 5 * time.Second        // for the lock, once its holder was killed: a starved board is slow to bury it
+	outputTimeout = 2 * time.Second        // for one output
+	nameTimeout   = 250 * time.Millisecond // for whoever has just taken the lock to write its name into it
+	retryPause    = 10 * time.Millisecond
 )
 
 // releaser makes every output inert.
@@ -135,7 +135,7 @@ const (
 func (r releaser) release() (report releaseReport) {
 	report.By = byRelease
 	report.Outputs = []released{} // [] in JSON
-	ctx, cancel := context.WithTimeout(context.Background(), answerPatience)
+	ctx, cancel := context.WithTimeout(context.Background(), answerTimeout)
 	defer cancel()
 	for {
 		a, askErr := askControl(ctx, r.dir, request{Command: commandRelease})
@@ -206,7 +206,7 @@ func (r releaser) depose(report *releaseReport) (*lock, error) {
 		switch {
 		case err == nil || !errors.As(err, &locked):
 			return held, err
-		case time.Since(begin) > lockPatience, killErr != nil && time.Since(begin) > namePatience:
+		case time.Since(begin) > lockTimeout, killErr != nil && time.Since(begin) > nameTimeout:
 			return nil, errors.Join(err, killErr)
 		case locked.holder.pid != report.Killed:
 			if killErr = locked.holder.kill(owner); killErr == nil {
@@ -260,8 +260,8 @@ func (r releaser) releaseOne(o output) error {
 	select {
 	case err := <-done:
 		return err
-	case <-time.After(outputPatience):
-		return fmt.Errorf("its driver did not answer within %v", outputPatience)
+	case <-time.After(outputTimeout):
+		return fmt.Errorf("its driver did not answer within %v", outputTimeout)
 	}
 }
 

@@ -11,7 +11,9 @@ import (
 	"testing"
 	"time"
 
+	"gatescan/driver/flash"
 	"gatescan/driver/gpio"
+	"gatescan/driver/gpio/gpiotest"
 
 	periph "periph.io/x/conn/v3/gpio"
 )
@@ -117,7 +119,7 @@ func TestReleaseFrozen(t *testing.T) {
 			if died := h.end(); died.Signal() != syscall.SIGKILL {
 				t.Errorf("the daemon ended with %v", died)
 			}
-			if took < answerPatience || took > answerPatience+lockPatience {
+			if took < answerTimeout || took > answerTimeout+lockTimeout {
 				t.Errorf("took %v", took)
 			}
 			t.Logf("took %v", took)
@@ -133,7 +135,7 @@ func (h *helper) record(t *testing.T, outputs ...output) {
 		t.Fatal(err)
 	}
 	defer root.Close()
-	if err := writeOutputs(&lock{dir: h.dir, root: root}, outputs); err != nil {
+	if err := writeOutputs(flash.In(root), outputs); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -305,11 +307,11 @@ func TestReleaseUnable(t *testing.T) {
 // Each output is tried, whatever became of those before; and the people at the gate can read what became of it.
 func TestReleaseEachOutput(t *testing.T) {
 	levels := map[string]periph.Level{}
-	board := gpio.NewSimulated("pinctrl-bcm2711", 54, nil)
+	board := gpiotest.New("pinctrl-bcm2711", 54, nil)
 	board.AddLED("relay")
 	board.AddLED("green")
 	board.Take(4, "somebody else")
-	relay, err := board.Board().OpenLED("relay")
+	relay, err := gpio.On(board.Kernel()).OpenLED("relay")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -336,7 +338,7 @@ func TestReleaseEachOutput(t *testing.T) {
 		if o.Chip == "jammed" {
 			<-forever
 		}
-		return o.open(board.Board())
+		return o.open(gpio.On(board.Kernel()))
 	}}
 	var stdout, stderr bytes.Buffer
 	status, err := r.run([]string{"-runtime", h.dir}, &stdout, &stderr)

@@ -52,7 +52,7 @@ func (d *daemon) apply(c config) {
 	for _, warning := range c.warnings() {
 		d.log.Warn(warning.text, "key", warning.key)
 	}
-	d.gate.SetWindows(time.Duration(c.Policy.RepeatWindow), time.Duration(c.Rules.Window))
+	d.gate.SetWindows(c.Reader.away(), time.Duration(c.Policy.RepeatWindow), time.Duration(c.Rules.Window))
 	d.turnstile.Configure(c.turnstile())
-	d.clock.reconfigure(c.Clock.Require, time.Duration(c.Clock.Hold), time.Duration(c.Clock.MaxForward))
+	d.clock.Reconfigure(c.Clock.Require, time.Duration(c.Clock.Hold), time.Duration(c.Clock.MaxForward))
 }

@@ -72,7 +72,7 @@ func runRun(args []string, _ io.Reader, stdout, stderr io.Writer) (int, error) {
 		return 0, err
 	}
 	defer held.Close()
-	if err := writeOutputs(held, c.outputs()); err != nil {
+	if err := writeOutputs(held.disk(), c.outputs()); err != nil {
 		return 0, err
 	}
 	d, err := newDaemon(c, gpio.Board{}, stdout, log)

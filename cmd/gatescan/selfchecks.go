@@ -129,11 +129,11 @@ func parent(file string) string {
 }
 
 func (d *daemon) checkWatchdogs(r *selfRecord) {
-	switch {
-	case d.watchdog.device != nil:
-		r.add("watchdog", selfPassed, "the board is reset %v after the daemon stops", d.watchdog.device.timeout)
-	case d.watchdog.manager > 0:
-		r.add("watchdog", selfPassed, "the service manager restarts the daemon %v after it stops", d.watchdog.manager)
+	switch manager, board := d.watchdog.Timeouts(); {
+	case board > 0:
+		r.add("watchdog", selfPassed, "the board is reset %v after the daemon stops", board)
+	case manager > 0:
+		r.add("watchdog", selfPassed, "the service manager restarts the daemon %v after it stops", manager)
 	default:
 		r.add("watchdog", selfWarning, "nobody notices if the daemon stops: start it as a service, or set daemon.watchdog")
 	}

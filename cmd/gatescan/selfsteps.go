@@ -66,7 +66,7 @@ func (d *daemon) selftest(ctx context.Context, asked request) (any, error) {
 	case stepSignal:
 		signal, ok := gate.Signal(asked.Signal)
 		if !ok {
-			return nil, fmt.Errorf("there is no signal %q", shorten(asked.Signal))
+			return nil, fmt.Errorf("there is no signal %.40q", asked.Signal)
 		}
 		d.bench.Show(signal)
 		d.awake()
@@ -87,7 +87,7 @@ func (d *daemon) selftest(ctx context.Context, asked request) (any, error) {
 		s, err := reader.Save(ctx)
 		return selfReaderOf(s), err
 	}
-	return nil, fmt.Errorf("a self-test has no step %q", shorten(asked.Step))
+	return nil, fmt.Errorf("a self-test has no step %.40q", asked.Step)
 }
 
 func (d *daemon) beginBench(now time.Time) (any, error) {
@@ -149,7 +149,7 @@ func (d *daemon) pulseOnce(ctx context.Context) (p pulsed) {
 // awake has the lamps follow at once.
 func (d *daemon) awake() {
 	select {
-	case d.stir <- struct{}{}:
+	case d.wake <- struct{}{}:
 	default:
 	}
 }

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"gatescan/driver/gpio"
+	"gatescan/verify"
 )
 
 const selftestUsage = `NAME
@@ -26,15 +27,15 @@ SYNOPSIS
 
 DESCRIPTION
     Checks everything that the gate of FILE needs, asks you to show three codes to the
-    barcode module, to look at each lamp and listen to each tone, and opens the turnstile
+    barcode module (four, if policy.kinds admits yellow cards), to look at each lamp and listen to each tone, and opens the turnstile
     once, after you have said that nobody stands in it. It prints a page to be put on file.
 
     A daemon that runs does all that itself: it is closed for passes until the test is over,
     or until nothing was asked of it for two minutes. Without one this command takes its
     place. Whoever may use the control socket (daemon.group) may do the test.
 
-    -codes FILE   write a page with the three codes, to print or to show on a phone. They open
-                  no gate: no trust data has their certificate, and its key was thrown away
+    -codes FILE   write a page with the codes, to print or to show on a phone. They open no
+                  gate: no trust data has their certificates, whose keys were thrown away
     -alone        ask nobody, show nothing and move nothing: what a daemon does every day at
                   selftest.daily
     -no-pulse     do not open the turnstile
@@ -73,7 +74,7 @@ func runSelftest(args []string, stdin io.Reader, stdout, stderr io.Writer) (int,
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
-	t := &technician{in: bufio.NewReader(stdin), out: stderr, noPulse: *noPulse, save: *save}
+	t := &technician{in: bufio.NewReader(stdin), out: stderr, noPulse: *noPulse, save: *save, icvp: c.policy().Kinds&verify.SignsICVP != 0}
 	record, err := t.test(ctx, c, *alone, stderr)
 	if err != nil {
 		return 0, err
@@ -120,7 +121,7 @@ func (t *technician) test(ctx context.Context, c config, alone bool, stderr io.W
 	}
 	defer held.Close()
 	fmt.Fprintln(stderr, "No daemon runs; this command does the test in its place.")
-	if err := writeOutputs(held, c.outputs()); err != nil {
+	if err := writeOutputs(held.disk(), c.outputs()); err != nil {
 		return nil, err
 	}
 	d, err := newDaemon(c, gpio.Board{}, io.Discard, slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: slog.LevelError})))
@@ -152,6 +153,7 @@ type technician struct {
 	out     io.Writer
 	noPulse bool
 	save    bool
+	icvp    bool // the gate admits yellow cards
 
 	dir   string                                      // of the daemon that lives
 	ask   func(context.Context, request) (any, error) // in its place

@@ -15,6 +15,9 @@ func (t *technician) showCodes(ctx context.Context, r *selfRecord, _ *benchHeld)
 		if ctx.Err() != nil {
 			return nil
 		}
+		if code.icvp && !t.icvp {
+			continue
+		}
 		fmt.Fprintf(t.out, "Show the code %q (%s) to the barcode module, within %v.\n", code.name, code.says, readStep)
 		name := "code " + code.name
 		until := time.Now().Add(readStep)

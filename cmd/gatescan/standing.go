@@ -3,6 +3,7 @@ package main
 import (
 	"time"
 
+	"gatescan/cmd/gatescan/clock"
 	"gatescan/cmd/gatescan/counters"
 	"gatescan/cmd/gatescan/gate"
 	"gatescan/cmd/gatescan/status"
@@ -29,11 +30,12 @@ func (d *daemon) snapshot() status.Snapshot {
 		Version: version, Time: d.clock.Wall(now), Started: d.started,
 		Gate:      gateStanding(d.gate.Status()),
 		Reader:    d.readerStanding(),
-		Clock:     clockStanding(d.clock.status()),
+		Clock:     clockStanding(d.clock.Status()),
 		Trust:     trustStanding(d.syncer.State()),
 		Totals:    countsOf(d.book.Live().Tally()),
 		Tolerated: d.book.Live().Tolerated(verify.TolerateAll),
-		Faults:    d.faults(),
+		Families:  d.book.Live().Families(),
+		Faults:    append(d.faults(), d.gate.UnusableRules(now)...),
 	}
 	byRule, others := d.book.Live().Rules()
 	for _, c := range byRule {
@@ -51,10 +53,8 @@ func (d *daemon) snapshot() status.Snapshot {
 	if tested := d.tested.Load(); tested != nil {
 		s.Selftest = status.Selftest{Time: tested.Time, Usable: tested.Usable, Failed: tested.failed()}
 	}
-	s.Watchdogs.Manager = d.watchdog.manager.Seconds()
-	if d.watchdog.device != nil {
-		s.Watchdogs.Board = d.watchdog.device.timeout.Seconds()
-	}
+	manager, board := d.watchdog.Timeouts()
+	s.Watchdogs.Manager, s.Watchdogs.Board = manager.Seconds(), board.Seconds()
 	return s
 }
 
@@ -122,7 +122,7 @@ func gateStanding(g gate.Status) status.Gate {
 	return status.Gate{Mode: g.Mode.String(), Open: g.Open, Why: g.Why}
 }
 
-func clockStanding(c clockStatus) status.Clock {
+func clockStanding(c clock.Status) status.Clock {
 	return status.Clock{
 		State: c.State.String(), Required: c.Required.String(), Believed: c.Believed, Time: c.Time, Floor: c.Floor,
 		LastSynced: c.LastSynced, HeldUntil: c.HeldUntil, MaxError: c.MaxError, Ahead: c.Offset, Jumps: c.Jumps,

@@ -19,6 +19,7 @@ import (
 	"testing"
 	"time"
 
+	"gatescan/cmd/gatescan/clock"
 	"gatescan/cmd/gatescan/status"
 )
 
@@ -67,7 +68,7 @@ func TestCountersOfADaemon(t *testing.T) {
 		t.Errorf("after four scans: %+v", a)
 	}
 	code, ready := r.get("/readyz?verbose")
-	for _, want := range []string{"[+]gate: open", "[+]reader: connected", "[+]clock: ", "[+]trust: 2 DSCs", "[+]loops: ", "readyz check passed"} {
+	for _, want := range []string{"[+]gate: open", "[+]reader: connected", "[!]clock: ", "[+]trust: 2 DSCs", "[+]loops: ", "readyz check passed"} {
 		if code != http.StatusOK || !strings.Contains(string(ready), want) {
 			t.Errorf("readyz %d does not say %q:\n%s", code, want, ready)
 		}
@@ -163,8 +164,8 @@ func TestCountersWithoutDisk(t *testing.T) {
 
 // The words of a clock's states are those that the metrics know.
 func TestClockStates(t *testing.T) {
-	if clockStateText != status.ClockStates {
-		t.Errorf("the clock has the states %q, the metrics %q", clockStateText, status.ClockStates)
+	if clock.States != status.ClockStates {
+		t.Errorf("the clock has the states %q, the metrics %q", clock.States, status.ClockStates)
 	}
 }
 

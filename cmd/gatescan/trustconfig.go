@@ -226,8 +226,8 @@ func (c *trustConfig) barred(dir string) (b trustsync.Barred, mistakes []mistake
 		case err == nil && kind == "spki" && len(raw) == 32:
 			b.Keys = append(b.Keys, [32]byte(raw))
 		default:
-			mistakes = append(mistakes, mistake{key: key, text: fmt.Sprintf("%s%q bars nothing; write kid: and 16 hexadecimal digits, "+
-				"or spki: and the 64 of the SHA-256 of a public key", where, shorten(word))})
+			mistakes = append(mistakes, mistake{key: key, text: fmt.Sprintf("%s%.40q bars nothing; write kid: and 16 hexadecimal digits, "+
+				"or spki: and the 64 of the SHA-256 of a public key", where, word)})
 		}
 	}
 	for _, word := range c.Barred {

@@ -20,6 +20,9 @@ type Board struct {
 	kernel kernel.Kernel // nil for Linux
 }
 
+// On is a board with another kernel than this machine's: that of a simulated one (gpiotest).
+func On(k kernel.Kernel) Board { return Board{kernel: k} }
+
 func (b Board) withDefaults() Board {
 	if b.DevDir == "" {
 		b.DevDir = "/dev"

@@ -104,9 +104,27 @@ type fakeHandle struct {
 	closed chan struct{}
 }
 
-func (h *fakeHandle) Get(v *unix.GPIOV2LineValues) error { v.Bits = 1; return h.valuesErr }
+func (h *fakeHandle) isClosed() bool {
+	select {
+	case <-h.closed:
+		return true
+	default:
+		return false
+	}
+}
+
+func (h *fakeHandle) Get(v *unix.GPIOV2LineValues) error {
+	if h.isClosed() {
+		return os.ErrClosed
+	}
+	v.Bits = 1
+	return h.valuesErr
+}
 
 func (h *fakeHandle) Set(v *unix.GPIOV2LineValues) error {
+	if h.isClosed() {
+		return os.ErrClosed
+	}
 	h.values = append(h.values, *v)
 	return h.valuesErr
 }
@@ -132,7 +150,7 @@ func (k *fakeKernel) OpenAttribute(path string) (io.WriteCloser, error) {
 		return nil, &fs.PathError{Op: "open", Path: path, Err: err}
 	}
 	k.open++
-	return &fakeAttribute{k, filepath.Base(path)}, nil
+	return &fakeAttribute{k: k, file: filepath.Base(path)}, nil
 }
 
 func (k *fakeKernel) ReadAttribute(path string) (string, error) {
@@ -144,11 +162,15 @@ func (k *fakeKernel) ReadAttribute(path string) (string, error) {
 }
 
 type fakeAttribute struct {
-	k    *fakeKernel
-	file string
+	k      *fakeKernel
+	file   string
+	closed bool
 }
 
 func (a *fakeAttribute) Write(b []byte) (int, error) {
+	if a.closed {
+		return 0, os.ErrClosed
+	}
 	if err := a.k.refuse[a.file]; err != nil {
 		return 0, err
 	}
@@ -156,7 +178,14 @@ func (a *fakeAttribute) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
-func (a *fakeAttribute) Close() error { a.k.open--; return nil }
+func (a *fakeAttribute) Close() error {
+	if a.closed {
+		return os.ErrClosed
+	}
+	a.closed = true
+	a.k.open--
+	return nil
+}
 
 // newFakeBoard has a chip "soc" of 8 lines, line 4 named RELAY and line 3 used by the kernel; a chip "exp" of 2 lines; two
 // chips with the label "twin", each with a line DOUBLE; and an LED gate:relay.

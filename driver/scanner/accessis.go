@@ -47,7 +47,7 @@ func (a *accessis) add(c byte) Frame {
 		a.lost++
 	case c == etx && a.place == behindCR && !a.spoilt:
 		a.place, a.ended = outside, false
-		return a.end()
+		return a.end(true)
 	case c == etx:
 		a.tear()
 	case a.place == symbology:
@@ -83,6 +83,14 @@ func (a *accessis) Gap() Frame {
 func (a *accessis) Reset() {
 	a.Framer.Reset()
 	a.place, a.ended, a.spoilt = outside, false, false
+}
+
+func (a *accessis) unfinished() bool { return a.place != outside }
+
+// pause changes nothing: a message begins with STX and ends with ETX.
+func (a *accessis) pause() Frame {
+	a.wipeYielded()
+	return Frame{}
 }
 
 func (a *accessis) drop([]byte) {}

@@ -49,6 +49,9 @@ type Config struct {
 	Parity   Parity // default none, ModuleAccessIS even
 	StopBits int    // 1 or 2; default 1
 
+	// known is the family that ModuleAuto has found on this port before, ModuleLine if only texts were read; empty if nothing was.
+	known Module
+
 	// SameCodeDelay is for how long a module that can be set up does not send the same code again: 100 ms to 12.7 s, default 1 s.
 	SameCodeDelay time.Duration
 

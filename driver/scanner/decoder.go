@@ -7,6 +7,11 @@ type decoder interface {
 	Gap() Frame
 	Reset()
 
+	// unfinished reports whether the end of a frame or of what was dropped is still to come, by what is known of how this module
+	// marks ends. Then pause may be called instead of Gap: it tells of a silence and cuts nothing.
+	unfinished() bool
+	pause() Frame
+
 	// drop consumes b without a frame, and so that nothing of b ends up in a later one.
 	drop(b []byte)
 	// answer returns what is to be sent to the module now, and forgets it; nil if nothing is.
@@ -17,13 +22,15 @@ type decoder interface {
 	stray() uint64
 }
 
-// sign is what a module's messages say about it.
-type sign int
+// sign is what a module's messages say about it: a set, for several may have come. Anybody may show a code that reads like a
+// message, so a sign counts only as the answer to a question; see life.
+type sign uint8
 
 const (
-	noSign sign = iota
-	living
-	forgetful // it lives, and has lost its settings
+	living    sign = 1 << iota
+	forgetful      // it lives, and has lost its settings
+
+	noSign sign = 0
 )
 
 // lines reads a module that sends lines, and answers in lines.
@@ -57,11 +64,13 @@ func (l *lines) recognise(f Frame) bool {
 		return false
 	}
 	sign := l.isAnswer(f.Text)
-	l.sign = max(l.sign, sign)
+	l.sign |= sign
 	return sign != noSign
 }
 
-func (l *lines) drop([]byte) {}
+func (l *lines) unfinished() bool { return l.ends.marked && l.ends.inside }
+
+func (l *lines) drop(b []byte) { l.pass(b) }
 
 func (l *lines) answer() []byte { return nil }
 

@@ -12,6 +12,10 @@
 // The text itself cannot be confused with any of that, because Base45 (RFC 9285, table 1) has no control characters
 // and no ']'. It does have SPACE, and a text may end in one, so a space is never trimmed.
 //
+// Modules also pause within a text, behind a USB hub or because they decode while they send. Once a port has shown that its frames
+// end with a terminator, only a silence of 500 ms ends one; what comes behind a pause and is the beginning of another text is
+// never joined to what came before it. [Frame.Whole] tells a whole text from a piece.
+//
 // Modules that are set to report it when they have read nothing send a message as if it were a text. Those of [Config.NoRead] are
 // no frames; [Stats] counts them.
 //
@@ -26,7 +30,7 @@
 //	ssi            ssi.go, ssidecoder.go  packets with a checksum, acknowledged; texts of several packets
 //	accessis       accessis.go   STX symbology text CR ETX at 9600 baud, 7 data bits, even parity
 //	accessis-raw   lines that silence ends, at 9600 baud
-//	auto           the first of gm65, ssi, newland, honeywell that answers; else as line
+//	auto           the first of gm65, ssi, newland, honeywell that answers, for good; as line once a text came without an answer
 //
 // A module is set up after each opening of its port: looked for at the configured speed, 9600 and 115200, raised to the
 // configured one, told to read by itself, not to send the same code again at once, and, where there is a command for it, not to
@@ -48,7 +52,11 @@
 //   - A port that fails is closed at once (a held descriptor makes a replugged module come back under another name)
 //     and opened again with growing pauses, for as long as the program runs.
 //   - A module that can be asked is, whenever it has been silent for 10 s. One that stops answering is taken for gone; one that has
-//     lost its settings is set up again.
+//     lost its settings is asked once more and then set up again. Only what comes within 2 s of a question is an answer, for
+//     anybody may show a code that reads like one.
+//   - With auto, the reader is not ready before a module has answered or sent a text: it may be dead, or without power. It is
+//     looked for again and again, after 8 s at first and 64 s later.
+//   - A module that has sent for 10 s without one silence cannot be read, and the reader is not ready until it is silent.
 //   - The port is locked: a second reader would take half of the texts.
 //   - What was read is wiped as soon as it has been handled or thrown away, and it never reaches a log.
 //   - Nothing is allocated per frame.

@@ -1,6 +1,9 @@
 package scanner
 
-import "bytes"
+import (
+	"bytes"
+	"strings"
+)
 
 const (
 	// maxText is the longest text of the QR alphabet that certificates use, in characters: version 40-L in
@@ -16,6 +19,14 @@ type Frame struct {
 	// Text is 1 to [MaxFrame] bytes, without terminator, STX, AIM identifier, code-id and ECI escape. It is anybody's text: nothing in
 	// it was checked. It is valid only until the handler returns and is wiped then.
 	Text []byte
+
+	// Whole says that the text came to its end: a terminator followed it, or its module has answered since the port was opened,
+	// marks no ends, and fell silent. Without it the text may be a piece of what was presented, or noise.
+	Whole bool
+
+	// Continued says that the line was not silent for 500 ms between the frame before and this one. A binary ticket with a
+	// terminator in it comes in such pieces, and so does a code that stays in view.
+	Continued bool
 }
 
 // text removes what the module put in front of the text: an AIM identifier, an ECI escape, a code-id, in the orders in which
@@ -68,6 +79,47 @@ func hasAIM(b []byte) bool {
 func hasContext(b []byte) bool {
 	return len(b) >= 4 && b[0] == 'H' && b[1] == 'C' && b[3] == ':' &&
 		(b[2] >= '1' && b[2] <= '9' || b[2] >= 'A' && b[2] <= 'Z')
+}
+
+// begins reports whether b looks like the beginning of a text, and not like a part from its middle.
+func begins(b []byte) bool {
+	return hasAIM(b) || len(cutECI(b)) < len(b) || hasContext(text(b))
+}
+
+// readable reports whether b is a text of printable ASCII throughout, which noise and wrong line settings do not make.
+func readable(b []byte) bool {
+	for _, c := range b {
+		if c < ' ' || c > '~' {
+			return false
+		}
+	}
+	return len(b) >= 4
+}
+
+// isBase45 reports whether b is Base45: three characters stand for two bytes, two at the end for one (RFC 9285, section 4).
+func isBase45(b []byte) bool {
+	for len(b) > 0 {
+		n, most := 3, 1<<16-1
+		if len(b) < 3 {
+			n, most = 2, 1<<8-1
+		}
+		if len(b) < n {
+			return false
+		}
+		value := 0
+		for i := n - 1; i >= 0; i-- {
+			digit := strings.IndexByte("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ $%*+-./:", b[i])
+			if digit < 0 {
+				return false
+			}
+			value = 45*value + digit
+		}
+		if value > most {
+			return false
+		}
+		b = b[n:]
+	}
+	return true
 }
 
 func isLetter(c byte) bool { return c >= 'A' && c <= 'Z' || c >= 'a' && c <= 'z' }

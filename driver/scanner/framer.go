@@ -16,19 +16,21 @@ type Framer struct {
 	n       int      // bytes of buf in use
 	over    bool     // more came than buf holds
 	yielded bool     // buf holds a frame that the caller has seen
+	pauses  pauses   // within this frame
 	noRead  [][]byte // messages that are no frames
+	ends    ends
 
 	overlong, torn, nuls, noReads uint64
 }
 
 // Next consumes b up to the end of the first frame in it and returns that frame and what follows. Without a complete frame in b
-// it consumes all of b and returns nil, nil. The frame is valid until the next call of any method.
+// it consumes all of b and returns no frame. The frame is valid until the next call of any method.
 func (f *Framer) Next(b []byte) (frame Frame, rest []byte) {
 	f.wipeYielded()
 	for i, c := range b {
 		switch c {
 		case cr, lf, tab, etx:
-			if frame := f.end(); frame.Text != nil {
+			if frame := f.end(true); frame.Text != nil {
 				return frame, b[i+1:]
 			}
 		case stx:
@@ -40,23 +42,47 @@ func (f *Framer) Next(b []byte) (frame Frame, rest []byte) {
 	return Frame{}, nil
 }
 
-// Gap tells that the line has been silent for an idle gap. That ends a frame, whole or not; nil if none had begun.
+// Gap tells that the line has been silent for an idle gap. That ends a frame, whole or not, if one had begun.
 // The frame is valid until the next call of any method.
 func (f *Framer) Gap() Frame {
 	f.wipeYielded()
-	return f.end()
+	f.ends.silence()
+	f.ends.cut(f.n > 0)
+	return f.end(false)
 }
 
-// Reset wipes whatever is held, a frame that was returned included.
+// pause tells that the line has been silent, and that the frame under way may go on all the same.
+func (f *Framer) pause() Frame {
+	f.wipeYielded()
+	f.ends.silence()
+	f.settle(false)
+	f.pauses.add(f.n)
+	return Frame{}
+}
+
+// Reset wipes whatever is held, a frame that was returned included. What was learned of the module stays.
 func (f *Framer) Reset() {
 	clear(f.buf[:f.n])
-	f.n, f.over, f.yielded = 0, false, false
+	f.n, f.over, f.yielded, f.pauses.n = 0, false, false, 0
+}
+
+// begin is for a newly opened port.
+func (f *Framer) begin() {
+	f.Reset()
+	f.ends = ends{}
+}
+
+// pass tells of bytes that were dropped.
+func (f *Framer) pass(b []byte) {
+	for _, c := range b {
+		f.ends.take(c)
+	}
 }
 
 // Overlong returns how many frames were cut at [MaxFrame].
 func (f *Framer) Overlong() uint64 { return f.overlong }
 
-// Torn returns how many unfinished frames were thrown away because an STX began another one.
+// Torn returns how many unfinished frames were thrown away because another one began.
 func (f *Framer) Torn() uint64 { return f.torn }
 
 // NULs returns how many NULs came: a break on the line, or a byte with bad parity.
@@ -69,11 +95,15 @@ func (f *Framer) wipeYielded() {
 }
 
 func (f *Framer) add(c byte) {
+	f.ends.take(c)
 	if c == 0 {
 		f.nuls++
 	}
 	switch {
 	case f.n == 0 && c == 0: // as trimNUL, in front: a break lasting for hours must not fill the buffer
+	case f.n == len(f.buf) && f.pauses.n > 0: // too long for one text
+		f.part(f.pauses.last())
+		f.add(c)
 	case f.n == len(f.buf):
 		f.over = true
 	default:
@@ -90,12 +120,16 @@ func (f *Framer) tear() {
 	f.Reset()
 }
 
-func (f *Framer) end() Frame {
+func (f *Framer) end(marked bool) Frame {
+	f.settle(marked)
 	b := f.buf[:f.n]
 	if f.over {
 		f.overlong++ // and no NULs are trimmed: a cut frame must stay too long for every verifier
 	} else {
 		b = trimNUL(b)
+	}
+	if marked {
+		f.ends.mark()
 	}
 	b = text(b)
 	if isNoRead(f.noRead, b) {
@@ -107,5 +141,5 @@ func (f *Framer) end() Frame {
 		return Frame{}
 	}
 	f.yielded = true
-	return Frame{Text: b[:len(b):len(b)]}
+	return Frame{Text: b[:len(b):len(b)], Whole: marked && !f.over}
 }

@@ -180,6 +180,14 @@ func (d *gm65Decoder) Gap() Frame {
 	return d.Framer.Gap()
 }
 
+func (d *gm65Decoder) pause() Frame {
+	d.wipeYielded()
+	if frame := d.sift(true); frame.Text != nil {
+		return frame
+	}
+	return d.Framer.pause()
+}
+
 // sift hands on what is held and cannot be an answer, up to the end of a frame; all of it if nothing more will come.
 func (d *gm65Decoder) sift(ended bool) Frame {
 	for d.n > 0 {
@@ -188,7 +196,7 @@ func (d *gm65Decoder) sift(ended bool) Frame {
 			return Frame{}
 		}
 		if n > 0 {
-			d.sign = max(d.sign, d.says(d.held[:n]))
+			d.sign |= d.says(d.held[:n])
 			d.shift(n)
 			continue
 		}

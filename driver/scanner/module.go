@@ -91,11 +91,14 @@ func (s *Setup) note(what string, acknowledged bool) bool {
 }
 
 // conclude words the fault.
-func (s *Setup) conclude(asked Module) {
+func (s *Setup) conclude(c Config) {
 	switch {
-	case !s.Answered && asked == ModuleAuto:
-		s.Fault = "no barcode module answers any question; texts are read as lines: check that both wires of the serial line " +
-			"are connected, or name the family in reader.module"
+	case !s.Answered && c.Module == ModuleAuto && familyOf(s.Module) == nil:
+		s.Fault = "no barcode module answers any question; texts are read as lines: check its power and that both wires of the serial " +
+			"line are connected, or name the family in reader.module"
+	case !s.Answered && c.Module == ModuleAuto:
+		s.Fault = fmt.Sprintf("the barcode module, which answered as %s before, does not answer any more: check its power and both wires "+
+			"of the serial line", s.Module)
 	case !s.Answered:
 		s.Fault = fmt.Sprintf("the barcode module does not answer as %s; what it sends is read all the same, with its own settings: "+
 			"check both wires of the serial line, or use module %q", s.Module, ModuleLine)

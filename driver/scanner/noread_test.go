@@ -41,7 +41,7 @@ func TestNoReadIsNoFrame(t *testing.T) {
 				p.send("NR\r")
 				after(200 * time.Millisecond)
 			}
-			if s := b.Stats(); s.NoReads != 20 || s.Frames != 0 {
+			if s := b.Stats(); s.NoReads != 20 || s.Frames != 0 || !b.Up() {
 				t.Errorf("%s: up %v, %+v", module, b.Up(), s)
 			}
 			p.send("%%NoRead\r\nHC1:A\r")

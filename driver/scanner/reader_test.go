@@ -23,6 +23,8 @@ func TestRunFrames(t *testing.T) {
 		p.send("sHC1:RAW")
 		b.want(t, "HC1:A")
 		after(testGap)
+		b.want(t, "HC1:A") // this port has shown that its frames end with a terminator
+		after(maxPause)
 		b.want(t, "HC1:A", "HC1:RAW")
 		after(2 * testGap)
 		p.send(strings.Repeat("Z", 2*MaxFrame) + "\r")

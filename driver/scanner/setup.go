@@ -1,6 +1,7 @@
 package scanner
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -26,14 +27,14 @@ func setUp(ctx context.Context, p port, c Config, save bool, turn func()) (Setup
 	}
 	if !s.Answered {
 		if c.Module == ModuleAuto {
-			s.Module = ModuleLine
+			s.Module = cmp.Or(c.known, ModuleLine)
 		}
 		s.Baud = c.Baud
 		t.until = time.Now().Add(time.Second) // to put the port back
 		t.setBaud(s.Baud)
 	}
 	s.Took = time.Since(began)
-	s.conclude(c.Module)
+	s.conclude(c)
 	if t.err != nil {
 		return s, t.err
 	}

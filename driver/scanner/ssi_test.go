@@ -30,7 +30,7 @@ func TestSSIPackets(t *testing.T) {
 				t.Fatalf("answered %x", got)
 			}
 			if last := i == len(sent)-1; (frame.Text != nil) != last || last && string(frame.Text) != text {
-				t.Errorf("%d characters, packet %d: %.40q", length, i, frame)
+				t.Errorf("%d characters, packet %d: %.40q", length, i, frame.Text)
 			}
 			if d.Gap().Text != nil {
 				t.Error("a silence made a frame")

@@ -136,14 +136,19 @@ func (d *ssiDecoder) take(p []byte) Frame {
 		d.packets = true
 		d.text.Reset()
 	}
-	d.sign, d.quiet = max(d.sign, living), 0
+	d.quiet = 0
+	if p[1] != ssiSetParams {
+		d.sign |= living
+	}
 	switch p[1] {
 	case ssiAck, ssiNak:
 		return Frame{}
 	case ssiDecodeData:
 	case ssiSetParams: // what it has, behind a beep code
 		if data := p[ssiHeader : len(p)-2]; d.kept && len(data) == 3 && data[1] == ssiDataFormat && data[2] != 1 {
-			d.sign = forgetful
+			d.sign |= forgetful
+		} else {
+			d.sign |= living
 		}
 		d.say(ackPacket)
 		return Frame{}
@@ -171,7 +176,7 @@ func (d *ssiDecoder) take(p []byte) Frame {
 	if d.doomed {
 		d.text.Reset()
 	} else {
-		frame = d.text.end()
+		frame = d.text.end(true)
 	}
 	d.parts, d.ended, d.doomed = 0, false, false
 	return frame
@@ -224,6 +229,11 @@ func (d *ssiDecoder) Gap() Frame {
 	}
 	return Frame{}
 }
+
+// unfinished is false: messages outlast silences by themselves.
+func (d *ssiDecoder) unfinished() bool { return false }
+
+func (d *ssiDecoder) pause() Frame { return d.Gap() }
 
 // Reset forgets the message under way, and what it knew of the module stays.
 func (d *ssiDecoder) Reset() {

@@ -8,9 +8,9 @@ type Stats struct {
 	Frames   uint64 // handed to the handler
 	NoReads  uint64 // messages that nothing was read, which are no frames
 	Overlong uint64 // frames that were cut at MaxFrame
-	Torn     uint64 // unfinished frames thrown away because an STX began another one
+	Torn     uint64 // unfinished frames thrown away because another one began
 	NULs     uint64 // breaks and bytes with bad parity; many of them mean wrong line settings
-	Dropped  uint64 // bytes dropped between a decision, an opening or a stall and the idle gap after it, as far as they were read
+	Dropped  uint64 // bytes dropped between a decision, an opening or a stall and the silence after it, as far as they were read
 	Stalls   uint64 // times that the process was held up for over a second, and what had waited was dropped
 	Opens    uint64 // times that the port became ready, the first included
 	Failures uint64 // times that an attempt to open, or an open port, failed

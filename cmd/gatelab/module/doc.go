@@ -14,4 +14,7 @@
 //	ssi           packets with checksum, parameters, sleep, acknowledgements and what is sent again without them
 //	accessis      STX symbology text CR ETX, 7 data bits and even parity; takes no commands
 //	accessis-raw  symbology text; takes no commands
+//
+// What may be wrong with any of them: no power, no answers, lost answers, a prefix in front of each text, messages that nothing was
+// read, bytes without end.
 package module

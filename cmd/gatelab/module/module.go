@@ -24,6 +24,9 @@ type Options struct {
 	Baud  int  // that its flash says at the beginning; 0: the factory's, 9600
 	USB   bool // no speed: its bytes arrive at once, whatever the host has set
 
+	Prefix string // what it sends in front of each text: an AIM identifier, an ECI escape, a code-id
+	Dead   bool   // it has no power at the beginning; see SetPower
+
 	Silent bool // it never answers: nobody has connected its input
 	Lose   int  // of so many answers one gets lost; 0: none
 
@@ -90,6 +93,7 @@ type Module struct {
 	is      personality
 	wire    *wire // nil while unplugged
 	frozen  bool
+	dead    bool
 	booting time.Time // until when it does nothing
 	answers int
 
@@ -108,7 +112,7 @@ func New(o Options) (*Module, error) {
 	if !ok {
 		return nil, fmt.Errorf("no module %q; there are %s", o.Type, strings.Join(Types(), ", "))
 	}
-	m := &Module{o: o, is: make()}
+	m := &Module{o: o, is: make(), dead: o.Dead}
 	m.is.factory()
 	if o.Ready {
 		m.is.ready()
@@ -210,20 +214,6 @@ func (m *Module) FactoryReset() {
 	m.booting = time.Now().Add(bootTime)
 }
 
-// Freeze makes it do nothing until it is thawed.
-func (m *Module) Freeze(frozen bool) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.frozen = frozen
-}
-
-// SetSilent makes it read, but not answer, or answer again.
-func (m *Module) SetSilent(silent bool) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.o.Silent = silent
-}
-
 // Baud is the speed that it has now.
 func (m *Module) Baud() int {
 	m.mu.Lock()
@@ -232,7 +222,9 @@ func (m *Module) Baud() int {
 }
 
 // works reports whether it does anything at all. The caller holds mu.
-func (m *Module) works() bool { return m.wire != nil && !m.frozen && !time.Now().Before(m.booting) }
+func (m *Module) works() bool {
+	return m.wire != nil && !m.frozen && !m.dead && !time.Now().Before(m.booting)
+}
 
 // ErrNotRead is why nothing was sent for a code.
 var ErrNotRead = errors.New("the module does not read: it is off, waits to be triggered, or has just read this code")
@@ -251,8 +243,12 @@ func (m *Module) Present(text string) error {
 		m.mu.Unlock()
 		return nil
 	}
-	parts, w := m.is.message(text), m.wire
+	parts, w := m.is.message(m.o.Prefix+text), m.wire
 	m.mu.Unlock()
+	return m.transmitAll(w, parts)
+}
+
+func (m *Module) transmitAll(w *wire, parts [][]byte) error {
 	for _, part := range parts {
 		if err := m.transmit(w, part); err != nil {
 			return err

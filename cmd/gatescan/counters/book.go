@@ -82,10 +82,12 @@ type Book struct {
 
 	io         sync.Mutex // held while the disk is used; locked before mu
 	loaded     bool
-	unread     int     // times that one of the two states could not be read
-	absent     [2]bool // which of the two files of the state is not there
-	dirLasting bool    // nothing happened to the directory since it was synced
-	acked      *record // the newest state that is lasting; its parts are those that are to be filed
+	unread     int      // times that one of the two states could not be read
+	absent     [2]bool  // which of the two files of the state is not there
+	dirLasting bool     // nothing happened to the directory since it was synced
+	acked      *record  // the newest state that is lasting; its parts are those that are to be filed
+	unseen     []string // files that inspect has yet to read
+	inspected  time.Time
 
 	mu              sync.Mutex
 	seen            Tally // what of live is in totals
@@ -96,8 +98,10 @@ type Book struct {
 	tried, filed    time.Time // last
 	fileTried       time.Time
 	pruned          time.Time
+	measured        time.Time
 	faults          [numFaults]error
 	state           State
+	damage          []damage
 	today           time.Time // when the day that state.BytesToday is about began
 }
 

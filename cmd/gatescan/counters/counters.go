@@ -13,6 +13,7 @@ import (
 type Counters struct {
 	n         [verify.NumKinds][verify.NumReasons]atomic.Uint64
 	tolerated [8]atomic.Uint64 // by the bit of the tolerance
+	families  [verify.NumFamilies]atomic.Uint64
 	passages  turnstile.Each[atomic.Uint64]
 	rules     rules
 }
@@ -35,6 +36,21 @@ func (c *Counters) AddTolerated(set verify.Tolerance) {
 			c.tolerated[bit].Add(1)
 		}
 	}
+}
+
+// AddFamily counts one frame that was another code; NoFamily counts nothing.
+func (c *Counters) AddFamily(f verify.Family) {
+	if f != verify.NoFamily && int(f) < verify.NumFamilies {
+		c.families[f].Add(1)
+	}
+}
+
+// Families returns how many frames were other codes, by family.
+func (c *Counters) Families() (n [verify.NumFamilies]uint64) {
+	for f := range c.families {
+		n[f] = c.families[f].Load()
+	}
+	return n
 }
 
 // Passages stores what the turnstile has counted since the process began. Several goroutines may poll the turnstile and call

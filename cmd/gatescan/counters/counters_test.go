@@ -36,6 +36,12 @@ func TestCounters(t *testing.T) {
 	if p, a, all := c.Tolerated(verify.NoPrefix), c.Tolerated(verify.AlgUnprotected), c.Tolerated(verify.TolerateAll); p != 2 || a != 1 || all != 3 {
 		t.Errorf("tolerated %d, %d, in all %d", p, a, all)
 	}
+	for _, f := range []verify.Family{verify.RailTicket, verify.RailTicket, verify.UnknownFamily, verify.NoFamily, 200} {
+		c.AddFamily(f)
+	}
+	if n := c.Families(); n != [verify.NumFamilies]uint64{verify.RailTicket: 2, verify.UnknownFamily: 1} {
+		t.Errorf("families %v", n)
+	}
 	if n := testing.AllocsPerRun(100, func() { c.Add(verify.Recovery, verify.Accepted) }); n != 0 {
 		t.Errorf("%v allocations", n)
 	}

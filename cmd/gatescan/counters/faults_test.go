@@ -200,6 +200,7 @@ func TestBitFlips(t *testing.T) {
 			after := *c
 			after.disk = damaged
 			after.open()
+			after.inspect()
 			errNow, errBefore := c.counted.check(after.book), before.check(after.book)
 			if bit/8 >= length {
 				if padding++; errNow != nil || len(after.book.State().Damage) > 0 {
@@ -254,9 +255,13 @@ func TestDamaged(t *testing.T) {
 	if d.Data("day-2026-03-29.damaged") == nil || d.Data("day-2026-03-29") == nil {
 		t.Error("the day is not set aside")
 	}
+	before := len(c.book.State().Damage)
 	buckets, err := c.book.Query(time.Date(2026, 3, 29, 0, 0, 0, 0, time.UTC), time.Date(2026, 3, 30, 0, 0, 0, 0, time.UTC))
 	if err != nil || len(buckets) < 2 || !buckets[0].Lost {
 		t.Errorf("%+v, %v", buckets, err)
+	}
+	if after := len(c.book.State().Damage); before != 1 || after != before {
+		t.Errorf("%d faults, %d after a query", before, after)
 	}
 	if totals := c.book.Totals(); totals != c.counted.totals {
 		t.Error("totals are lost with the day")

@@ -47,11 +47,12 @@ func ours(name string) (of string, damaged, is bool) {
 // kept long enough.
 func (b *Book) setAside(name string, why error) {
 	if err := b.disk.Rename(name, name+damagedSuffix); err != nil {
-		b.note(name, why)
+		b.note(name, name, why)
 		return
 	}
 	b.dirLasting = false
-	b.note(name+", set aside as "+name+damagedSuffix, why)
+	b.repaired(name)
+	b.note(name+damagedSuffix, name+", set aside as "+name+damagedSuffix, why)
 }
 
 // syncDirectory makes lasting what happened to the directory.
@@ -147,7 +148,8 @@ func (b *Book) writeDay(name string, parts []part, held map[uint64]bool) error {
 	return nil
 }
 
-// readDays reads what was filed of the days from from to to, and says which of them are lost.
+// readDays reads what was filed of the days from from to to, and says which of them are lost. It changes nothing: inspect
+// finds what is damaged, sets it aside and reports it.
 func (b *Book) readDays(from, to time.Time) (parts []part, lost []Bucket, err error) {
 	entries, err := b.disk.List(".")
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -165,9 +167,8 @@ func (b *Book) readDays(from, to time.Time) (parts []part, lost []Bucket, err er
 			continue
 		}
 		r, err := b.readDay(name)
-		if err != nil { // it is set aside when something is to be added
+		if err != nil {
 			isLost[day] = true
-			b.note(name, err)
 		} else if r != nil {
 			parts = append(parts, r.parts...)
 		}

@@ -27,6 +27,7 @@ func (b *Book) keep(now time.Time) {
 	flush := again && (!b.loaded || !b.dirtySince.IsZero() && now.Sub(b.dirtySince) >= b.due)
 	file := now.Sub(b.filed) >= b.filing && now.Sub(b.fileTried) >= b.due
 	prune := now.Sub(b.pruned) >= pruneEvery
+	measure := len(b.damage) > 0 && now.Sub(b.measured) >= b.due
 	b.mu.Unlock()
 	if flush {
 		_ = b.flush() // is in the state
@@ -39,6 +40,10 @@ func (b *Book) keep(now time.Time) {
 	}
 	if prune {
 		b.prune(now)
+	}
+	b.inspect(now)
+	if measure {
+		b.measure()
 	}
 }
 

@@ -87,9 +87,9 @@ func (b *Book) find() (*record, error) {
 	case unreadable != nil && (newest == nil || b.unread < unreadTries):
 		return nil, unreadable
 	case unreadable != nil:
-		b.note("the newest counts may be lost", unreadable)
+		b.note("", "the newest counts may be lost", unreadable)
 	case newest != nil && missing > 0 && newest.seq > 1:
-		b.note("one of now-0 and now-1 is missing: what was counted last may be lost", nil)
+		b.note("", "one of now-0 and now-1 is missing: what was counted last may be lost", nil)
 	}
 	if newest == nil {
 		return b.findInDays(entries)
@@ -116,11 +116,11 @@ func (b *Book) findInDays(entries []flash.Entry) (*record, error) {
 		case errors.Is(err, errNewer), errors.Is(err, errForeign):
 			return nil, fmt.Errorf("%s: %w", e.Name, err)
 		case err != nil:
-			b.note(e.Name, err)
+			b.note(e.Name, e.Name, err)
 		}
 	}
 	if found {
-		b.note("now-0 and now-1 are lost: what was counted in the last hours is", nil)
+		b.note("", "now-0 and now-1 are lost: what was counted in the last hours is", nil)
 	}
 	return r, nil
 }

@@ -104,6 +104,15 @@ func (c *clerk) file() {
 	}
 }
 
+// inspect reads every file.
+func (c *clerk) inspect() {
+	c.book.io.Lock()
+	defer c.book.io.Unlock()
+	for c.book.inspect(time.Now()); len(c.book.unseen) > 0; {
+		c.book.inspect(time.Now())
+	}
+}
+
 // check says whether a book holds what a ledger does, all of it.
 func (l ledger) check(b *Book) error {
 	if totals := b.Totals(); totals != l.totals {

@@ -2,13 +2,14 @@ package counters
 
 import (
 	"errors"
+	"slices"
 	"time"
 )
 
 // State says how a book is kept. Its zero value is that of a book in memory.
 type State struct {
 	Fault     string    // why counts are not safe from a power cut for now; empty if they are
-	Damage    []string  // what was found damaged or missing since the process began, at most 16
+	Damage    []string  // what was found damaged or missing since the process began and is still there, at most 16
 	LastFlush time.Time // by the clock; zero for none since the process began
 
 	BytesToday  uint64 // handed to the disk in the venue's day, file contents only
@@ -36,7 +37,9 @@ func (b *Book) State() State {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	s := b.state
-	s.Damage = append([]string(nil), s.Damage...)
+	for _, d := range b.damage {
+		s.Damage = append(s.Damage, d.text)
+	}
 	s.Pending = len(b.parts)
 	if !b.sameDay() {
 		s.BytesToday, s.WritesToday = 0, 0
@@ -78,19 +81,22 @@ func (b *Book) setFault(kind int, err error) {
 	}
 }
 
-// note tells of damage, once.
-func (b *Book) note(what string, err error) {
+// damage is something that was found damaged or missing.
+type damage struct {
+	file string // it is reported as long as this file exists; empty for as long as the process lives
+	text string
+}
+
+// note reports damage, once.
+func (b *Book) note(file, what string, err error) {
 	text := what
 	if err != nil {
 		text += ": " + err.Error()
 	}
 	b.mu.Lock()
-	known := len(b.state.Damage) == maxDamage
-	for _, d := range b.state.Damage {
-		known = known || d == text
-	}
+	known := len(b.damage) == maxDamage || slices.Contains(b.damage, damage{file, text})
 	if !known {
-		b.state.Damage = append(b.state.Damage, text)
+		b.damage = append(b.damage, damage{file, text})
 	}
 	b.mu.Unlock()
 	if !known {
@@ -98,14 +104,26 @@ func (b *Book) note(what string, err error) {
 	}
 }
 
-// measure counts the files.
+// repaired forgets what was reported of a file.
+func (b *Book) repaired(file string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.damage = slices.DeleteFunc(b.damage, func(d damage) bool { return d.file == file })
+}
+
+// measure counts the files, and forgets what was reported of those that are gone.
 func (b *Book) measure() {
+	b.mu.Lock()
+	b.measured = time.Now()
+	b.mu.Unlock()
 	entries, err := b.disk.List(".")
 	if err != nil {
 		return
 	}
 	days, bytes := 0, int64(0)
+	found := map[string]bool{"": true}
 	for _, e := range entries {
+		found[e.Name] = true
 		if _, _, is := ours(e.Name); !is {
 			continue
 		}
@@ -117,4 +135,5 @@ func (b *Book) measure() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.state.Days, b.state.Bytes = days, bytes
+	b.damage = slices.DeleteFunc(b.damage, func(d damage) bool { return !found[d.file] })
 }

@@ -36,6 +36,7 @@ type Bench struct {
 	until  time.Time
 	signal turnstile.Signal
 
+	sessions uint64           // self-tests that began
 	verifier *verify.Verifier // made when first needed
 	exam     Exam
 	seen     chan Seen // the last codes that were read since begin
@@ -61,9 +62,10 @@ func (b *Bench) Begin(e Exam, now time.Time) (token string, err error) {
 		return "", errBenchTaken
 	}
 	if b.verifier == nil {
-		b.verifier = verify.New(verify.Policy{})
+		b.verifier = verify.New(verify.Policy{Kinds: verify.SignsVaccination | verify.SignsTest | verify.SignsRecovery | verify.SignsICVP})
 	}
 	b.exam = e
+	b.sessions++
 	b.token, b.until, b.signal = rand.Text(), now.Add(benchLease), turnstile.Closed
 	b.seen = make(chan Seen, 8)
 	return b.token, nil
@@ -91,6 +93,16 @@ func (b *Bench) End(token string) {
 
 func (b *Bench) held(now time.Time) bool { return b.token != "" && now.Before(b.until) }
 
+// session returns the number of the self-test that holds the gate, 0 for none.
+func (b *Bench) session(now time.Time) uint64 {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if !b.held(now) {
+		return 0
+	}
+	return b.sessions
+}
+
 // shows returns the signal of the lamps while a self-test holds the gate.
 func (b *Bench) shows(now time.Time) (s turnstile.Signal, held bool) {
 	b.mu.Lock()
@@ -105,14 +117,20 @@ func (b *Bench) Show(s turnstile.Signal) {
 	b.signal = s
 }
 
-// judge judges a frame if a self-test holds the gate, and says whether one does. Without one it allocates nothing.
-func (b *Bench) judge(text []byte, now time.Time) bool {
+// judge judges a frame by the self-test's trust if a self-test holds the gate. Without one it allocates nothing.
+func (b *Bench) judge(text []byte, now time.Time) (v verify.Verdict, judged bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if !b.held(now) {
-		return false
+		return v, false
 	}
-	v := b.verifier.Verify(text, b.exam.Trust, b.exam.At)
+	return b.verifier.Verify(text, b.exam.Trust, b.exam.At), true
+}
+
+// report has Read return a frame that was judged.
+func (b *Bench) report(text []byte, v verify.Verdict) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
 	seen := Seen{Reason: v.Reason().String(), Length: len(text)}
 	for _, c := range b.exam.Codes {
 		if bytes.Equal(bytes.TrimSpace(text), c.Text) {
@@ -123,7 +141,6 @@ func (b *Bench) judge(text []byte, now time.Time) bool {
 	case b.seen <- seen:
 	default: // the technician shows more than is asked for
 	}
-	return true
 }
 
 // Read waits for a code, until ctx ends.

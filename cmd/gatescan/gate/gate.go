@@ -29,6 +29,8 @@ type Gate struct {
 	working   *progress.Heartbeat
 	observe   func(v verify.Verdict, became verify.Reason, took time.Duration)
 
+	showings showings
+	session  uint64 // of the bench, when the last frame came
 	repeats  repeats
 	waiting  secondPasses
 	mode     atomic.Int32 // a Mode
@@ -44,7 +46,8 @@ type Parts struct {
 	Bench     *Bench
 	Working   *progress.Heartbeat // beats while a frame is handled, rests between frames; nil if nothing watches it
 
-	// Observe is called for every frame, on the goroutine of Handle; nil calls nothing.
+	// Observe is called once for every showing, on the goroutine of Handle or Tend; nil calls nothing. took is the time from frame
+	// to verdict.
 	Observe func(v verify.Verdict, became verify.Reason, took time.Duration)
 }
 
@@ -62,6 +65,7 @@ func New(p Parts) *Gate {
 		bench: p.Bench, working: p.Working, observe: p.Observe,
 	}
 	g.policy.Store(&verify.Policy{})
+	g.showings.ended = g.over
 	g.working.Rest()
 	return g
 }
@@ -72,17 +76,21 @@ func (g *Gate) SetPolicy(p verify.Policy) { g.policy.Store(&p) }
 // SetMode opens or closes the gate from the next frame on.
 func (g *Gate) SetMode(m Mode) { g.mode.Store(int32(m)) }
 
-// SetWindows sets for how long a pass that opened the gate is refused as repeated (zero for not at all), and how long the
-// gate waits for a second pass.
-func (g *Gate) SetWindows(repeat, second time.Duration) {
+// SetWindows sets for how long a code must be away before it is shown anew (zero for DefaultAway), for how long after its showing
+// a pass that opened the gate is refused as repeated (zero for not at all), and how long the gate waits for a second pass.
+func (g *Gate) SetWindows(away, repeat, second time.Duration) {
+	g.showings.setAway(away)
 	g.repeats.setWindow(repeat)
 	g.waiting.setWindow(second)
 }
 
-// Forget drops remembered passes whose time is over. It is called now and then, so that none outlives a quiet night.
-func (g *Gate) Forget(now time.Time) {
+// Tend keeps what the turnstile shows between passes up to date, and drops remembered passes whose time is over. It is called
+// every half second or so.
+func (g *Gate) Tend(readerUp, fault bool, now time.Time) {
+	g.showings.expire(now)
 	g.repeats.expire(now)
 	g.waiting.expire(now)
+	g.turnstile.Rest(g.Resting(readerUp, fault, now))
 }
 
 // Release closes the gate until the daemon is started again.
@@ -116,26 +124,61 @@ func (g *Gate) Status() Status {
 func (g *Gate) Handle(f scanner.Frame, now time.Time) {
 	g.working.Beat()
 	defer g.working.Rest()
-	if g.bench.judge(f.Text, now) {
+	if session := g.bench.session(now); session != g.session {
+		g.session = session
+		g.showings.endAll(now) // a self-test sees a code that was there before it began
+	}
+	if g.showings.continues(f.Text, now) {
+		return
+	}
+	if v, judged := g.bench.judge(f.Text, now); judged {
+		if !g.showings.belongs(f, v, now) {
+			g.bench.report(f.Text, v)
+			g.showings.decide(false)
+		}
 		return
 	}
 	g.verifier.SetPolicy(*g.policy.Load())
 	v := g.verifier.Verify(f.Text, g.trust(), g.clock.Wall(now))
+	if f.Whole {
+		v = v.Whole(f.Text)
+	}
+	if g.showings.belongs(f, v, now) {
+		return
+	}
 	v = g.doubt(v, now)
-	g.count(v, g.admit(v), now)
-}
-
-// count remembers and counts what became of a frame.
-func (g *Gate) count(v verify.Verdict, became verify.Reason, now time.Time) {
+	became := g.admit(v)
+	if became == verify.GateBusy {
+		g.showings.wait(time.Since(now)) // the person is still there: the next frame tries again
+		return
+	}
+	g.showings.decide(became == verify.Accepted)
+	g.turnstile.Occupy()
 	if became == verify.Accepted {
-		g.repeats.remember(v, now)
 		g.waiting.passed(v)
 	}
+	g.count(v, became, time.Since(now))
+}
+
+// over counts a showing that went away before the turnstile was free, and remembers a pass that opened the gate from the end of its
+// showing on.
+func (g *Gate) over(s showing, at time.Time) {
+	if s.opened {
+		g.repeats.remember(s.pass, at)
+	}
+	if !s.decided {
+		g.count(verify.Refused(verify.GateBusy), verify.GateBusy, s.took)
+	}
+}
+
+// count counts a showing.
+func (g *Gate) count(v verify.Verdict, became verify.Reason, took time.Duration) {
 	g.counts.Add(v.Kind(), became)
 	g.counts.AddTolerated(v.Tolerated())
 	g.counts.AddRule(v.Rule())
+	g.counts.AddFamily(v.Family())
 	if g.observe != nil {
-		g.observe(v, became, time.Since(now))
+		g.observe(v, became, took)
 	}
 }
 
@@ -175,9 +218,12 @@ func (g *Gate) admit(v verify.Verdict) verify.Reason {
 // refuse shows one of three refusals: the people behind do not learn more. A person who has to show a second pass sees "try
 // again".
 func (g *Gate) refuse(r verify.Reason) {
-	switch r {
-	case verify.NotHCERT, verify.TooLarge, verify.BadBase45, verify.BadDeflate, verify.BadCBOR, verify.SecondPass:
+	switch {
+	case unreadable(r), r == verify.SecondPass:
 		g.turnstile.TryAgain()
+		return
+	}
+	switch r {
 	case verify.Internal, verify.NoTrust, verify.TrustStale, verify.RevocationUnavailable, verify.RulesUnavailable,
 		verify.ClockUntrusted, verify.GateClosed:
 		g.turnstile.Deny()
@@ -205,6 +251,16 @@ func (g *Gate) LacksRules(now time.Time) string {
 	return ""
 }
 
+// UnusableRules says in a sentence each which acceptance rules of the country of arrival cannot be judged by, and why; where
+// they apply every pass is refused.
+func (g *Gate) UnusableRules(now time.Time) (sentences []string) {
+	policy := g.policy.Load()
+	for _, fault := range g.trust().Rules().Unusable(verify.Acceptance, policy.Arrival, policy.Region, g.clock.Wall(now)) {
+		sentences = append(sentences, fault.Error())
+	}
+	return sentences
+}
+
 // Resting returns the signal that the turnstile shows between passes. A fault that does not keep the gate from judging is
 // shown while passes are read all the same.
 func (g *Gate) Resting(readerUp, fault bool, now time.Time) turnstile.Signal {
@@ -220,6 +276,9 @@ func (g *Gate) Resting(readerUp, fault bool, now time.Time) turnstile.Signal {
 		return turnstile.Closed
 	case fault:
 		return turnstile.Fault
+	}
+	if g.showings.expire(now) {
+		return turnstile.Held
 	}
 	return turnstile.Idle
 }

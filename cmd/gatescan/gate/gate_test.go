@@ -44,6 +44,9 @@ func newTestGate(t testing.TB, trust *verify.Trust, c turnstile.Config) *testGat
 	return g
 }
 
+// nothing is what becomes of a frame that belongs to a showing.
+const nothing = verify.Reason(verify.NumReasons)
+
 func TestGate(t *testing.T) {
 	passes, trust := passtest.Published(t, 3)
 	type step struct {
@@ -65,41 +68,48 @@ func TestGate(t *testing.T) {
 		"good": {trust: trust, steps: []step{{good(0), 0, verify.Accepted, turnstile.Open, true}}},
 		"garbage, then good": {trust: trust, steps: []step{
 			{"garbage", 0, verify.NotHCERT, turnstile.TryAgain, false},
-			{"HC1:000", 0, verify.BadDeflate, turnstile.TryAgain, false},
+			{"HC1:000", 0, nothing, turnstile.TryAgain, false}, // another piece of it
+			{"HC1:000", DefaultAway, verify.BadDeflate, turnstile.TryAgain, false},
 			{"HC2:ABC", 0, verify.UnsupportedVersion, turnstile.Refused, false},
 			{good(0), 0, verify.Accepted, turnstile.Open, true},
 		}},
 		"busy": {trust: trust, steps: []step{
 			{good(0), 0, verify.Accepted, turnstile.Open, true},
-			{good(1), 100 * time.Millisecond, verify.GateBusy, turnstile.Open, true},
+			{good(1), 100 * time.Millisecond, nothing, turnstile.Open, true},
 			{good(1), 400 * time.Millisecond, verify.Accepted, turnstile.Open, true},
+		}},
+		"busy until it went away": {trust: trust, steps: []step{
+			{good(0), 0, verify.Accepted, turnstile.Open, true},
+			{good(1), 100 * time.Millisecond, nothing, turnstile.Open, true},
+			{good(2), 3 * time.Second, verify.GateBusy, turnstile.Open, true},
+			{good(2), 0, verify.Accepted, turnstile.Open, true},
 		}},
 		"again, without a window": {trust: trust, steps: []step{
 			{good(0), 0, verify.Accepted, turnstile.Open, true},
-			{good(0), time.Second, verify.Accepted, turnstile.Open, true},
+			{good(0), DefaultAway, verify.Accepted, turnstile.Open, true},
 		}},
 		"again, within the window": {window: 10 * time.Second, trust: trust, steps: []step{
 			{good(0), 0, verify.Accepted, turnstile.Open, true},
 			{good(0), 9 * time.Second, verify.Repeated, turnstile.Refused, false},
 			{good(1), 0, verify.Accepted, turnstile.Open, true},
-			{good(0), time.Second, verify.Accepted, turnstile.Open, true}, // a refusal does not begin the window anew
+			{good(0), DefaultAway + time.Second, verify.Accepted, turnstile.Open, true}, // a refusal does not begin the window anew
 		}},
 		"busy is not remembered": {window: time.Hour, trust: trust, steps: []step{
 			{good(0), 0, verify.Accepted, turnstile.Open, true},
-			{good(1), 0, verify.GateBusy, turnstile.Open, true},
+			{good(1), 0, nothing, turnstile.Open, true},
 			{good(1), time.Second, verify.Accepted, turnstile.Open, true},
 		}},
 		"no trust": {steps: []step{
 			{good(0), 0, verify.NoTrust, turnstile.Closed, false},
-			{"garbage", 0, verify.NotHCERT, turnstile.TryAgain, false},
+			{"garbage", DefaultAway, verify.NotHCERT, turnstile.TryAgain, false},
 		}},
 		"clock below its floor": {trust: trust, floor: passes[0].Now.Add(time.Hour), steps: []step{
 			{good(0), 0, verify.ClockUntrusted, turnstile.Closed, false},
-			{"garbage", 0, verify.NotHCERT, turnstile.TryAgain, false},
+			{"garbage", DefaultAway, verify.NotHCERT, turnstile.TryAgain, false},
 		}},
 		"closed by the operator": {trust: trust, mode: Closed, steps: []step{
 			{good(0), 0, verify.GateClosed, turnstile.Closed, false},
-			{"garbage", 0, verify.NotHCERT, turnstile.TryAgain, false},
+			{"garbage", DefaultAway, verify.NotHCERT, turnstile.TryAgain, false},
 		}},
 		"maintenance": {trust: trust, mode: Maintenance, steps: []step{{good(0), 0, verify.GateClosed, turnstile.Closed, false}}},
 		"kind not admitted": {trust: trust, policy: verify.Policy{Kinds: verify.SignsTest}, steps: []step{
@@ -112,14 +122,19 @@ func TestGate(t *testing.T) {
 				g.clock = floorClock(tc.floor)
 				g.SetPolicy(tc.policy)
 				g.SetMode(tc.mode)
-				g.SetWindows(tc.window, 0)
+				g.SetWindows(0, tc.window, 0)
 				begin := time.Now()
 				var want []verify.Reason
 				for i, s := range tc.steps {
 					time.Sleep(s.after)
 					synctest.Wait()
 					g.Handle(scanner.Frame{Text: []byte(s.frame)}, passes[0].Now.Add(time.Since(begin)))
-					want = append(want, s.want)
+					if s.want != nothing {
+						want = append(want, s.want)
+					}
+					if s.want == verify.GateBusy {
+						continue // it ended; what came next is the next step's
+					}
 					if g.signal() != s.signal || g.relay() != s.relay {
 						t.Errorf("step %d: lamps %v, relay %v; want %v, %v", i, g.signal(), g.relay(), s.signal, s.relay)
 					}
@@ -129,6 +144,42 @@ func TestGate(t *testing.T) {
 				}
 				if accepted, refused := g.counts.Totals(); int(accepted+refused) != len(want) {
 					t.Errorf("%d frames were counted of %d", accepted+refused, len(want))
+				}
+				g.turnstile.Close()
+			})
+		})
+	}
+}
+
+// A code of another kind is refused once it came whole; before that it may be a piece of a pass, to be held closer. Only its
+// family is counted.
+func TestOtherCodes(t *testing.T) {
+	for name, tc := range map[string]struct {
+		frame  scanner.Frame
+		want   verify.Reason
+		signal turnstile.Signal
+		family verify.Family
+	}{
+		"web address":          {scanner.Frame{Text: []byte("https://example.org/t"), Whole: true}, verify.OtherCode, turnstile.Refused, verify.WebAddress},
+		"rail ticket":          {scanner.Frame{Text: []byte("#UT01\x00\xff"), Whole: true}, verify.OtherCode, turnstile.Refused, verify.RailTicket},
+		"anything else":        {scanner.Frame{Text: []byte("4006381333931"), Whole: true}, verify.OtherCode, turnstile.Refused, verify.UnknownFamily},
+		"web address, perhaps": {scanner.Frame{Text: []byte("https://example.org/t")}, verify.NotHCERT, turnstile.TryAgain, verify.NoFamily},
+		"noise":                {scanner.Frame{Text: []byte("\x00\xff"), Whole: true}, verify.NotHCERT, turnstile.TryAgain, verify.NoFamily},
+		"a damaged pass":       {scanner.Frame{Text: []byte("HC1:NCF"), Whole: true}, verify.BadDeflate, turnstile.TryAgain, verify.NoFamily},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				g := newTestGate(t, nil, turnstile.Config{})
+				g.Handle(tc.frame, time.Now())
+				if !slices.Equal(g.became, []verify.Reason{tc.want}) || g.signal() != tc.signal || g.relay() {
+					t.Errorf("became %v, shows %v", g.became, g.signal())
+				}
+				var want [verify.NumFamilies]uint64
+				if tc.family != verify.NoFamily {
+					want[tc.family] = 1
+				}
+				if got := g.counts.Families(); got != want {
+					t.Errorf("families %v, want %v", got, want)
 				}
 				g.turnstile.Close()
 			})
@@ -204,13 +255,17 @@ func TestRepeats(t *testing.T) {
 		}
 		return got
 	}
+	tag := func(i int) verify.Tag {
+		v := verdict(i)
+		tag, _ := v.Tag()
+		return tag
+	}
 	var r repeats
 	r.setWindow(time.Minute)
 	now := time.Now()
 	for i := range 20 {
-		r.remember(verdict(i), now.Add(time.Duration(i)*time.Second))
+		r.remember(tag(i), now.Add(time.Duration(i)*time.Second))
 	}
-	r.remember(verify.Refused(verify.Expired), now)
 	for i := range 40 {
 		if got := r.seen(verdict(i), now.Add(19*time.Second)); got != (i < 20) {
 			t.Errorf("pass %d: seen %v", i, got)
@@ -229,7 +284,7 @@ func TestRepeats(t *testing.T) {
 	}
 	// More than there is room for: the newest stay.
 	for i := range maxRepeats + 5 {
-		r.remember(verdict(i%3), now.Add(time.Hour))
+		r.remember(tag(i%3), now.Add(time.Hour))
 	}
 	if !r.seen(verdict(2), now.Add(time.Hour)) || r.n != maxRepeats {
 		t.Errorf("%d remembered", r.n)
@@ -248,11 +303,13 @@ func TestHandleAllocatesNothing(t *testing.T) {
 	passes, trust := passtest.Published(t, 1)
 	g := newTestGate(t, trust, turnstile.Config{Pulse: time.Hour, Show: time.Hour})
 	g.observe = nil
-	g.SetWindows(time.Hour, 0)
+	g.SetWindows(0, time.Hour, 0)
 	frames := []scanner.Frame{{Text: []byte(passes[0].Text)}, {Text: []byte("garbage")}, {Text: []byte(passes[0].Text[:300])}}
-	i := 0
-	if n := testing.AllocsPerRun(300, func() { g.Handle(frames[i%len(frames)], passes[0].Now); i++ }); n != 0 {
-		t.Errorf("%v allocations", n)
+	for _, pause := range []time.Duration{100 * time.Millisecond, 2 * DefaultAway} { // one showing of many frames, then one of each
+		now, i := passes[0].Now, 0
+		if n := testing.AllocsPerRun(300, func() { g.Handle(frames[i%len(frames)], now); now, i = now.Add(pause), i+1 }); n != 0 {
+			t.Errorf("%v allocations with a pause of %v", n, pause)
+		}
 	}
 	g.turnstile.Close()
 }
@@ -266,9 +323,36 @@ func oneDSC(t *testing.T, until time.Time) verify.DSC {
 	return d
 }
 
+// A rule of the country of arrival that cannot be judged by is named, while it is in force.
+func TestUnusableRules(t *testing.T) {
+	rule := verify.Rule{
+		Identifier: "GR-DE-0001", Type: verify.Acceptance, Country: "DE", Logic: []byte(`{"===":[1,1]}`),
+		Engine: "CERTLOGIC", EngineVersion: verify.Version{Major: 2}, SchemaVersion: verify.Version{Major: 1},
+	}
+	rules, _ := verify.NewRules([]verify.Rule{rule}, nil)
+	trust := verify.NewTrust([]verify.DSC{oneDSC(t, time.Time{})})
+	for name, tc := range map[string]struct {
+		trust   *verify.Trust
+		country string
+		n       int
+	}{
+		"no trust":           {nil, "DE", 0},
+		"no rules":           {trust, "DE", 0},
+		"no country":         {trust.WithRules(rules), "", 0},
+		"of another country": {trust.WithRules(rules), "FR", 0},
+		"of the country":     {trust.WithRules(rules), "DE", 1},
+	} {
+		g := New(Parts{Trust: func() *verify.Trust { return tc.trust }, Clock: floorClock(time.Unix(1000, 0)), Bench: &Bench{}})
+		g.SetPolicy(verify.Policy{Arrival: tc.country})
+		if got := g.UnusableRules(time.Unix(1_800_000_000, 0)); len(got) != tc.n || tc.n > 0 && !strings.Contains(got[0], "GR-DE-0001 of DE: is for engine") {
+			t.Errorf("%s: %q", name, got)
+		}
+	}
+}
+
 // A gate that requires rules is closed, and says why, while there are none or they are too old.
 func TestLacksRules(t *testing.T) {
-	rule := verify.Rule{Identifier: "GR-DE-0001", Type: verify.Acceptance, Country: "DE", Engine: "CERTLOGIC", Logic: []byte(`{"===":[1,1]}`)}
+	rule := verify.Rule{Identifier: "GR-DE-0001", Type: verify.Acceptance, Country: "DE", Engine: "CERTLOGIC", SchemaVersion: verify.Version{Major: 1}, Logic: []byte(`{"===":[1,1]}`)}
 	rules, faults := verify.NewRules([]verify.Rule{rule}, nil)
 	if len(faults) > 0 {
 		t.Fatal(faults)
@@ -298,6 +382,27 @@ func TestLacksRules(t *testing.T) {
 		}
 		if got := g.Resting(true, false, now); got != want {
 			t.Errorf("%s: shows %v", name, got)
+		}
+	}
+}
+
+// While the clock is not believed, every finding that depends on the time, from the validity of the DSC on, says so instead.
+// What was found without the time stays.
+func TestClockInDoubt(t *testing.T) {
+	now := time.Unix(1_800_000_000, 0)
+	g := New(Parts{Clock: floorClock(now.Add(1)), Bench: &Bench{}})
+	for _, r := range []verify.Reason{
+		verify.DSCNotValid, verify.BadSignature, verify.BadCWT, verify.NotYetValid, verify.Expired, verify.BadDCC, verify.Revoked, verify.RuleFailed,
+	} {
+		if got := g.doubt(verify.Refused(r), now).Reason(); got != verify.ClockUntrusted {
+			t.Errorf("%v becomes %v", r, got)
+		}
+	}
+	for _, r := range []verify.Reason{
+		verify.Internal, verify.NotHCERT, verify.BadAlg, verify.NoTrust, verify.TrustStale, verify.UnknownKID, verify.Barred,
+	} {
+		if got := g.doubt(verify.Refused(r), now).Reason(); got != r {
+			t.Errorf("%v becomes %v", r, got)
 		}
 	}
 }

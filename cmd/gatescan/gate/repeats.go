@@ -50,11 +50,10 @@ func (r *repeats) seen(v verify.Verdict, now time.Time) bool {
 }
 
 // remember keeps the tag of a pass that opened the gate.
-func (r *repeats) remember(v verify.Verdict, now time.Time) {
-	tag, ok := v.Tag()
+func (r *repeats) remember(tag verify.Tag, now time.Time) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if !ok || r.window <= 0 {
+	if r.window <= 0 {
 		return
 	}
 	r.ring[r.next] = repeat{tag, now}

@@ -10,9 +10,9 @@ import (
 // maxSecondPasses bounds how many people may be between their two passes. The oldest makes room.
 const maxSecondPasses = 32
 
-// secondPasses remembers of whom a pass was good and another one is wanted, for some seconds: by a keyed hash of the holder
-// that no other process could compare, and the parts of the mode that were met. It lives in memory only, and the hash of
-// somebody who was let through is forgotten at once.
+// secondPasses remembers of whom a pass was good and another one is wanted, for some seconds: by keyed hashes of the
+// holder that no other process could compare, and the parts of the mode that were met. It lives in memory only, and the hashes
+// of somebody who was let through are forgotten at once.
 type secondPasses struct {
 	mu     sync.Mutex
 	window time.Duration
@@ -20,7 +20,7 @@ type secondPasses struct {
 }
 
 type firstPass struct {
-	holder verify.Tag
+	holder verify.Holder
 	met    uint8     // parts; 0 for an empty place
 	at     time.Time // of the last pass, with a monotonic reading
 }
@@ -48,14 +48,14 @@ func (s *secondPasses) complete(v verify.Verdict, now time.Time) bool {
 	s.forget(now)
 	place := &s.of[0]
 	for i := range s.of {
-		if p := &s.of[i]; p.met != 0 && p.holder == holder {
+		if p := &s.of[i]; p.met != 0 && p.holder.SamePerson(&holder) {
 			place = p
 			break
 		} else if p.at.Before(place.at) { // an empty place is older than any
 			place = p
 		}
 	}
-	if place.met != 0 && place.holder == holder {
+	if place.met != 0 && place.holder.SamePerson(&holder) {
 		met |= place.met
 	}
 	if met == of {
@@ -74,7 +74,7 @@ func (s *secondPasses) passed(v verify.Verdict) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for i := range s.of {
-		if s.of[i].met != 0 && s.of[i].holder == holder {
+		if s.of[i].met != 0 && s.of[i].holder.SamePerson(&holder) {
 			s.of[i] = firstPass{}
 		}
 	}

@@ -17,6 +17,10 @@ import (
 //go:embed builtin/*.json
 var builtIn embed.FS
 
+// ICVP is the name of WHO's decision tables for yellow cards, which come with package verify and are in force where a policy admits
+// those.
+const ICVP = "icvp"
+
 // Names returns the names of all sets of built-in rules.
 func Names() (names []string) {
 	entries, err := builtIn.ReadDir("builtin")
@@ -26,12 +30,13 @@ func Names() (names []string) {
 	for _, e := range entries {
 		names = append(names, strings.TrimSuffix(e.Name(), ".json"))
 	}
-	return names
+	return append(names, ICVP)
 }
 
 // parse returns a set of built-in rules. It panics if no set has that name.
 func parse(name, country, region string) (rules []verify.Rule) {
-	for _, text := range texts(name, country, region) {
+	all, _ := texts(name, country, region)
+	for _, text := range all {
 		rule, err := verify.ParseRule(text)
 		if err != nil {
 			panic(err) // a test reads them all
@@ -41,18 +46,18 @@ func parse(name, country, region string) (rules []verify.Rule) {
 	return rules
 }
 
-// texts returns the same rules as JSON, one text a rule.
-func texts(name, country, region string) (texts []json.RawMessage) {
-	data, err := builtIn.ReadFile("builtin/" + name + ".json")
-	if err != nil {
-		panic(err)
-	}
-	var file struct{ Rules []map[string]json.RawMessage }
-	if err := json.Unmarshal(data, &file); err != nil {
-		panic(err)
-	}
-	for _, rule := range file.Rules {
-		rule["Country"], _ = json.Marshal(country)
+// texts returns the same rules as JSON, one text a rule, and the value sets that they look into. No country leaves the one that they
+// are written for, XX.
+func texts(name, country, region string) (texts []json.RawMessage, sets map[string][]string) {
+	written, sets := read(name)
+	for _, text := range written {
+		var rule map[string]json.RawMessage
+		if err := json.Unmarshal(text, &rule); err != nil {
+			panic(err)
+		}
+		if country != "" {
+			rule["Country"], _ = json.Marshal(country)
+		}
 		if region != "" {
 			rule["Region"], _ = json.Marshal(region)
 		}
@@ -62,7 +67,23 @@ func texts(name, country, region string) (texts []json.RawMessage) {
 		}
 		texts = append(texts, text)
 	}
-	return texts
+	return texts, sets
+}
+
+// read returns a set of rules as it is written.
+func read(name string) (rules []json.RawMessage, sets map[string][]string) {
+	if name == ICVP {
+		return verify.ICVPTables()
+	}
+	data, err := builtIn.ReadFile("builtin/" + name + ".json")
+	if err != nil {
+		panic(err)
+	}
+	var file struct{ Rules []json.RawMessage }
+	if err := json.Unmarshal(data, &file); err != nil {
+		panic(err)
+	}
+	return file.Rules, map[string][]string{}
 }
 
 // Compile returns a set of built-in rules, compiled, for a country of arrival and a region ("" for the whole country). It panics if
@@ -82,12 +103,17 @@ func Print(name, country, region string) (string, error) {
 	}
 	var b strings.Builder
 	b.WriteString("{\"rules\":[\n")
-	for i, text := range texts(name, country, region) {
+	all, sets := texts(name, country, region)
+	for i, text := range all {
 		if i > 0 {
 			b.WriteString(",\n")
 		}
 		b.Write(text)
 	}
-	b.WriteString("\n],\"valueSets\":{}}\n")
+	codes, err := json.Marshal(sets)
+	if err != nil {
+		return "", err
+	}
+	fmt.Fprintf(&b, "\n],\"valueSets\":%s}\n", codes)
 	return b.String(), nil
 }

@@ -2,6 +2,7 @@ package rules
 
 import (
 	"encoding/json"
+	"strings"
 	"testing"
 
 	"gatescan/verify"
@@ -25,8 +26,11 @@ func TestPrintBuiltIn(t *testing.T) {
 			}
 		}
 	}
-	if n := len(Names()); n != 5 {
+	if n := len(Names()); n != 6 {
 		t.Errorf("%d built-in sets of rules", n)
+	}
+	if text, err := Print(ICVP, "", ""); err != nil || !strings.Contains(text, `"Country":"XX"`) || !strings.Contains(text, `"icvp-polio":[`) {
+		t.Errorf("WHO's tables for no country: %v\n%.300s", err, text)
 	}
 	if _, err := Print("4g", "DE", ""); err == nil {
 		t.Error("there are rules of a name that is none")

@@ -52,7 +52,7 @@ func header() []string {
 }
 
 func (a *asked) cells(r *row) []string {
-	t := a.config.mask(r.running).tell(&r.Counts)
+	t := a.mask(r.running).tell(&r.Counts)
 	start, end := "", ""
 	if !r.Undated {
 		start, end = r.Start.In(a.zone).Format(time.RFC3339), r.End.In(a.zone).Format(time.RFC3339)
@@ -68,7 +68,7 @@ func (a *asked) cells(r *row) []string {
 	for _, f := range t.ByReason {
 		cells = append(cells, f.cell())
 	}
-	return cells
+	return append(cells, make([]string, len(header())-len(cells))...) // empty for what is not told
 }
 
 func yes(is bool) string { return strconv.FormatBool(is) }

@@ -13,11 +13,22 @@ import (
 // would give it away all the same, by their number: they are made of what the rows tell; see told.plus.
 type mask struct {
 	min     uint64
-	running bool // what is counted goes on, so that even the step from 0 would say when somebody came
+	running bool // counting goes on, so that even the step from 0 would say when somebody came
+	totals  bool // kinds and reasons are left out: who watches the lane could tell to whom they belong
 }
 
-// mask is that of a row.
-func (c *Config) mask(running bool) mask { return mask{uint64(max(c.MinCount, 0)), running} }
+// mask is that of a row, for a token.
+func (c *Config) mask(scope Scope, running bool) mask {
+	return mask{uint64(c.minCount(scope)), running, scope != All && running}
+}
+
+// minCount is below what a count is hidden from a token.
+func (c *Config) minCount(scope Scope) int {
+	if scope == All {
+		return max(c.MinCount, 0)
+	}
+	return max(c.MinCount, c.VenueMinCount, 0)
+}
 
 // figure is a count as it may be told: "fewer than" is null in JSON.
 type figure struct {
@@ -84,6 +95,9 @@ func (m mask) tell(c *Counts) told {
 	for i, n := range c.All() {
 		*figures[i] = m.of(*n)
 	}
+	if m.totals {
+		return t
+	}
 	for k := range kinds() {
 		t.ByKind = append(t.ByKind, named{k.String(), m.of(c.ByKind[k])})
 	}
@@ -101,6 +115,9 @@ func (t *told) plus(other *told) {
 	for i, f := range other.All() {
 		figures[i].plus(*f)
 	}
+	if other.ByKind == nil {
+		return
+	}
 	for i := range t.ByKind {
 		t.ByKind[i].plus(other.ByKind[i].figure)
 	}
@@ -116,7 +133,7 @@ func (f *figure) plus(other figure) {
 	}
 }
 
-// figures is a JSON object in its own order, without the zeros.
+// figures is a JSON object in its own order, without the zeros; null if nothing is told.
 type figures []named
 
 type named struct {
@@ -125,6 +142,9 @@ type named struct {
 }
 
 func (f figures) MarshalJSON() ([]byte, error) {
+	if f == nil {
+		return []byte("null"), nil
+	}
 	b := []byte{'{'}
 	for _, one := range f {
 		if one.figure == (figure{}) {

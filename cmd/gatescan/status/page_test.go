@@ -222,10 +222,11 @@ func TestGroups(t *testing.T) {
 
 func TestChart(t *testing.T) {
 	zone := berlin(t)
+	open := func(running bool) mask { return (&Config{}).mask(All, running) }
 	for date, hours := range map[string]int{"2026-11-22": 24, "2026-10-25": 25, "2026-03-29": 23} {
 		now := instant(t, date+"T12:00:00Z")
 		day := today(now, zone)
-		ch := newChart(&day, nil, now, &Config{Zone: zone})
+		ch := newChart(&day, nil, now, open)
 		marked := 0
 		for _, b := range ch.Bars {
 			if b.Now {
@@ -243,7 +244,7 @@ func TestChart(t *testing.T) {
 	}
 	day := today(instant(t, noon), zone)
 	rows := []row{{Bucket: Bucket{Start: day.from, Counts: Counts{Accepted: 30, Refused: 10}}}}
-	ch := newChart(&day, rows, instant(t, noon), &Config{Zone: zone})
+	ch := newChart(&day, rows, instant(t, noon), open)
 	const height = plotBottom - plotTop
 	b := ch.Bars[0]
 	if b.Accept != fmt.Sprintf("%.1f", .75*height) || b.Refuse != fmt.Sprintf("%.1f", .25*height) || b.RefusedY != fmt.Sprintf("%.1f", float64(plotTop)) ||
