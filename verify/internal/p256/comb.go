@@ -26,7 +26,7 @@ var shapes = [...]shape{
 	wide:   {4, 11, 6}, // 256 KiB: 24 and 5
 }
 
-// baseShape is that of the generator's own table, of which there is one for all keys: 1 MiB, 20 additions and 4 doublings.
+// baseShape is that of the generator's table, which all keys share: 1 MiB, 20 additions and 4 doublings.
 var baseShape = shape{4, 13, 5}
 
 const (

@@ -50,8 +50,8 @@ func newStore() *store {
 	return s
 }
 
-// SetMemory bounds what the tables of all keys take, in bytes. With 0 there are none, and every verification takes as long as
-// that of a key that was never seen.
+// SetMemory bounds what the tables of all keys take, in bytes. With 0 it drops all of them, and every verification takes as
+// long as that of a key that was never seen.
 func SetMemory(bytes int64) {
 	shared.limit.Store(max(0, bytes))
 	shared.lowerBars()
@@ -153,7 +153,7 @@ func (s *store) run() {
 	}
 }
 
-// serve builds what is wanted: first for keys with passes, then for the generator, then for lists.
+// serve builds tables: first for keys with passes, then for the generator, then for lists.
 func (s *store) serve() {
 	s.sweep()
 	s.shrink()
