@@ -72,6 +72,8 @@ func Prepare(keys []*Key) {
 		s.mu.Lock()
 		s.lists = append(s.lists, keys)
 		s.mu.Unlock()
+	} else if _, missing := s.missingBase(); !missing {
+		return
 	}
 	s.start()
 }
@@ -88,7 +90,7 @@ func (k *Key) Accepted(now time.Time) {
 	for to > has && heat < s.bars[to].at(minute) {
 		to--
 	}
-	if to <= has {
+	if to <= has || s.limit.Load() == 0 {
 		return
 	}
 	select {
@@ -191,17 +193,24 @@ func (s *store) serveWanted() {
 	}
 }
 
-// buildBase gives the generator as large a table as an eighth of the memory holds, and says whether it did.
+// missingBase is the table that the generator should have: as large a one as an eighth of the memory holds.
+func (s *store) missingBase() (shape shape, missing bool) {
+	shape = baseShape
+	if most := s.limit.Load() / 8; shape.bytes() > most {
+		if shape = shapes[wide]; shape.bytes() > most {
+			return shape, false
+		}
+	}
+	return shape, base().points() < shape.points()
+}
+
+// buildBase builds the generator's table if it is missing, and says whether it did.
 func (s *store) buildBase() bool {
-	shape := baseShape
-	if shape.bytes() > s.limit.Load()/8 {
-		shape = shapes[wide]
+	shape, missing := s.missingBase()
+	if missing {
+		baseTable.Store(s.builder.newComb(&generator, shape))
 	}
-	if c := base(); c.points() >= shape.points() || shape.bytes() > s.limit.Load()/8 {
-		return false
-	}
-	baseTable.Store(s.builder.newComb(&generator, shape))
-	return true
+	return missing
 }
 
 // raise gives a key the largest table up to a level for which there is room.
