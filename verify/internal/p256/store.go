@@ -58,9 +58,6 @@ func SetMemory(bytes int64) {
 	shared.start()
 }
 
-// Memory is what SetMemory has set.
-func Memory() int64 { return shared.limit.Load() }
-
 // Prepare builds small tables for the keys of a list, in the background, if the list is not too long for the memory.
 // It keeps the slice until then.
 func Prepare(keys []*Key) {
