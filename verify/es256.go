@@ -18,7 +18,7 @@ const DefaultTableMemory = p256.DefaultMemory
 
 // SetTableMemory bounds what the tables of all ES256 keys of the process take together, in bytes. Tables make verification
 // faster: each key of a list has a small one if they fit in half of the memory, and keys whose passes are accepted get larger
-// ones. They are built in the background. With 0 there are none, and a verification takes several times as long. It may be called
+// ones. They are built in the background. With 0 it drops all of them, and a verification takes several times as long. It may be called
 // at any time.
 func SetTableMemory(bytes int64) { p256.SetMemory(bytes) }
 

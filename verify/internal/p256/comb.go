@@ -26,13 +26,14 @@ var shapes = [...]shape{
 	wide:   {4, 11, 6}, // 256 KiB: 24 and 5
 }
 
-// baseShape is that of the generator's own table, of which there is one for all keys: 1 MiB, 20 additions and 4 doublings.
+// baseShape is that of the generator's table, which all keys share: 1 MiB, 20 additions and 4 doublings.
 var baseShape = shape{4, 13, 5}
 
 const (
 	smallPoints = 2 << 4 // of the small shape
 	smallBases  = 2 * 5
 	maxPicks    = 2 * 26 // of any shape
+	maxSpacing  = 26
 )
 
 // points is how many points a table has: of each sum of teeth with signs and of its negative, one is kept.
@@ -56,15 +57,15 @@ type comb struct {
 	entries []affine
 }
 
-// pick appends to out the points whose sum is k·q: for rows spacing-1 down to 0, one of each block. There are none for 0.
-// All are read here, before the first addition, so that waits for memory overlap.
+// pick returns the points whose sum is k·q in the memory of out: for rows spacing-1 down to 0, one of each block. There are
+// none for 0. All are read here, before the first addition, so that waits for memory overlap.
 //
 // An odd k < 2^L is Σ s_i·2^i over L bits, where s_i = 1 if bit i of (k + 2^L - 1)/2 is set and else -1: the sum is
 // twice that number less 2^L - 1. That number is k/2, rounded down, with bit L-1 set. Of k and n-k one is odd, and
 // (n-k)·q = -k·q.
 func (c *comb) pick(out []affine, k *scalar) []affine {
 	if k.isZero() {
-		return out
+		return nil
 	}
 	var odd scalar
 	var negate uint32
@@ -74,34 +75,34 @@ func (c *comb) pick(out []affine, k *scalar) []affine {
 		odd.subtract(&orderN, k)
 		negate = 1
 	}
-	half := uint32(1) << (c.teeth - 1)
-	last := c.blocks - 1
-	for s := c.spacing - 1; s >= 0; s-- {
-		for b := range c.blocks {
-			e := odd.stride(1+b*c.teeth*c.spacing+s, c.spacing, c.teeth)
-			if b == last && s == c.spacing-1 {
-				e |= half
-			}
-			minus := e/half ^ 1
-			i := int((e ^ -minus) & (half - 1))
-			out = append(out, c.entries[b*int(half)+i])
-			out[len(out)-1].y.negateIf(minus ^ negate)
+	teeth := uint(c.teeth)
+	half := uint32(1) << (teeth - 1)
+	out = out[:c.picks()]
+	for b := range c.blocks {
+		var rows [maxSpacing]uint32
+		odd.rows(&rows, 1+uint(b)*teeth*uint(c.spacing), uint(c.spacing), teeth)
+		if b == c.blocks-1 {
+			rows[c.spacing-1] |= half
+		}
+		entries := c.entries[b<<(teeth-1):][:half]
+		for s, e := range rows[:c.spacing] {
+			minus := e>>(teeth-1) ^ 1
+			p := &out[(c.spacing-1-s)*c.blocks+b]
+			*p = entries[(e^-minus)&(half-1)]
+			p.y.negateIf(minus ^ negate)
 		}
 	}
 	return out
 }
 
-// stride collects count bits of z that lie spacing apart, the lowest at bit at. Those from 256 on are zero.
-func (z *scalar) stride(at, spacing, count int) (e uint32) {
-	if spacing == 1 {
-		return z.bits(uint(at), uint(count))
-	}
-	for j := range count {
-		if i := uint(at + j*spacing); i < 256 {
-			e |= uint32(z[i/limbBits]>>(i%limbBits)&1) << j
+// rows collects the bits of z from bit at on: those of tooth j become bit j of their rows. Bits from 256 on are zero.
+func (z *scalar) rows(rows *[maxSpacing]uint32, at, spacing, teeth uint) {
+	for j := range teeth {
+		tooth := z.bits(at+j*spacing, spacing)
+		for s := range rows[:spacing] {
+			rows[s] |= (tooth >> s & 1) << j
 		}
 	}
-	return e
 }
 
 // sum sets p to u·q + v·r, where a holds what the comb of q picked for u, and b what that of r picked for v.

@@ -6,6 +6,7 @@
 // one that is forgotten again. Tables are made of points that NewKey has found on the curve.
 //
 //	field32.go, field64.go  integers modulo p, Montgomery form     Montgomery 1985
+//	field_arm.s, field_amd64.s  the same in assembly, unless built with the tag purego
 //	scalar.go               integers modulo n                      Koç, Acar, Kaliski 1996
 //	inverse.go              inversion by division steps            Bernstein and Yang 2019
 //	point.go                XYZZ coordinates                       Explicit-Formulas Database

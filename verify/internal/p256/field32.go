@@ -139,14 +139,11 @@ func (z *element) subtractP(t *element, carry uint32) {
 	*z = element{s0, s1, s2, s3, s4, s5, s6, s7}
 }
 
-// add sets z to x + y.
+// add sets z to x + y, as x - (p - y). For y = 0 that is x - p, to which sub adds p again.
 func (z *element) add(x, y *element) {
-	var t element
-	var c uint32
-	for i := range t {
-		t[i], c = bits.Add32(x[i], y[i], c)
-	}
-	z.subtractP(&t, c)
+	var minus element
+	sub(&minus, &modulusP, y)
+	sub(z, x, &minus)
 }
 
 // subGo sets z to x - y.

@@ -164,29 +164,33 @@ func sqrGo(z, x *element) {
 //
 //	t0 + m·p = m·2⁶⁴·(2³² + p3·2¹²⁸)  for  p = -1 + 2⁹⁶ + p3·2¹⁹²,
 //
-// so a step costs one multiplication. The low half, taken alone, stays below 2²⁵⁶: (2²⁵⁶ + (2⁶⁴-1)·p)/2⁶⁴ < 2¹⁹² + p.
-// After four steps it is at most p; with the high half, below p, it is below 2p, and one subtraction is enough.
+// with m·p3 = m·2⁶⁴ - m·2³² + m, so that there is no multiplication. The low half, taken alone, stays below 2²⁵⁶:
+// (2²⁵⁶ + (2⁶⁴-1)·p)/2⁶⁴ < 2¹⁹² + p. After four steps it is at most p; with the high half, below p, it is below 2p, and one
+// subtraction is enough.
 func (z *element) reduce(t0, t1, t2, t3, t4, t5, t6, t7 uint64) {
-	var c uint64
-	h, l := bits.Mul64(t0, p3)
+	l, c := bits.Sub64(t0, t0<<32, 0)
+	h, _ := bits.Sub64(t0, t0>>32, c)
 	t1, c = bits.Add64(t1, t0<<32, 0)
 	t2, c = bits.Add64(t2, t0>>32, c)
 	t3, c = bits.Add64(t3, l, c)
 	t0 = h + c
 
-	h, l = bits.Mul64(t1, p3)
+	l, c = bits.Sub64(t1, t1<<32, 0)
+	h, _ = bits.Sub64(t1, t1>>32, c)
 	t2, c = bits.Add64(t2, t1<<32, 0)
 	t3, c = bits.Add64(t3, t1>>32, c)
 	t0, c = bits.Add64(t0, l, c)
 	t1 = h + c
 
-	h, l = bits.Mul64(t2, p3)
+	l, c = bits.Sub64(t2, t2<<32, 0)
+	h, _ = bits.Sub64(t2, t2>>32, c)
 	t3, c = bits.Add64(t3, t2<<32, 0)
 	t0, c = bits.Add64(t0, t2>>32, c)
 	t1, c = bits.Add64(t1, l, c)
 	t2 = h + c
 
-	h, l = bits.Mul64(t3, p3)
+	l, c = bits.Sub64(t3, t3<<32, 0)
+	h, _ = bits.Sub64(t3, t3>>32, c)
 	t0, c = bits.Add64(t0, t3<<32, 0)
 	t1, c = bits.Add64(t1, t3>>32, c)
 	t2, c = bits.Add64(t2, l, c)

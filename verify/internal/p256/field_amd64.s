@@ -2,8 +2,8 @@
 
 #include "textflag.h"
 
-// What is called inside takes addresses in SI (x), BX (y) and DI (z), leaves them, and overwrites AX, CX, DX and R8 to R15.
-// R14 is Go's g only in functions of its internal ABI, of which there is none here.
+// mul, sqr and sub take addresses in SI (x), BX (y) and DI (z), leave them, and overwrite AX, CX, DX and R8 to R15. Go's g is
+// in R14 only within its internal ABI, which no function of this file uses.
 
 // ROW adds x·DX to the limbs r0 to r3 and to top, which becomes the fifth. Low words go by the carry flag, high words by the
 // overflow flag. The sum is below 2³²⁰ (see mulGo), so that neither leaves top.

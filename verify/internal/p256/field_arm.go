@@ -12,5 +12,5 @@ func mul(z, x, y *element) { mulUMAAL(z, x, y) }
 func sqr(z, x *element)    { mulUMAAL(z, x, x) }
 func sub(z, x, y *element) { subARM(z, x, y) }
 
-// addFast is for an addition in assembly, of which there is none.
+// addFast does nothing here: no assembly adds points.
 func (p *point) addFast(*affine) bool { return false }

@@ -6,5 +6,5 @@ func mul(z, x, y *element) { mulGo(z, x, y) }
 func sqr(z, x *element)    { sqrGo(z, x) }
 func sub(z, x, y *element) { subGo(z, x, y) }
 
-// addFast is for an addition in assembly, of which there is none.
+// addFast does nothing here: no assembly adds points.
 func (p *point) addFast(*affine) bool { return false }

@@ -79,7 +79,7 @@ func (t *steps) run(eta int32, f, g uint32) int32 {
 			v, r = r, -v
 			k = negInverse(f)
 		}
-		n := min(int(eta)+1, left, 12)
+		n := min(int(eta)+1, left, 6)
 		w := g * k & (1<<n - 1)
 		g += f * w
 		q += u * w
@@ -89,11 +89,8 @@ func (t *steps) run(eta int32, f, g uint32) int32 {
 	return eta
 }
 
-// negInverse is -1/f mod 2¹² for odd f. f is its own inverse modulo 8; a Newton step x(2 - f·x) doubles the bits.
-func negInverse(f uint32) uint32 {
-	x := f * (2 - f*f)
-	return x * (f*x - 2)
-}
+// negInverse is -1/f mod 2⁶ for odd f: f is its own inverse modulo 8, and a Newton step x(2 - f·x) doubles the bits.
+func negInverse(f uint32) uint32 { return f * (f*f - 2) }
 
 // apply sets f and g to (u·f + v·g)/2³⁰ and (q·f + r·g)/2³⁰, which are whole, and returns how many words still matter.
 func (t *steps) apply(f, g *signed30, n int) int {

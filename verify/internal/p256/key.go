@@ -95,7 +95,7 @@ func (k *Key) Verify(digest, r, s *[32]byte) bool {
 // twoMultiples sets p to u·q + v·r for the combs of q and r.
 func (p *point) twoMultiples(q *comb, u *scalar, r *comb, v *scalar) {
 	var a, b [maxPicks]affine
-	p.sum(q, q.pick(a[:0], u), r, r.pick(b[:0], v))
+	p.sum(q, q.pick(a[:], u), r, r.pick(b[:], v))
 }
 
 // multiplesWithout sets p to u·q + v·G for a key that has no table yet, by a small one that is forgotten.

@@ -48,8 +48,8 @@ func (p *point) double() {
 	mul(&p.zzz, &w, &p.zzz)
 }
 
-// addAffine sets p to p + q (EFD, shortw/xyzz, madd-2008-s). The formula fails for equal x, which whoever chooses keys and
-// digests can bring about: then q is p, or -p.
+// addAffine sets p to p + q (EFD, shortw/xyzz, madd-2008-s). The formula fails for equal x, which an attacker who chooses keys
+// and digests can bring about: then q is p, or -p.
 func (p *point) addAffine(q *affine) {
 	if p.isInfinity() {
 		p.setAffine(q)

@@ -34,8 +34,8 @@ func (s *store) free(l level) int64 {
 // hotter says whether one may take the room of another. The distance keeps two of the same heat from taking turns.
 func hotter(one, other uint32) bool { return uint64(one) >= 2*uint64(other)+2*perMinute }
 
-// makeRoom says whether there is room for a larger table of a key, and takes it from colder keys if need be. If there is none,
-// nobody colder than the bar that is set then needs to ask.
+// makeRoom says whether there is room for a larger table of a key, and takes it from colder keys if need be. If it fails it
+// sets a bar: colder keys do not ask again.
 func (s *store) makeRoom(k *Key, to level, heat uint32) bool {
 	need := shapes[to].bytes() - shapes[k.level()].bytes()
 	from := to
@@ -102,7 +102,7 @@ func (s *store) lowerBars() {
 	}
 }
 
-// shrink takes tables away until what is left is within the memory, which may have become less.
+// shrink takes tables away until the others are within the memory, whose bound may have become less.
 func (s *store) shrink() {
 	limit := s.limit.Load()
 	if c := baseTable.Load(); c != nil && c.bytes() > max(limit/8, shapes[medium].bytes()) {

@@ -71,7 +71,7 @@ func TestInverseOfZeroIsZero(t *testing.T) {
 	}
 }
 
-func TestBitsAndStride(t *testing.T) {
+func TestBitsAndRows(t *testing.T) {
 	r := rand.New(rand.NewPCG(5, 6))
 	for range 20 {
 		x := randomInt(r)
@@ -86,13 +86,17 @@ func TestBitsAndStride(t *testing.T) {
 			}
 		}
 		for _, s := range allShapes {
-			for at := range 256 {
-				var want uint32
-				for j := range s.teeth {
-					want |= uint32(x.Bit(at+j*s.spacing)) << j
-				}
-				if got := z.stride(at, s.spacing, s.teeth); got != want {
-					t.Fatalf("stride(%d, %d, %d) of %x = %x, want %x", at, s.spacing, s.teeth, x, got, want)
+			for at := range uint(200) {
+				var rows [maxSpacing]uint32
+				z.rows(&rows, at, uint(s.spacing), uint(s.teeth))
+				for row, got := range rows[:s.spacing] {
+					var want uint32
+					for j := range s.teeth {
+						want |= uint32(x.Bit(int(at)+j*s.spacing+row)) << j
+					}
+					if got != want {
+						t.Fatalf("row %d of %v from bit %d of %x = %x, want %x", row, s, at, x, got, want)
+					}
 				}
 			}
 		}

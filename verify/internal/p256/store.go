@@ -50,16 +50,13 @@ func newStore() *store {
 	return s
 }
 
-// SetMemory bounds what the tables of all keys take, in bytes. With 0 there are none, and every verification takes as long as
-// that of a key that was never seen.
+// SetMemory bounds what the tables of all keys take, in bytes. With 0 it drops all of them, and every verification takes as
+// long as that of a key that was never seen.
 func SetMemory(bytes int64) {
 	shared.limit.Store(max(0, bytes))
 	shared.lowerBars()
 	shared.start()
 }
-
-// Memory is what SetMemory has set.
-func Memory() int64 { return shared.limit.Load() }
 
 // Prepare builds small tables for the keys of a list, in the background, if the list is not too long for the memory.
 // It keeps the slice until then.
@@ -72,6 +69,8 @@ func Prepare(keys []*Key) {
 		s.mu.Lock()
 		s.lists = append(s.lists, keys)
 		s.mu.Unlock()
+	} else if _, missing := s.missingBase(); !missing {
+		return
 	}
 	s.start()
 }
@@ -88,7 +87,7 @@ func (k *Key) Accepted(now time.Time) {
 	for to > has && heat < s.bars[to].at(minute) {
 		to--
 	}
-	if to <= has {
+	if to <= has || s.limit.Load() == 0 {
 		return
 	}
 	select {
@@ -153,7 +152,7 @@ func (s *store) run() {
 	}
 }
 
-// serve builds what is wanted: first for keys with passes, then for the generator, then for lists.
+// serve builds tables: first for keys with passes, then for the generator, then for lists.
 func (s *store) serve() {
 	s.sweep()
 	s.shrink()
@@ -191,17 +190,24 @@ func (s *store) serveWanted() {
 	}
 }
 
-// buildBase gives the generator as large a table as an eighth of the memory holds, and says whether it did.
+// missingBase is the table that the generator should have: as large a one as an eighth of the memory holds.
+func (s *store) missingBase() (shape shape, missing bool) {
+	shape = baseShape
+	if most := s.limit.Load() / 8; shape.bytes() > most {
+		if shape = shapes[wide]; shape.bytes() > most {
+			return shape, false
+		}
+	}
+	return shape, base().points() < shape.points()
+}
+
+// buildBase builds the generator's table if it is missing, and says whether it did.
 func (s *store) buildBase() bool {
-	shape := baseShape
-	if shape.bytes() > s.limit.Load()/8 {
-		shape = shapes[wide]
+	shape, missing := s.missingBase()
+	if missing {
+		baseTable.Store(s.builder.newComb(&generator, shape))
 	}
-	if c := base(); c.points() >= shape.points() || shape.bytes() > s.limit.Load()/8 {
-		return false
-	}
-	baseTable.Store(s.builder.newComb(&generator, shape))
-	return true
+	return missing
 }
 
 // raise gives a key the largest table up to a level for which there is room.

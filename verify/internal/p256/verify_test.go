@@ -161,6 +161,7 @@ func ptr(a affine) *affine { return &a }
 
 // The key is G, or -G, or another small multiple, so that sums meet entries.
 func TestKeysNearTheGenerator(t *testing.T) {
+	n := 0
 	for _, d := range []int64{1, 2, 3, -1, -2, 5, 31} {
 		private := mod(big.NewInt(d), bigN)
 		q := multiple(t, private)
@@ -169,7 +170,7 @@ func TestKeysNearTheGenerator(t *testing.T) {
 			r := mod(ptr(multiple(t, k)).x.big(), bigN)
 			for _, e := range []*big.Int{new(big.Int), big.NewInt(1), r, new(big.Int).Sub(bigN, r)} {
 				s := quotient(new(big.Int).Add(e, times(r, private)), k)
-				if s.Sign() == 0 {
+				if n++; s.Sign() == 0 || testing.Short() && n%5 != 0 {
 					continue
 				}
 				m := signed{*bytes32(e), *bytes32(r), *bytes32(s)}
@@ -230,7 +231,7 @@ func TestFlippedBits(t *testing.T) {
 	for _, s := range tried[1:] {
 		keys = append(keys, withTable(t, point, s))
 	}
-	for i := range repeat(6) {
+	for i := range repeat(4) {
 		m := sign(t, private, sha256.Sum256([]byte{byte(i), byte(i >> 8)}))
 		k := keys[i%len(keys)]
 		if !m.acceptedBy(k) {
