@@ -34,7 +34,7 @@ fail() {
 # same FILE1 FILE2 WHAT
 same() { cmp -s "$1" "$2" || { diff "$1" "$2" >&2 || :; fail "$3"; }; }
 
-shellcheck -s sh -e SC2015,SC2016,SC2086 "$here"/*.sh "$board"/*.sh "$board"/*/*.sh "$here/../systemd/S60gatescan"
+shellcheck -s sh -e SC2015,SC2016,SC2086 "$here"/*.sh "$board"/*.sh "$board"/*/*.sh "$here/../systemd/S60gatescan" "$here/../systemd/gatescan-generator"
 
 # The outputs, as the overlay puts them into a tree that has the controller only: name, line, polarity.
 cat >"$work/pi.dts" <<END

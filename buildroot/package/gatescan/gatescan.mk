@@ -41,6 +41,8 @@ define GATESCAN_INSTALL_INIT_SYSTEMD
 		$(@D)/systemd/gatescan.service \
 		$(@D)/systemd/gatescan-clock.service \
 		$(@D)/systemd/gatescan-clock.socket
+	$(INSTALL) -D -m 0755 $(@D)/systemd/gatescan-generator \
+		$(TARGET_DIR)/usr/lib/systemd/system-generators/gatescan-generator
 	$(INSTALL) -D -m 0644 $(@D)/systemd/70-gatescan.rules \
 		$(TARGET_DIR)/usr/lib/udev/rules.d/70-gatescan.rules
 endef
