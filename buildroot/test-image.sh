@@ -76,6 +76,14 @@ qemu-system-arm -machine virt,highmem=off -cpu cortex-a7 -m 256 -nic none -machi
 outputs "$work/gate-virt.dtb" >"$work/leds-qemu-arm"
 test "$(wc -l <"$work/leds-qemu-arm")" -eq 3 || fail "QEMU's board has other outputs than three"
 
+# run.sh has QEMU start with the module plugged in, even where the option ROMs, another package, are not installed.
+mkdir "$work/qemu"
+truncate -s 1M "$work/qemu/disk.img" "$work/qemu/zImage"
+code=0
+timeout -k 5 3 "$board/qemu-arm/run.sh" "$work/qemu" -S </dev/null >"$work/log" 2>&1 || code=$?
+test "$code" -eq 124 || { cat "$work/log" >&2; fail "run.sh: QEMU does not start"; }
+grep -q usb-serial.*always-plugged=on "$board/qemu-arm/run.sh" || fail "run.sh: the module is plugged in only while something is connected"
+
 # The kernel's command line is one line, the root is read-only, and no console is on the barcode module's port.
 test "$(wc -l <"$board/cmdline.txt")" -eq 1 || fail "cmdline.txt is not one line"
 grep -qw ro "$board/cmdline.txt" || fail "cmdline.txt: the root is not read-only"
