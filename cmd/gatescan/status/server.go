@@ -111,9 +111,10 @@ func (s *Server) serve(ctx context.Context) error {
 		return err
 	}
 	opened.proxied = func(address netip.Addr) bool { return s.config.Load().proxied(address) }
-	listener := net.Listener(opened)
-	s.listener.Store(&listener)
+	bare := net.Listener(opened)
+	s.listener.Store(&bare)
 	defer s.listener.Store(nil)
+	listener := bare
 	s.log.Info("status: listening", "address", listener.Addr().String(), "tls", c.Certificate != nil, "tokens", len(c.Tokens))
 	if c.Certificate != nil {
 		listener = tls.NewListener(listener, &tls.Config{
