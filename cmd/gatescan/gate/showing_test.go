@@ -141,7 +141,7 @@ func play(t *testing.T, trust *verify.Trust, wall time.Time, r rhythm, check fun
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		g := &playedGate{testGate: newTestGate(t, trust, turnstile.Config{})}
-		g.clock = shiftedClock(wall.Sub(time.Now()))
+		g.clock = shiftedClock(time.Until(wall))
 		relay := false
 		seen := func() {
 			e := g.testGate.last.Load()
@@ -165,7 +165,7 @@ func play(t *testing.T, trust *verify.Trust, wall time.Time, r rhythm, check fun
 				g.Tend(true, false, time.Now())
 			}
 			seen()
-			time.Sleep(begin.Add(at + step).Sub(time.Now()))
+			time.Sleep(time.Until(begin.Add(at + step)))
 			synctest.Wait()
 			seen()
 		}
@@ -191,7 +191,7 @@ func TestShowingsArePeople(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := newTestGate(t, trust, turnstile.Config{})
 		g.observe = nil
-		g.clock = shiftedClock(passes[0].Now.Sub(time.Now()))
+		g.clock = shiftedClock(time.Until(passes[0].Now))
 		good := 0
 		for i := range people {
 			text, isGood := passes[0].Text, false
