@@ -50,6 +50,7 @@ var (
 const demoConfig = `# Written by gatelab demo.
 [reader]
 device = %q
+away = "500ms"
 [trust]
 lab = true
 directory = "lab/dsc"

@@ -65,7 +65,7 @@ func newBoardGateReading(t *testing.T, reader, outputs, linkerFlags string, o dr
 		t.Fatalf("%v\n%s", err, out)
 	}
 	config := filepath.Join(dir, "gatescan.toml")
-	text := fmt.Sprintf("[reader]\n%s[trust]\nlab = true\ndirectory = \"/etc/dsc\"\n[clock]\nrequire = \"rtc\"\nfile = \"\"\n[counters]\ndirectory = \"\"\n[turnstile]\npulse = %q\nshow = \"500ms\"\n%s",
+	text := fmt.Sprintf("[reader]\naway = \"200ms\"\n%s[trust]\nlab = true\ndirectory = \"/etc/dsc\"\n[clock]\nrequire = \"rtc\"\nfile = \"\"\n[counters]\ndirectory = \"\"\n[turnstile]\npulse = %q\nshow = \"500ms\"\n%s",
 		reader, boardPulse, outputs)
 	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
 		t.Fatal(err)

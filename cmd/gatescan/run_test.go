@@ -48,6 +48,7 @@ func (s syncWriter) Write(p []byte) (int, error) {
 
 const rigConfig = `[reader]
 device = %q
+away = "200ms"
 [trust]
 lab = true
 directory = "lab/dsc"

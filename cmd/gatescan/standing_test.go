@@ -64,7 +64,7 @@ func TestCountersOfADaemon(t *testing.T) {
 	}
 	r.shows("nothing\r")
 	a := r.counters()
-	if a.Zone != "Europe/Berlin" || a.Total.Accepted != 3 || a.Total.Refused != 1 || a.Total.Granted != 3 || a.Total.Reasons["not_hcert"] != 1 {
+	if a.Zone != "Europe/Berlin" || a.Total.Accepted != 3 || a.Total.Refused != 1 || a.Total.Granted != 3 || a.Total.Reasons["other_code"] != 1 {
 		t.Errorf("after four scans: %+v", a)
 	}
 	code, ready := r.get("/readyz?verbose")
@@ -75,7 +75,7 @@ func TestCountersOfADaemon(t *testing.T) {
 	}
 	_, metrics := r.get("/metrics")
 	for _, want := range []string{
-		`gatescan_scans_total{reason="accepted"} 3`, `gatescan_scans_total{reason="not_hcert"} 1`, `gatescan_scans_total{reason="revoked"} 0`,
+		`gatescan_scans_total{reason="accepted"} 3`, `gatescan_scans_total{reason="other_code"} 1`, `gatescan_scans_total{reason="revoked"} 0`,
 		`gatescan_accepted_total{kind="v"} 3`, "gatescan_granted_total 3", "gatescan_reader_up 1", "gatescan_scan_duration_seconds_count 4", "gatescan_ready 1",
 	} {
 		if !strings.Contains(string(metrics), want) {
