@@ -1,3 +1,5 @@
+// Package source says what a source of trust is and what it gives: holdings of signers or rules, reports, traits, bounds, the window of signed
+// times. Every room of trustsync may use it. It must never know how a source is reached, read or stored.
 package source
 
 import (

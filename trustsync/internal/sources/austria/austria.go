@@ -1,3 +1,5 @@
+// Package austria is the sources of Austria's list and rules, in CBOR with a COSE signature beside each. It must never know the Syncer, the
+// store or another source.
 package austria
 
 import (

@@ -1,3 +1,5 @@
+// Package directory is the sources of a directory of certificates and of a directory of rules, which an operator vouches for. It must never
+// know the Syncer, the store or another source.
 package directory
 
 import (

@@ -1,3 +1,5 @@
+// Package eu is the sources that the EU made for its member states: verifier services with one key a request (EU, Italy), the public archive,
+// and business rule services (EU, Germany). It must never know the Syncer, the store or another source.
 package eu
 
 import (

@@ -1,3 +1,5 @@
+// Package gateway is the source of the member states' gateway, each of whose entries is signed by its uploader and by a CSCA. It must never
+// know the Syncer, the store or another source.
 package gateway
 
 import (

@@ -1,3 +1,4 @@
+// Package germany is the source of Germany's list, JSON under a signature of its own. It must never know the Syncer, the store or another source.
 package germany
 
 import (

@@ -1,3 +1,4 @@
+// Package netherlands is the source of the Dutch list, bare keys in a CMS. It must never know the Syncer, the store or another source.
 package netherlands
 
 import (

@@ -1,3 +1,4 @@
+// Package sweden is the source of the Swedish list, a JWS. It must never know the Syncer, the store or another source.
 package sweden
 
 import (

@@ -1,3 +1,4 @@
+// Package switzerland is the source of the Swiss rules, a JWS. It must never know the Syncer, the store or another source.
 package switzerland
 
 import (

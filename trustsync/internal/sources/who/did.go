@@ -68,7 +68,7 @@ var (
 )
 
 // openDID reads a document if one of the anchors signed it. The signature is over two hashes of canonical N-Quads, of the
-// proof and of the rest (did_quads.go), and is DER under the name ES256, where a JWS would have r and s in 64 bytes.
+// proof and of the rest (quads.go), and is DER under the name ES256, where a JWS would have r and s in 64 bytes.
 func openDID(raw []byte, a pki.Anchors) (*didDocument, error) {
 	if len(a.Keys) == 0 {
 		return nil, pki.ErrNoAnchor

@@ -1,3 +1,8 @@
+// Package who is the source of WHO's Global Digital Health Certification Network: did.json documents, whose signature is over canonical N-Quads,
+// and the references between them. It must never know the Syncer, the store or another source.
+//
+// The quads are written here and not by a library: the documents are so simple that their lines come in order, and a JSON-LD library
+// would fetch contexts and allocate without bound. Environments would be a member of whoFilter, which newWHOFilter reads.
 package who
 
 import (
@@ -19,7 +24,7 @@ import (
 const Kind = "who"
 
 // New makes the source of the WHO's Global Digital Health Certification Network, version 2. A URL is that of a did.json: a
-// list with keys, or one with references to other lists, which are followed (source_who_walk.go). A mirror must keep the
+// list with keys, or one with references to other lists, which are followed (walk.go). A mirror must keep the
 // path: it tells what was asked for, and the document that comes must have the name that belongs to it.
 //
 // Every document has the time at which it was signed, and no end.
