@@ -46,6 +46,7 @@ type config struct {
 	Counters  countersConfig  `toml:"counters"`
 	Status    statusConfig    `toml:"status"`
 	Selftest  selftestConfig  `toml:"selftest"`
+	Memory    memoryConfig    `toml:"memory"`
 	Daemon    daemonConfig    `toml:"daemon"`
 
 	file   string           // full path
@@ -147,6 +148,7 @@ func defaultConfig() config {
 		Counters: defaultCounters(),
 		Status:   defaultStatus(),
 		Selftest: selftestConfig{Daily: "03:30", File: "/var/lib/gatescan/selftest.json"},
+		Memory:   defaultMemory(),
 		Daemon:   daemonConfig{Runtime: defaultRuntime},
 	}
 }
@@ -338,6 +340,9 @@ func (c *config) check() (mistakes []mistake) {
 	c.ICVP.check(c.Policy.Kinds, c.Rules.Mode, bad)
 	c.Counters.check(bad)
 	c.Selftest.check(bad)
+	if n := c.Memory.Tables; n < 0 || n > maxTables {
+		bad("memory.tables", "%d is out of range; it must be 0 to %d MiB", n, maxTables)
+	}
 	if !filepath.IsAbs(c.Daemon.Runtime) {
 		bad("daemon.runtime", "%q: give the full path of a directory, such as %s", c.Daemon.Runtime, defaultRuntime)
 	}

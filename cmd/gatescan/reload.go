@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"gatescan/cmd/gatescan/gate"
+	"gatescan/verify"
 )
 
 // fixed is what a daemon opens once.
@@ -42,6 +43,7 @@ func (d *daemon) apply(c config) {
 	if err := d.status.Configure(c.status); err != nil {
 		d.log.Error("the status server goes on as it was", "err", err)
 	}
+	verify.SetTableMemory(c.Memory.tables())
 	policy := c.policy()
 	d.gate.SetPolicy(policy)
 	mode, _ := gate.ParseMode(c.Turnstile.Mode) // one that the configuration was checked for
