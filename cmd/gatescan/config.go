@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"gatescan/cmd/gatescan/clock"
+	"gatescan/cmd/gatescan/control"
 	"gatescan/cmd/gatescan/gate"
 	"gatescan/cmd/gatescan/output"
 	"gatescan/cmd/gatescan/status"
@@ -148,7 +149,7 @@ func defaultConfig() config {
 		Counters: defaultCounters(),
 		Status:   defaultStatus(),
 		Selftest: selftestConfig{Daily: "03:30", File: "/var/lib/gatescan/selftest.json"},
-		Daemon:   daemonConfig{Runtime: defaultRuntime},
+		Daemon:   daemonConfig{Runtime: control.DefaultRuntime},
 	}
 }
 
@@ -340,7 +341,7 @@ func (c *config) check() (mistakes []mistake) {
 	c.Counters.check(bad)
 	c.Selftest.check(bad)
 	if !filepath.IsAbs(c.Daemon.Runtime) {
-		bad("daemon.runtime", "%q: give the full path of a directory, such as %s", c.Daemon.Runtime, defaultRuntime)
+		bad("daemon.runtime", "%q: give the full path of a directory, such as %s", c.Daemon.Runtime, control.DefaultRuntime)
 	}
 	if c.Daemon.Watchdog != "" && !filepath.IsAbs(c.Daemon.Watchdog) {
 		bad("daemon.watchdog", "%q: give the full path of the device, such as /dev/watchdog, or leave it empty", c.Daemon.Watchdog)
