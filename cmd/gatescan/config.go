@@ -14,7 +14,9 @@ import (
 	"time"
 
 	"gatescan/cmd/gatescan/clock"
+	"gatescan/cmd/gatescan/control"
 	"gatescan/cmd/gatescan/gate"
+	"gatescan/cmd/gatescan/output"
 	"gatescan/cmd/gatescan/status"
 	"gatescan/driver/gpio"
 	"gatescan/driver/turnstile"
@@ -30,7 +32,7 @@ import (
 var exampleConfig string
 
 // maxConfigSize bounds a configuration file, in bytes.
-const maxConfigSize = 1 << 20
+const maxConfigSize = maxUnitConfig
 
 // config is what an operator decides. The tags are the keys of the file.
 type config struct {
@@ -143,13 +145,13 @@ func defaultConfig() config {
 		Turnstile: turnstileConfig{
 			Mode: "open", Direction: directionA, Pulse: duration(turnstile.DefaultPulse), Show: duration(turnstile.DefaultShow), Entry: duration(5 * time.Second),
 		},
-		Outputs:  outputsConfig{Relay: outputSpec{output{Kind: kindSimulated}}},
+		Outputs:  outputsConfig{Relay: outputSpec{output.Output{Kind: output.Simulated}}},
 		Inputs:   inputsConfig{Debounce: duration(30 * time.Millisecond)},
 		Counters: defaultCounters(),
 		Status:   defaultStatus(),
 		Selftest: selftestConfig{Daily: "03:30", File: "/var/lib/gatescan/selftest.json"},
 		Memory:   defaultMemory(),
-		Daemon:   daemonConfig{Runtime: defaultRuntime},
+		Daemon:   daemonConfig{Runtime: control.DefaultRuntime},
 	}
 }
 
@@ -331,7 +333,7 @@ func (c *config) check() (mistakes []mistake) {
 	if c.Turnstile.Hold && !passage.spec.wired {
 		bad("turnstile.hold", "the arm would be free for all of turnstile.entry, for there is no passage input; wire %s, or use pulses", passage.key)
 	}
-	if c.Turnstile.Hold && relay.spec.Kind == kindOneshot && time.Duration(c.Turnstile.Entry) > gpio.MaxPulse {
+	if c.Turnstile.Hold && relay.spec.Kind == output.Oneshot && time.Duration(c.Turnstile.Entry) > gpio.MaxPulse {
 		bad("turnstile.entry", "the kernel holds a relay for %v at the most", duration(gpio.MaxPulse))
 	}
 	within("inputs.debounce", c.Inputs.Debounce, 0, maxDebounce)
@@ -344,7 +346,7 @@ func (c *config) check() (mistakes []mistake) {
 		bad("memory.tables", "%d is out of range; it must be 0 to %d MiB", n, maxTables)
 	}
 	if !filepath.IsAbs(c.Daemon.Runtime) {
-		bad("daemon.runtime", "%q: give the full path of a directory, such as %s", c.Daemon.Runtime, defaultRuntime)
+		bad("daemon.runtime", "%q: give the full path of a directory, such as %s", c.Daemon.Runtime, control.DefaultRuntime)
 	}
 	if c.Daemon.Watchdog != "" && !filepath.IsAbs(c.Daemon.Watchdog) {
 		bad("daemon.watchdog", "%q: give the full path of the device, such as /dev/watchdog, or leave it empty", c.Daemon.Watchdog)
@@ -354,7 +356,7 @@ func (c *config) check() (mistakes []mistake) {
 
 // warnings names what is no mistake and yet may not be meant.
 func (c *config) warnings() (warnings []mistake) {
-	if relay, _ := c.granted(); relay.spec.Kind == kindLine && c.Turnstile.Hold {
+	if relay, _ := c.granted(); relay.spec.Kind == output.Line && c.Turnstile.Hold {
 		warnings = append(warnings, mistake{key: "turnstile.hold", text: "with a relay on a plain line, a frozen process holds the arm free " +
 			"until the watchdog ends it; prefer pulses, or a relay that the kernel pulses (oneshot)"})
 	}

@@ -69,6 +69,7 @@ var neverAtAll = []edge{
 	{"gatescan/cmd/gatescan", "gatescan/trustsync/internal/sourcetest", "what tests need does not ship"},
 	{"gatescan/cmd/gatescan", "gatescan/trustsync/internal/pki/pkitest", "what tests need does not ship"},
 	{"gatescan/cmd/gatescan", "gatescan/trustsync/store/storetest", "what tests need does not ship"},
+	{"gatescan/cmd/gatescan", "gatescan/cmd/gatescan/control/controltest", "what tests need does not ship"},
 	{"gatescan/cmd/gatescan", "gatescan/cmd/gatescan/passtest", "passes for tests do not ship"},
 	{"gatescan/cmd/gatescan", "github.com/makiuchi-d", "QR images are the lab's"},
 	{"gatescan/verify", "github.com/veraison", "passes are verified by ourselves; go-cose mints, signs lists, and is an oracle"},
@@ -120,7 +121,7 @@ func TestDirectImports(t *testing.T) {
 		if err != nil {
 			return err
 		}
-		for _, only := range []string{"driver/drivertest", "cmd/gatescan/passtest"} { // for tests only; see neverAtAll
+		for _, only := range []string{"driver/drivertest", "cmd/gatescan/control/controltest", "cmd/gatescan/passtest"} { // for tests only; see neverAtAll
 			if below(filepath.ToSlash(folder), only) {
 				return nil
 			}
@@ -193,8 +194,10 @@ type room struct {
 // rooms are all packages below cmd/gatescan. The compiler sees to it that none imports main.
 var rooms = map[string]room{
 	"clock":    {"", "the time is believed for reasons of its own, whatever is judged by it"},
+	"control":  {"", "one process drives the gate, whatever it is made of"},
 	"counters": {"", "counts are kept whatever is counted"},
 	"gate":     {"counters progress", "a gate counts what it decides, and its watchdog sees that it decides at all"},
+	"output":   {"", "outputs are made inert whatever the configuration says"},
 	"passtest": {"", "passes for tests come from outside this program"},
 	"progress": {"", "a loop that stopped is seen whatever it does"},
 	"rules":    {"", "built-in rules are the same for every configuration"},
@@ -208,9 +211,18 @@ var neverInRooms = []edge{
 	{"gatescan/cmd/gatescan/clock", "gatescan/trustsync", "trust data raise the floor; the clock does not fetch them"},
 	{"gatescan/cmd/gatescan/clock", "net/http", "the clock asks its kernel, and a socket of this machine, never the network"},
 	{"gatescan/cmd/gatescan/clock", "gatescan/driver/gpio", "the clock drives nothing"},
+	{"gatescan/cmd/gatescan/control", "gatescan/verify", "the socket knows no passes"},
+	{"gatescan/cmd/gatescan/control", "gatescan/trustsync", "the socket carries answers; it does not know what they say"},
+	{"gatescan/cmd/gatescan/control", "gatescan/driver/gpio", "the lock is taken before anything is driven"},
+	{"gatescan/cmd/gatescan/control", "gatescan/driver/turnstile", "no command of the socket opens the gate"},
+	{"gatescan/cmd/gatescan/control", "net/http", "the socket is of this machine, never of the network"},
 	{"gatescan/cmd/gatescan/gate", "net", "the gate decides offline; who reads its counts does not hold it up"},
 	{"gatescan/cmd/gatescan/gate", "gatescan/trustsync", "the gate gets a snapshot; it does not know where trust comes from"},
 	{"gatescan/cmd/gatescan/gate", "gatescan/driver/gpio", "the gate knows a turnstile, not how it is wired"},
+	{"gatescan/cmd/gatescan/output", "gatescan/verify", "an output is made inert whatever was verified"},
+	{"gatescan/cmd/gatescan/output", "gatescan/trustsync", "an output is made inert whatever is trusted"},
+	{"gatescan/cmd/gatescan/output", "net", "an output is made inert without a network"},
+	{"gatescan/cmd/gatescan/output", "gatescan/driver/turnstile", "an output is a wire, not a turnstile"},
 	{"gatescan/cmd/gatescan/progress", "gatescan/driver", "a loop that stopped is seen without hardware"},
 	{"gatescan/cmd/gatescan/watchdog", "gatescan/driver", "a watchdog is fed whatever becomes of the hardware"},
 	{"gatescan/cmd/gatescan/watchdog", "gatescan/verify", "a watchdog knows no passes"},

@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"time"
 
+	"gatescan/cmd/gatescan/control"
 	"gatescan/cmd/gatescan/gate"
+	"gatescan/cmd/gatescan/output"
 	"gatescan/verify"
 )
 
@@ -45,7 +47,7 @@ type pulsed struct {
 }
 
 // selftest does one step.
-func (d *daemon) selftest(ctx context.Context, asked request) (any, error) {
+func (d *daemon) selftest(ctx context.Context, asked control.Request) (any, error) {
 	now := time.Now()
 	switch asked.Step {
 	case stepChecks:
@@ -103,7 +105,7 @@ func (d *daemon) benchHeld(token string) benchHeld {
 	held := benchHeld{Token: token}
 	c := d.settings()
 	for _, lamp := range c.Outputs.lamps() {
-		if lamp.spec.wired() || c.Outputs.Relay.Kind == kindSimulated {
+		if lamp.spec.wired() || c.Outputs.Relay.Kind == output.Simulated {
 			held.Lamps = append(held.Lamps, lamp.key)
 		}
 	}
