@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 
+	"gatescan/driver/flash"
+
 	"golang.org/x/sys/unix"
 )
 
@@ -65,18 +67,19 @@ func TestParseOutputs(t *testing.T) {
 }
 
 func TestWriteOutputs(t *testing.T) {
-	h := newPlace(t)
-	held, err := acquireLock(h.dir)
+	dir := t.TempDir()
+	root, err := os.OpenRoot(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer held.Close()
-	path := filepath.Join(h.dir, "outputs.json")
+	defer root.Close()
+	disk := flash.In(root)
+	path := filepath.Join(dir, "outputs.json")
 	for text, outputs := range goodOutputs {
-		if err := writeOutputs(held.disk(), outputs); err != nil {
+		if err := writeOutputs(disk, outputs); err != nil {
 			t.Fatal(err)
 		}
-		got, err := readOutputs(h.dir)
+		got, err := readOutputs(dir)
 		if err != nil || !reflect.DeepEqual(got, outputs) {
 			t.Errorf("%s: %+v, %v", text, got, err)
 		}
@@ -85,14 +88,14 @@ func TestWriteOutputs(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := writeOutputs(held.disk(), []output{{Kind: "motor"}}); err == nil {
+	if err := writeOutputs(disk, []output{{Kind: "motor"}}); err == nil {
 		t.Error("wrote an output that it would not read")
 	}
 	if after, err := os.ReadFile(path); err != nil || string(after) != string(before) {
 		t.Errorf("a refused list changed the record: %s, %v", after, err)
 	}
-	entries, err := os.ReadDir(h.dir)
-	if err != nil || len(entries) != 2 { // lock, outputs.json
+	entries, err := os.ReadDir(dir)
+	if err != nil || len(entries) != 1 {
 		t.Errorf("left behind: %v, %v", entries, err)
 	}
 	// A reader never sees half a record: the file it has open is not the one that is written.
@@ -101,7 +104,7 @@ func TestWriteOutputs(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer f.Close()
-	if err := writeOutputs(held.disk(), []output{testLine}); err != nil {
+	if err := writeOutputs(disk, []output{{Kind: kindLine, Chip: "pinctrl-bcm2711", Offset: 17, ActiveLow: true}}); err != nil {
 		t.Fatal(err)
 	}
 	old := make([]byte, len(before)+1)
