@@ -15,6 +15,7 @@ import (
 
 	"gatescan/cmd/gatescan/clock"
 	"gatescan/cmd/gatescan/gate"
+	"gatescan/cmd/gatescan/output"
 	"gatescan/cmd/gatescan/status"
 	"gatescan/driver/gpio"
 	"gatescan/driver/turnstile"
@@ -143,7 +144,7 @@ func defaultConfig() config {
 		Turnstile: turnstileConfig{
 			Mode: "open", Direction: directionA, Pulse: duration(turnstile.DefaultPulse), Show: duration(turnstile.DefaultShow), Entry: duration(5 * time.Second),
 		},
-		Outputs:  outputsConfig{Relay: outputSpec{output{Kind: kindSimulated}}},
+		Outputs:  outputsConfig{Relay: outputSpec{output.Output{Kind: output.Simulated}}},
 		Inputs:   inputsConfig{Debounce: duration(30 * time.Millisecond)},
 		Counters: defaultCounters(),
 		Status:   defaultStatus(),
@@ -331,7 +332,7 @@ func (c *config) check() (mistakes []mistake) {
 	if c.Turnstile.Hold && !passage.spec.wired {
 		bad("turnstile.hold", "the arm would be free for all of turnstile.entry, for there is no passage input; wire %s, or use pulses", passage.key)
 	}
-	if c.Turnstile.Hold && relay.spec.Kind == kindOneshot && time.Duration(c.Turnstile.Entry) > gpio.MaxPulse {
+	if c.Turnstile.Hold && relay.spec.Kind == output.Oneshot && time.Duration(c.Turnstile.Entry) > gpio.MaxPulse {
 		bad("turnstile.entry", "the kernel holds a relay for %v at the most", duration(gpio.MaxPulse))
 	}
 	within("inputs.debounce", c.Inputs.Debounce, 0, maxDebounce)
@@ -354,7 +355,7 @@ func (c *config) check() (mistakes []mistake) {
 
 // warnings names what is no mistake and yet may not be meant.
 func (c *config) warnings() (warnings []mistake) {
-	if relay, _ := c.granted(); relay.spec.Kind == kindLine && c.Turnstile.Hold {
+	if relay, _ := c.granted(); relay.spec.Kind == output.Line && c.Turnstile.Hold {
 		warnings = append(warnings, mistake{key: "turnstile.hold", text: "with a relay on a plain line, a frozen process holds the arm free " +
 			"until the watchdog ends it; prefer pulses, or a relay that the kernel pulses (oneshot)"})
 	}

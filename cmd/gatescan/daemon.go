@@ -13,6 +13,7 @@ import (
 	"gatescan/cmd/gatescan/clock"
 	"gatescan/cmd/gatescan/counters"
 	"gatescan/cmd/gatescan/gate"
+	"gatescan/cmd/gatescan/output"
 	"gatescan/cmd/gatescan/progress"
 	"gatescan/cmd/gatescan/status"
 	"gatescan/cmd/gatescan/watchdog"
@@ -47,7 +48,7 @@ type daemon struct {
 
 	storeFault error // why trust data are not kept; nil if they are
 
-	outputs                 []output           // what hardware drives; it does not change
+	outputs                 []output.Output    // what hardware drives; it does not change
 	watchdog                *watchdog.Watchdog // nil until serve
 	progress                progress.Progress
 	reading, lamps, looking *progress.Heartbeat
@@ -209,7 +210,7 @@ func (d *daemon) release(context.Context, request) (any, error) {
 	if d.hardware.head != nil {
 		d.hardware.head.Close()
 	}
-	report := releaseEach(d.outputs, func(o output) error {
+	report := releaseEach(d.outputs, func(o output.Output) error {
 		if err := d.hardware.halt(o); err != nil {
 			return err
 		}

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"gatescan/cmd/gatescan/counters"
+	"gatescan/cmd/gatescan/output"
 	"gatescan/driver/gpio"
 	"gatescan/driver/gpio/gpiotest"
 	"gatescan/driver/turnstile"
@@ -165,7 +166,7 @@ debounce = "0s"
 [turnstile]
 direction = "b"
 `)
-		if got := c.outputs(); len(got) != 3 || got[0].Offset != 1 || got[1].Offset != 0 || got[2].Kind != kindPWM {
+		if got := c.outputs(); len(got) != 3 || got[0].Offset != 1 || got[1].Offset != 0 || got[2].Kind != output.PWM {
 			t.Errorf("release would know %v", got)
 		}
 		logger := slog.New(slog.DiscardHandler)

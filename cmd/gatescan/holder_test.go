@@ -16,6 +16,8 @@ import (
 	"testing"
 	"time"
 
+	"gatescan/cmd/gatescan/output"
+
 	"golang.org/x/sys/unix"
 )
 
@@ -89,7 +91,7 @@ func atoi(s string) (n uint64) {
 
 // serveLine is a daemon with one line.
 func serveLine(mode string, held *lock, path string) error {
-	if err := writeOutputs(held.disk(), []output{testLine}); err != nil {
+	if err := output.Write(held.disk(), []output.Output{testLine}); err != nil {
 		return err
 	}
 	if mode == helperStarts {
@@ -104,7 +106,7 @@ func serveLine(mode string, held *lock, path string) error {
 	commands := handlers{
 		commandRelease: func(context.Context, request) (any, error) {
 			closed = true
-			return releaseEach([]output{testLine}, func(output) error {
+			return releaseEach([]output.Output{testLine}, func(output.Output) error {
 				if mode == helperUnable {
 					return errors.New("input/output error")
 				}
@@ -122,7 +124,7 @@ func serveLine(mode string, held *lock, path string) error {
 	return nil
 }
 
-var testLine = output{Kind: kindLine, Chip: "pinctrl-bcm2711", Offset: 17, ActiveLow: true}
+var testLine = output.Output{Kind: output.Line, Chip: "pinctrl-bcm2711", Offset: 17, ActiveLow: true}
 
 // openFileLine is a line whose level is in a file.
 func openFileLine(path, level string) (*os.File, error) {

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"gatescan/cmd/gatescan/output"
 	"gatescan/driver/gpio"
 )
 
@@ -41,8 +42,8 @@ EXIT STATUS
 `
 
 func runRelease(args []string, _ io.Reader, stdout, stderr io.Writer) (int, error) {
-	return releaser{open: func(o output) (interface{ Close() error }, error) {
-		return o.open(gpio.Board{})
+	return releaser{open: func(o output.Output) (interface{ Close() error }, error) {
+		return o.Open(gpio.Board{})
 	}}.run(args, stdout, stderr)
 }
 
@@ -59,7 +60,7 @@ const (
 type releaser struct {
 	dir    string // the runtime directory
 	config string // the configuration file, empty for none
-	open   func(output) (interface{ Close() error }, error)
+	open   func(output.Output) (interface{ Close() error }, error)
 }
 
 // releaseReport says what became of it.
@@ -73,7 +74,7 @@ type releaseReport struct {
 
 // released says what became of one output.
 type released struct {
-	output
+	output.Output
 	Inert bool   `json:"inert"`
 	Error string `json:"error,omitempty"`
 }
@@ -109,9 +110,9 @@ func (r releaser) run(args []string, stdout, stderr io.Writer) (int, error) {
 func (r *releaseReport) print(stdout, stderr io.Writer) {
 	for _, o := range r.Outputs {
 		if o.Inert {
-			fmt.Fprintf(stdout, "%s: inert\n", o.output)
+			fmt.Fprintf(stdout, "%s: inert\n", o.Output)
 		} else {
-			fmt.Fprintf(stdout, "%s: NOT INERT: %s\n", o.output, o.Error)
+			fmt.Fprintf(stdout, "%s: NOT INERT: %s\n", o.Output, o.Error)
 		}
 	}
 	if r.By == byDaemon {
@@ -231,8 +232,8 @@ func (r releaser) releaseAll(report *releaseReport) {
 }
 
 // outputs are those that the daemon wrote down, else those of the configuration.
-func (r releaser) outputs(report *releaseReport) ([]output, error) {
-	outputs, err := readOutputs(r.dir)
+func (r releaser) outputs(report *releaseReport) ([]output.Output, error) {
+	outputs, err := output.Read(r.dir)
 	if err == nil {
 		return outputs, nil
 	}
@@ -248,7 +249,7 @@ func (r releaser) outputs(report *releaseReport) ([]output, error) {
 }
 
 // releaseOne gives up on an output whose driver does not return, for the sake of the others.
-func (r releaser) releaseOne(o output) error {
+func (r releaser) releaseOne(o output.Output) error {
 	done := make(chan error, 1)
 	go func() {
 		opened, err := r.open(o)
@@ -267,9 +268,9 @@ func (r releaser) releaseOne(o output) error {
 
 // releaseEach makes one output after the other inert, whatever becomes of those before. The daemon's answer to
 // commandRelease is what it returns.
-func releaseEach(outputs []output, release func(output) error) (all []released) {
+func releaseEach(outputs []output.Output, release func(output.Output) error) (all []released) {
 	for _, o := range outputs {
-		one := released{output: o, Inert: true}
+		one := released{Output: o, Inert: true}
 		if err := release(o); err != nil {
 			one.Inert, one.Error = false, strings.ReplaceAll(err.Error(), "\n", "; ")
 		}

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"gatescan/cmd/gatescan/output"
 	"gatescan/driver/flash"
 	"gatescan/driver/gpio"
 	"gatescan/driver/gpio/gpiotest"
@@ -35,7 +36,7 @@ type toldRelease struct {
 // release is gatescan release -json with the lines of the helpers.
 func (h *helper) release(args ...string) (told toldRelease, status int, took time.Duration) {
 	h.t.Helper()
-	r := releaser{open: func(o output) (interface{ Close() error }, error) {
+	r := releaser{open: func(o output.Output) (interface{ Close() error }, error) {
 		if o != testLine {
 			return nil, fmt.Errorf("asked to open %v", o)
 		}
@@ -128,14 +129,14 @@ func TestReleaseFrozen(t *testing.T) {
 }
 
 // record writes what the outputs are, as a daemon would that is not there.
-func (h *helper) record(t *testing.T, outputs ...output) {
+func (h *helper) record(t *testing.T, outputs ...output.Output) {
 	t.Helper()
 	root, err := os.OpenRoot(h.dir)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer root.Close()
-	if err := writeOutputs(flash.In(root), outputs); err != nil {
+	if err := output.Write(flash.In(root), outputs); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -325,20 +326,20 @@ func TestReleaseEachOutput(t *testing.T) {
 		t.Fatal(err)
 	}
 	h.record(t,
-		output{Kind: kindLED, Name: "absent"},
-		output{Kind: kindOneshot, Name: "relay"},
-		output{Kind: kindLine, Chip: "pinctrl-bcm2711", Offset: 4},
-		output{Kind: kindLine, Chip: "jammed"},
-		output{Kind: kindLine, Chip: "pinctrl-bcm2711", Offset: 17, ActiveLow: true},
-		output{Kind: kindSimulated},
+		output.Output{Kind: output.LED, Name: "absent"},
+		output.Output{Kind: output.Oneshot, Name: "relay"},
+		output.Output{Kind: output.Line, Chip: "pinctrl-bcm2711", Offset: 4},
+		output.Output{Kind: output.Line, Chip: "jammed"},
+		output.Output{Kind: output.Line, Chip: "pinctrl-bcm2711", Offset: 17, ActiveLow: true},
+		output.Output{Kind: output.Simulated},
 	)
 	forever := make(chan struct{})
 	t.Cleanup(func() { close(forever) })
-	r := releaser{open: func(o output) (interface{ Close() error }, error) {
+	r := releaser{open: func(o output.Output) (interface{ Close() error }, error) {
 		if o.Chip == "jammed" {
 			<-forever
 		}
-		return o.open(gpio.On(board.Kernel()))
+		return o.Open(gpio.On(board.Kernel()))
 	}}
 	var stdout, stderr bytes.Buffer
 	status, err := r.run([]string{"-runtime", h.dir}, &stdout, &stderr)

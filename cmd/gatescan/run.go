@@ -12,6 +12,7 @@ import (
 	"runtime"
 	"syscall"
 
+	"gatescan/cmd/gatescan/output"
 	"gatescan/driver/gpio"
 	"gatescan/trustsync"
 
@@ -72,7 +73,7 @@ func runRun(args []string, _ io.Reader, stdout, stderr io.Writer) (int, error) {
 		return 0, err
 	}
 	defer held.Close()
-	if err := writeOutputs(held.disk(), c.outputs()); err != nil {
+	if err := output.Write(held.disk(), c.outputs()); err != nil {
 		return 0, err
 	}
 	d, err := newDaemon(c, gpio.Board{}, stdout, log)

@@ -13,6 +13,7 @@ import (
 	"sync"
 	"time"
 
+	"gatescan/cmd/gatescan/output"
 	"gatescan/cmd/gatescan/status"
 	"gatescan/driver/scanner"
 	"gatescan/trustsync"
@@ -37,7 +38,7 @@ func (d *daemon) selfChecks(ctx context.Context) (*selfRecord, error) {
 	} else {
 		r.add("configuration", selfPassed, "no mistake")
 	}
-	if c.Outputs.Relay.Kind == kindSimulated {
+	if c.Outputs.Relay.Kind == output.Simulated {
 		r.add("relay", selfWarning, "it is simulated: this gate opens nothing (outputs.relay)")
 	}
 	checks, err := d.status.Checks(ctx)

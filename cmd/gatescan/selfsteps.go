@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"gatescan/cmd/gatescan/gate"
+	"gatescan/cmd/gatescan/output"
 	"gatescan/verify"
 )
 
@@ -103,7 +104,7 @@ func (d *daemon) benchHeld(token string) benchHeld {
 	held := benchHeld{Token: token}
 	c := d.settings()
 	for _, lamp := range c.Outputs.lamps() {
-		if lamp.spec.wired() || c.Outputs.Relay.Kind == kindSimulated {
+		if lamp.spec.wired() || c.Outputs.Relay.Kind == output.Simulated {
 			held.Lamps = append(held.Lamps, lamp.key)
 		}
 	}

@@ -14,6 +14,7 @@ import (
 	"syscall"
 	"time"
 
+	"gatescan/cmd/gatescan/output"
 	"gatescan/driver/gpio"
 	"gatescan/verify"
 )
@@ -121,7 +122,7 @@ func (t *technician) test(ctx context.Context, c config, alone bool, stderr io.W
 	}
 	defer held.Close()
 	fmt.Fprintln(stderr, "No daemon runs; this command does the test in its place.")
-	if err := writeOutputs(held.disk(), c.outputs()); err != nil {
+	if err := output.Write(held.disk(), c.outputs()); err != nil {
 		return nil, err
 	}
 	d, err := newDaemon(c, gpio.Board{}, io.Discard, slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: slog.LevelError})))

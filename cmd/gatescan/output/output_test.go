@@ -1,4 +1,4 @@
-package main
+package output
 
 import (
 	"encoding/json"
@@ -13,13 +13,13 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-var goodOutputs = map[string][]output{
-	`[{"kind":"line","chip":"pinctrl-bcm2711","offset":17,"active_low":true}]`: {{Kind: kindLine, Chip: "pinctrl-bcm2711", Offset: 17, ActiveLow: true}},
-	`[{"kind":"line","chip":"/dev/gpiochip0","offset":0}]`:                     {{Kind: kindLine, Chip: "/dev/gpiochip0"}},
-	`[{"kind":"line","name":"GPIO17"}]`:                                        {{Kind: kindLine, Name: "GPIO17"}},
-	`[{"kind":"oneshot","name":"relay"},{"kind":"led","name":"green:gate"}]`:   {{Kind: kindOneshot, Name: "relay"}, {Kind: kindLED, Name: "green:gate"}},
-	`[{"kind":"pwm","chip":"fe20c000.pwm","offset":1}]`:                        {{Kind: kindPWM, Chip: "fe20c000.pwm", Offset: 1}},
-	"[{\"kind\":\"simulated\"}]\n":                                             {{Kind: kindSimulated}},
+var goodOutputs = map[string][]Output{
+	`[{"kind":"line","chip":"pinctrl-bcm2711","offset":17,"active_low":true}]`: {{Kind: Line, Chip: "pinctrl-bcm2711", Offset: 17, ActiveLow: true}},
+	`[{"kind":"line","chip":"/dev/gpiochip0","offset":0}]`:                     {{Kind: Line, Chip: "/dev/gpiochip0"}},
+	`[{"kind":"line","name":"GPIO17"}]`:                                        {{Kind: Line, Name: "GPIO17"}},
+	`[{"kind":"oneshot","name":"relay"},{"kind":"led","name":"green:gate"}]`:   {{Kind: Oneshot, Name: "relay"}, {Kind: LED, Name: "green:gate"}},
+	`[{"kind":"pwm","chip":"fe20c000.pwm","offset":1}]`:                        {{Kind: PWM, Chip: "fe20c000.pwm", Offset: 1}},
+	"[{\"kind\":\"simulated\"}]\n":                                             {{Kind: Simulated}},
 }
 
 var badOutputs = map[string]string{
@@ -55,12 +55,12 @@ var badOutputs = map[string]string{
 
 func TestParseOutputs(t *testing.T) {
 	for text, want := range goodOutputs {
-		if got, err := parseOutputs([]byte(text)); err != nil || !reflect.DeepEqual(got, want) {
+		if got, err := parse([]byte(text)); err != nil || !reflect.DeepEqual(got, want) {
 			t.Errorf("%s: %+v, %v", text, got, err)
 		}
 	}
 	for text, want := range badOutputs {
-		if got, err := parseOutputs([]byte(text)); err == nil || !strings.Contains(err.Error(), want) {
+		if got, err := parse([]byte(text)); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %+v, %v; want %q", text, got, err, want)
 		}
 	}
@@ -76,10 +76,10 @@ func TestWriteOutputs(t *testing.T) {
 	disk := flash.In(root)
 	path := filepath.Join(dir, "outputs.json")
 	for text, outputs := range goodOutputs {
-		if err := writeOutputs(disk, outputs); err != nil {
+		if err := Write(disk, outputs); err != nil {
 			t.Fatal(err)
 		}
-		got, err := readOutputs(dir)
+		got, err := Read(dir)
 		if err != nil || !reflect.DeepEqual(got, outputs) {
 			t.Errorf("%s: %+v, %v", text, got, err)
 		}
@@ -88,7 +88,7 @@ func TestWriteOutputs(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := writeOutputs(disk, []output{{Kind: "motor"}}); err == nil {
+	if err := Write(disk, []Output{{Kind: "motor"}}); err == nil {
 		t.Error("wrote an output that it would not read")
 	}
 	if after, err := os.ReadFile(path); err != nil || string(after) != string(before) {
@@ -104,7 +104,7 @@ func TestWriteOutputs(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer f.Close()
-	if err := writeOutputs(disk, []output{{Kind: kindLine, Chip: "pinctrl-bcm2711", Offset: 17, ActiveLow: true}}); err != nil {
+	if err := Write(disk, []Output{{Kind: Line, Chip: "pinctrl-bcm2711", Offset: 17, ActiveLow: true}}); err != nil {
 		t.Fatal(err)
 	}
 	old := make([]byte, len(before)+1)
@@ -121,7 +121,7 @@ func TestReadOutputsHostile(t *testing.T) {
 		make func() error
 		want string
 	}{
-		"large":     {func() error { return os.WriteFile(path, make([]byte, maxOutputsSize+1), 0o644) }, "larger than"},
+		"large":     {func() error { return os.WriteFile(path, make([]byte, maxRecord+1), 0o644) }, "larger than"},
 		"symlink":   {func() error { return os.Symlink("/etc/hostname", path) }, "too many levels of symbolic links"},
 		"directory": {func() error { return os.Mkdir(path, 0o755) }, "is a directory"},
 		"fifo":      {func() error { return unix.Mkfifo(path, 0o644) }, "EOF"},
@@ -130,7 +130,7 @@ func TestReadOutputsHostile(t *testing.T) {
 		if err := c.make(); err != nil {
 			t.Fatal(err)
 		}
-		if got, err := readOutputs(dir); err == nil || !strings.Contains(err.Error(), c.want) {
+		if got, err := Read(dir); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: %v, %v", name, got, err)
 		}
 	}
@@ -144,12 +144,12 @@ func FuzzOutputs(f *testing.F) {
 		f.Add([]byte(text))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
-		outputs, err := parseOutputs(data)
+		outputs, err := parse(data)
 		if err != nil {
 			return
 		}
 		for _, o := range outputs {
-			if strings.Contains(o.Name, "/") && o.Kind != kindLine || strings.Contains(o.Chip, "..") && strings.Contains(o.Chip, "/") {
+			if strings.Contains(o.Name, "/") && o.Kind != Line || strings.Contains(o.Chip, "..") && strings.Contains(o.Chip, "/") {
 				t.Errorf("%+v leads elsewhere", o)
 			}
 		}
@@ -157,7 +157,7 @@ func FuzzOutputs(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if same, err := parseOutputs(again); err != nil || !reflect.DeepEqual(same, outputs) {
+		if same, err := parse(again); err != nil || !reflect.DeepEqual(same, outputs) {
 			t.Errorf("%s became %s: %v", data, again, err)
 		}
 	})
