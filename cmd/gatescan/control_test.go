@@ -17,13 +17,15 @@ import (
 	"testing"
 	"time"
 
+	"gatescan/cmd/gatescan/control/controltest"
+
 	"golang.org/x/sys/unix"
 )
 
 // newControl serves commands in a new runtime directory until the test ends.
 func newControl(t *testing.T, group string, commands handlers) (dir string, logged func() string, end func()) {
 	t.Helper()
-	dir = newPlace(t).dir
+	dir = controltest.New(t).Dir
 	held, err := acquireLock(dir)
 	if err != nil {
 		t.Fatal(err)
@@ -160,21 +162,21 @@ func TestControlErrors(t *testing.T) {
 		t.Errorf("no directory: %v", err)
 	}
 
-	h := newPlace(t)
-	h.mustStart(helperDeaf)
+	h := controltest.New(t)
+	h.MustStart(helperListens)
 	begin := time.Now()
-	if err := ask(h.dir); !errors.Is(err, errNoAnswer) || time.Since(begin) < controlTimeout {
+	if err := ask(h.Dir); !errors.Is(err, errNoAnswer) || time.Since(begin) < controlTimeout {
 		t.Errorf("a deaf daemon: %v after %v", err, time.Since(begin))
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	time.AfterFunc(50*time.Millisecond, cancel)
 	begin = time.Now()
-	if _, err := askControl(ctx, h.dir, request{Command: commandState}); !errors.Is(err, errNoAnswer) || time.Since(begin) > controlTimeout/2 {
+	if _, err := askControl(ctx, h.Dir, request{Command: commandState}); !errors.Is(err, errNoAnswer) || time.Since(begin) > controlTimeout/2 {
 		t.Errorf("when nobody waits any more: %v after %v", err, time.Since(begin))
 	}
 	var queue []net.Conn
 	for { // until the kernel's queue is full
-		conn, err := net.Dial("unix", filepath.Join(h.dir, "control.sock"))
+		conn, err := net.Dial("unix", filepath.Join(h.Dir, "control.sock"))
 		if err != nil {
 			break
 		}
@@ -183,17 +185,17 @@ func TestControlErrors(t *testing.T) {
 			t.Fatal("the queue has no end")
 		}
 	}
-	if err := ask(h.dir); !errors.Is(err, errNoAnswer) {
+	if err := ask(h.Dir); !errors.Is(err, errNoAnswer) {
 		t.Errorf("a deaf daemon with %d that wait: %v", len(queue), err)
 	}
-	h.signal(syscall.SIGKILL)
-	h.end()
-	if err := ask(h.dir); !errors.Is(err, errNotListening) {
+	h.Signal(syscall.SIGKILL)
+	h.End()
+	if err := ask(h.Dir); !errors.Is(err, errNotListening) {
 		t.Errorf("a dead daemon: %v", err)
 	}
 
 	// Its socket is replaced by whoever holds the lock then.
-	held, err := acquireLock(h.dir)
+	held, err := acquireLock(h.Dir)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -203,17 +205,17 @@ func TestControlErrors(t *testing.T) {
 		t.Fatal(err)
 	}
 	go socket.serve(t.Context(), handlers{})
-	if err := ask(h.dir); err != nil {
+	if err := ask(h.Dir); err != nil {
 		t.Errorf("the next daemon: %v", err)
 	}
 }
 
 // The daemon may be killed while somebody waits for its answer.
 func TestControlDaemonDies(t *testing.T) {
-	h := newPlace(t)
-	h.mustStart(helperJammed)
-	time.AfterFunc(100*time.Millisecond, func() { h.cmd.Process.Kill() })
-	if _, err := askControl(t.Context(), h.dir, request{Command: commandRelease}); !errors.Is(err, errNotListening) {
+	h := controltest.New(t)
+	h.MustStart(helperHangs)
+	time.AfterFunc(100*time.Millisecond, func() { h.Signal(syscall.SIGKILL) })
+	if _, err := askControl(t.Context(), h.Dir, request{Command: commandRelease}); !errors.Is(err, errNotListening) {
 		t.Error(err)
 	}
 }
@@ -226,11 +228,11 @@ func TestControlHostileAnswer(t *testing.T) {
 		strings.Repeat(" ", 2<<20) + "\n": "longer than 1048576 bytes",
 		`{"result":true,"later":"extension"}` + "\n": "",
 	} {
-		h := newPlace(t)
-		if err := os.Mkdir(h.dir, 0o755); err != nil {
+		h := controltest.New(t)
+		if err := os.Mkdir(h.Dir, 0o755); err != nil {
 			t.Fatal(err)
 		}
-		listener, err := net.Listen("unix", filepath.Join(h.dir, "control.sock"))
+		listener, err := net.Listen("unix", filepath.Join(h.Dir, "control.sock"))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -242,7 +244,7 @@ func TestControlHostileAnswer(t *testing.T) {
 				conn.Close()
 			}
 		}()
-		if _, err := askControl(t.Context(), h.dir, request{Command: commandState}); (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
+		if _, err := askControl(t.Context(), h.Dir, request{Command: commandState}); (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
 			t.Errorf("%.40q: %v", text, err)
 		}
 		listener.Close()
@@ -250,8 +252,8 @@ func TestControlHostileAnswer(t *testing.T) {
 }
 
 func TestControlSocketFile(t *testing.T) {
-	h := newPlace(t)
-	held, err := acquireLock(h.dir)
+	h := controltest.New(t)
+	held, err := acquireLock(h.Dir)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -260,7 +262,7 @@ func TestControlSocketFile(t *testing.T) {
 	if _, err := listenControl(held, "no such group", log); err == nil || !strings.Contains(err.Error(), `no group "no such group"`) {
 		t.Errorf("an unknown group: %v", err)
 	}
-	path := filepath.Join(h.dir, "control.sock")
+	path := filepath.Join(h.Dir, "control.sock")
 	writeFile(t, path, "")
 	if _, err := listenControl(held, "", log); err == nil || !strings.Contains(err.Error(), "something else") {
 		t.Errorf("over a file: %v", err)
@@ -299,8 +301,8 @@ func TestControlOperators(t *testing.T) {
 	const operator, stranger = 65533, 65534
 	dir, _, _ := newControl(t, fmt.Sprint(operator), handlers{"state": func(context.Context, request) (any, error) { return true, nil }})
 	for user, want := range map[int]string{operator: "EOF", stranger: "failed: you may not speak to the daemon; be root or of its operators' group"} {
-		h := helper{t: t, dir: dir, line: "-"}
-		if said := h.start(user, helperAsks); !strings.HasPrefix(said, want) {
+		h := controltest.At(t, dir)
+		if said := h.Start(user, helperAsks); !strings.HasPrefix(said, want) {
 			t.Errorf("user %d: %s, want %s", user, said, want)
 		}
 	}

@@ -10,45 +10,47 @@ import (
 	"syscall"
 	"testing"
 
+	"gatescan/cmd/gatescan/control/controltest"
+
 	"golang.org/x/sys/unix"
 )
 
 func TestLockIsForOne(t *testing.T) {
-	h := newPlace(t)
-	h.mustStart(helperMute)
-	file, err := os.Stat(filepath.Join(h.dir, "lock"))
+	h := controltest.New(t)
+	h.MustStart(helperHolds)
+	file, err := os.Stat(filepath.Join(h.Dir, "lock"))
 	if err != nil {
 		t.Fatal(err)
 	}
 
-	_, err = acquireLock(h.dir)
+	_, err = acquireLock(h.Dir)
 	var locked *lockedError
-	if !errors.As(err, &locked) || locked.holder.pid != h.cmd.Process.Pid {
+	if !errors.As(err, &locked) || locked.holder.pid != h.PID() {
 		t.Fatalf("while somebody holds it: %v", err)
 	}
-	if want := fmt.Sprintf("another gatescan is running, with process id %d", h.cmd.Process.Pid); err.Error() != want {
+	if want := fmt.Sprintf("another gatescan is running, with process id %d", h.PID()); err.Error() != want {
 		t.Errorf("says %q, want %q", err, want)
 	}
 	// A stopped one still holds it, a dead one does not.
-	h.signal(syscall.SIGSTOP)
-	if _, err := acquireLock(h.dir); !errors.As(err, &locked) {
+	h.Signal(syscall.SIGSTOP)
+	if _, err := acquireLock(h.Dir); !errors.As(err, &locked) {
 		t.Errorf("while its holder is stopped: %v", err)
 	}
-	h.signal(syscall.SIGKILL)
-	h.end()
+	h.Signal(syscall.SIGKILL)
+	h.End()
 	for range 3 {
-		held, err := acquireLock(h.dir)
+		held, err := acquireLock(h.Dir)
 		if err != nil {
 			t.Fatalf("after its holder: %v", err)
 		}
-		if _, err := acquireLock(h.dir); !errors.As(err, &locked) || locked.holder.pid != os.Getpid() {
+		if _, err := acquireLock(h.Dir); !errors.As(err, &locked) || locked.holder.pid != os.Getpid() {
 			t.Errorf("a second time in one process: %v", err)
 		}
 		if err := held.Close(); err != nil {
 			t.Fatal(err)
 		}
 		// It is the same file, or two could each hold theirs.
-		if same, err := os.Stat(filepath.Join(h.dir, "lock")); err != nil || !os.SameFile(same, file) || same.Mode() != 0o600 {
+		if same, err := os.Stat(filepath.Join(h.Dir, "lock")); err != nil || !os.SameFile(same, file) || same.Mode() != 0o600 {
 			t.Errorf("the lock file is another one now: %v, %v", same, err)
 		}
 	}
@@ -57,14 +59,14 @@ func TestLockIsForOne(t *testing.T) {
 // The start time in the lock file is what the kernel says, counted from the boot, also of a process whose name looks
 // like the fields after it.
 func TestLockNamesItsHolder(t *testing.T) {
-	h := newPlace(t)
-	h.mustStart(helperMute)
-	text, err := os.ReadFile(filepath.Join(h.dir, "lock"))
+	h := controltest.New(t)
+	h.MustStart(helperHolds)
+	text, err := os.ReadFile(filepath.Join(h.Dir, "lock"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	fields := strings.Fields(string(text))
-	if len(text) != 32 || len(fields) != 2 || fields[0] != strconv.Itoa(h.cmd.Process.Pid) {
+	if len(text) != 32 || len(fields) != 2 || fields[0] != strconv.Itoa(h.PID()) {
 		t.Fatalf("the lock file holds %q", text)
 	}
 	stat, err := os.ReadFile(fmt.Sprintf("/proc/%s/stat", fields[0]))
@@ -84,7 +86,7 @@ func TestLockNamesItsHolder(t *testing.T) {
 	if age := uptime - start/userHz; err != nil || age < 0 || age > 30 {
 		t.Errorf("it says that it started %v s ago", age)
 	}
-	if p, err := findProcess(h.cmd.Process.Pid); err != nil || p.user != os.Geteuid() {
+	if p, err := findProcess(h.PID()); err != nil || p.user != os.Geteuid() {
 		t.Errorf("its user is %+v, %v", p, err)
 	}
 }
@@ -139,11 +141,11 @@ func TestLockFileHostile(t *testing.T) {
 // A runtime directory that somebody else may write to could hold somebody else's lock, socket or list of outputs.
 func TestRuntimeDirectory(t *testing.T) {
 	for mode, want := range map[os.FileMode]string{0o755: "", 0o700: "", 0o750: "", 0o775: "chmod 0755", 0o757: "chmod 0755", 0o777 | os.ModeSticky: "chmod 0755"} {
-		h := newPlace(t)
-		if err := errors.Join(os.Mkdir(h.dir, 0o700), os.Chmod(h.dir, mode)); err != nil {
+		h := controltest.New(t)
+		if err := errors.Join(os.Mkdir(h.Dir, 0o700), os.Chmod(h.Dir, mode)); err != nil {
 			t.Fatal(err)
 		}
-		held, err := acquireLock(h.dir)
+		held, err := acquireLock(h.Dir)
 		if err == nil {
 			held.Close()
 		}
@@ -153,20 +155,20 @@ func TestRuntimeDirectory(t *testing.T) {
 	}
 
 	old := unix.Umask(0o077)
-	h := newPlace(t)
-	held, err := acquireLock(h.dir)
+	h := controltest.New(t)
+	held, err := acquireLock(h.Dir)
 	unix.Umask(old)
 	if err != nil {
 		t.Fatal(err)
 	}
 	held.Close()
-	if info, err := os.Stat(h.dir); err != nil || info.Mode().Perm() != 0o755 {
+	if info, err := os.Stat(h.Dir); err != nil || info.Mode().Perm() != 0o755 {
 		t.Errorf("created with %v, %v", info.Mode(), err)
 	}
-	if _, err := acquireLock(filepath.Join(h.dir, "a", "b")); !errors.Is(err, os.ErrNotExist) {
+	if _, err := acquireLock(filepath.Join(h.Dir, "a", "b")); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("without a parent: %v", err)
 	}
-	if _, err := acquireLock(filepath.Join(h.dir, "lock")); err == nil || !strings.Contains(err.Error(), "not a directory") {
+	if _, err := acquireLock(filepath.Join(h.Dir, "lock")); err == nil || !strings.Contains(err.Error(), "not a directory") {
 		t.Errorf("a file: %v", err)
 	}
 }
@@ -176,20 +178,54 @@ func TestRuntimeDirectoryOwner(t *testing.T) {
 		t.Skip("NOT TESTED: whose runtime directory and lock file may be; only root can test it")
 	}
 	const daemonUser, other = 65533, 65534
-	h := newPlace(t)
-	if err := errors.Join(os.Mkdir(h.dir, 0o755), os.Chown(h.dir, daemonUser, daemonUser)); err != nil {
+	h := controltest.New(t)
+	if err := errors.Join(os.Mkdir(h.Dir, 0o755), os.Chown(h.Dir, daemonUser, daemonUser)); err != nil {
 		t.Fatal(err)
 	}
 	// Root may use the daemon's, and leaves nothing there that the daemon could not use.
-	held, err := acquireLock(h.dir)
+	held, err := acquireLock(h.Dir)
 	if err != nil {
 		t.Fatal(err)
 	}
 	held.Close()
-	if said := h.start(daemonUser, helperLocks); said != "EOF" {
+	if said := h.Start(daemonUser, helperLocks); said != "EOF" {
 		t.Errorf("after root, the daemon's user: %s", said)
 	}
-	if said := h.start(other, helperLocks); !strings.Contains(said, "belongs to user 65533; run this as that user or as root") {
+	if said := h.Start(other, helperLocks); !strings.Contains(said, "belongs to user 65533; run this as that user or as root") {
 		t.Errorf("somebody else: %s", said)
+	}
+}
+
+// What a daemon's user writes into its lock file does not have root kill what is somebody else's.
+func TestKillForeignProcess(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("NOT TESTED: that root kills the daemon's own user's processes alone; only root can test it")
+	}
+	const daemonUser, other = 65533, 65534
+	victim := controltest.New(t)
+	if err := errors.Join(os.Mkdir(victim.Dir, 0o755), os.Chown(victim.Dir, other, other)); err != nil {
+		t.Fatal(err)
+	}
+	if said := victim.Start(other, helperHolds); said != "ready" {
+		t.Fatal(said)
+	}
+	p, err := findProcess(victim.PID())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if p.user != other {
+		t.Errorf("the user of process %d is %d", victim.PID(), p.user)
+	}
+	for owner, wants := range map[int]string{daemonUser: "belongs to user 65534", other: ""} {
+		err := holder{victim.PID(), p.start}.kill(owner)
+		if fmt.Sprint(err) != "<nil>" && !strings.Contains(err.Error(), wants) || (err == nil) != (wants == "") {
+			t.Errorf("for the runtime directory of %d: %v", owner, err)
+		}
+		if owner == daemonUser && err == nil {
+			t.Fatal("killed")
+		}
+	}
+	if died := victim.End(); died.Signal() != syscall.SIGKILL {
+		t.Errorf("ended with %v", died)
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"gatescan/cmd/gatescan/control/controltest"
 	"gatescan/cmd/gatescan/passtest"
 	"gatescan/trustsync"
 )
@@ -50,7 +51,7 @@ directory = ""
 address = ""
 [daemon]
 runtime = %q
-`, filepath.Join(dir, "store"), newPlace(t).dir)
+`, filepath.Join(dir, "store"), controltest.New(t).Dir)
 	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
