@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"gatescan/cmd/gatescan/clock"
+	"gatescan/cmd/gatescan/control"
 	"gatescan/cmd/gatescan/gate"
 	"gatescan/cmd/gatescan/output"
 	"gatescan/cmd/gatescan/status"
@@ -150,7 +151,7 @@ func defaultConfig() config {
 		Status:   defaultStatus(),
 		Selftest: selftestConfig{Daily: "03:30", File: "/var/lib/gatescan/selftest.json"},
 		Memory:   defaultMemory(),
-		Daemon:   daemonConfig{Runtime: defaultRuntime},
+		Daemon:   daemonConfig{Runtime: control.DefaultRuntime},
 	}
 }
 
@@ -345,7 +346,7 @@ func (c *config) check() (mistakes []mistake) {
 		bad("memory.tables", "%d is out of range; it must be 0 to %d MiB", n, maxTables)
 	}
 	if !filepath.IsAbs(c.Daemon.Runtime) {
-		bad("daemon.runtime", "%q: give the full path of a directory, such as %s", c.Daemon.Runtime, defaultRuntime)
+		bad("daemon.runtime", "%q: give the full path of a directory, such as %s", c.Daemon.Runtime, control.DefaultRuntime)
 	}
 	if c.Daemon.Watchdog != "" && !filepath.IsAbs(c.Daemon.Watchdog) {
 		bad("daemon.watchdog", "%q: give the full path of the device, such as /dev/watchdog, or leave it empty", c.Daemon.Watchdog)

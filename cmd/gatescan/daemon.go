@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"gatescan/cmd/gatescan/clock"
+	"gatescan/cmd/gatescan/control"
 	"gatescan/cmd/gatescan/counters"
 	"gatescan/cmd/gatescan/gate"
 	"gatescan/cmd/gatescan/output"
@@ -123,8 +124,8 @@ func (d *daemon) settings() config { return *d.inForce.Load() }
 func (d *daemon) totals() (accepted, refused uint64) { return d.book.Live().Totals() }
 
 // serve lets the gate work until ctx ends. A value on reload makes it read the configuration again.
-func (d *daemon) serve(ctx context.Context, held *lock, read func() (config, error), reload <-chan os.Signal) error {
-	socket, err := listenControl(held, d.config.Daemon.Group, d.log)
+func (d *daemon) serve(ctx context.Context, held *control.Lock, read func() (config, error), reload <-chan os.Signal) error {
+	socket, err := control.Listen(held, d.config.Daemon.Group, d.log)
 	if err != nil {
 		return err
 	}
@@ -139,9 +140,9 @@ func (d *daemon) serve(ctx context.Context, held *lock, read func() (config, err
 
 	var parts sync.WaitGroup
 	parts.Go(func() {
-		socket.serve(ctx, handlers{
-			commandRelease: d.release, commandState: d.state,
-			commandTrust: d.trust, commandSync: d.sync, commandForget: d.forget, commandVouch: d.vouch, commandTest: d.selftest,
+		socket.Serve(ctx, control.Handlers{
+			control.CommandRelease: d.release, control.CommandState: d.state,
+			control.CommandTrust: d.trust, control.CommandSync: d.sync, control.CommandForget: d.forget, control.CommandVouch: d.vouch, control.CommandTest: d.selftest,
 		})
 	})
 	parts.Go(func() { d.watchdog.Run(ctx) })
@@ -204,7 +205,7 @@ func (d *daemon) close() error {
 }
 
 // release makes every output inert, and keeps the gate closed until the daemon is started again.
-func (d *daemon) release(context.Context, request) (any, error) {
+func (d *daemon) release(context.Context, control.Request) (any, error) {
 	d.gate.Release()
 	relayErr := d.turnstile.Close()
 	if d.hardware.head != nil {
@@ -235,7 +236,7 @@ type daemonState struct {
 	Clock clock.Status `json:"clock"`
 }
 
-func (d *daemon) state(context.Context, request) (any, error) {
+func (d *daemon) state(context.Context, control.Request) (any, error) {
 	s := daemonState{
 		Version: version, Reader: d.reader.Load().up, Loaded: d.syncer.State().DSCs, Closed: d.gate.Closed(),
 		Counts: d.turnstile.Counts(), Clock: d.clock.Status(),
@@ -245,22 +246,22 @@ func (d *daemon) state(context.Context, request) (any, error) {
 }
 
 // trust says how the sources stand.
-func (d *daemon) trust(context.Context, request) (any, error) { return d.syncer.State(), nil }
+func (d *daemon) trust(context.Context, control.Request) (any, error) { return d.syncer.State(), nil }
 
 // sync has every source asked now, and says how they stood before.
-func (d *daemon) sync(context.Context, request) (any, error) {
+func (d *daemon) sync(context.Context, control.Request) (any, error) {
 	before := d.syncer.State()
 	d.syncer.Refresh()
 	return before, nil
 }
 
 // forget lets a source go backwards once.
-func (d *daemon) forget(_ context.Context, asked request) (any, error) {
+func (d *daemon) forget(_ context.Context, asked control.Request) (any, error) {
 	return nil, d.syncer.ForgetFloor(asked.Source)
 }
 
 // vouch has the clock believed.
-func (d *daemon) vouch(context.Context, request) (any, error) {
+func (d *daemon) vouch(context.Context, control.Request) (any, error) {
 	if err := d.clock.Vouch(); err != nil {
 		return nil, err
 	}

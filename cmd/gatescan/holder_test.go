@@ -7,12 +7,12 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"maps"
 	"os"
 	"path/filepath"
 	"testing"
 	"time"
 
+	"gatescan/cmd/gatescan/control"
 	"gatescan/cmd/gatescan/control/controltest"
 	"gatescan/cmd/gatescan/output"
 
@@ -32,7 +32,7 @@ const (
 
 // The test binary becomes a helper before it becomes a test.
 func init() {
-	modes := map[string]controltest.Mode{
+	controltest.Become(map[string]controltest.Mode{
 		helperServes:   serves(helperServes),
 		helperStarts:   serves(helperStarts),
 		helperDeaf:     serves(helperDeaf),
@@ -40,9 +40,7 @@ func init() {
 		helperUnable:   serves(helperUnable),
 		helperMute:     serves(helperMute),
 		helperImpostor: serves(helperImpostor),
-	}
-	maps.Copy(modes, helpers)
-	controltest.Become(modes)
+	})
 }
 
 // closers are closed together.
@@ -58,7 +56,7 @@ func (all closers) Close() (err error) {
 // serves expects the file of the line as the first argument of a helper.
 func serves(mode string) controltest.Mode {
 	return func(dir string, args []string) (io.Closer, error) {
-		held, err := acquireLock(dir)
+		held, err := control.Acquire(dir)
 		if err != nil {
 			return nil, err
 		}
@@ -82,21 +80,21 @@ func serves(mode string) controltest.Mode {
 }
 
 // serveLine is a daemon with one line.
-func serveLine(mode string, held *lock, path string) error {
-	if err := output.Write(held.disk(), []output.Output{testLine}); err != nil {
+func serveLine(mode string, held *control.Lock, path string) error {
+	if err := output.Write(held.Disk(), []output.Output{testLine}); err != nil {
 		return err
 	}
 	if mode == helperStarts {
 		fmt.Println(controltest.Ready)
 		time.Sleep(300 * time.Millisecond)
 	}
-	socket, err := listenControl(held, "", slog.New(slog.DiscardHandler))
+	socket, err := control.Listen(held, "", slog.New(slog.DiscardHandler))
 	if err != nil {
 		return err
 	}
 	closed := false
-	commands := handlers{
-		commandRelease: func(context.Context, request) (any, error) {
+	commands := control.Handlers{
+		control.CommandRelease: func(context.Context, control.Request) (any, error) {
 			closed = true
 			return releaseEach([]output.Output{testLine}, func(output.Output) error {
 				if mode == helperUnable {
@@ -105,13 +103,13 @@ func serveLine(mode string, held *lock, path string) error {
 				return os.WriteFile(path, []byte("0"), 0)
 			}), nil
 		},
-		commandState: func(context.Context, request) (any, error) { return map[string]bool{"closed": closed}, nil },
+		control.CommandState: func(context.Context, control.Request) (any, error) { return map[string]bool{"closed": closed}, nil },
 	}
 	if mode == helperJammed {
-		commands[commandRelease] = func(context.Context, request) (any, error) { select {} }
+		commands[control.CommandRelease] = func(context.Context, control.Request) (any, error) { select {} }
 	}
 	if mode != helperDeaf {
-		go socket.serve(context.Background(), commands)
+		go socket.Serve(context.Background(), commands)
 	}
 	return nil
 }

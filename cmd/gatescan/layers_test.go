@@ -194,6 +194,7 @@ type room struct {
 // rooms are all packages below cmd/gatescan. The compiler sees to it that none imports main.
 var rooms = map[string]room{
 	"clock":    {"", "the time is believed for reasons of its own, whatever is judged by it"},
+	"control":  {"", "one process drives the gate, whatever it is made of"},
 	"counters": {"", "counts are kept whatever is counted"},
 	"gate":     {"counters progress", "a gate counts what it decides, and its watchdog sees that it decides at all"},
 	"output":   {"", "outputs are made inert whatever the configuration says"},
@@ -210,6 +211,11 @@ var neverInRooms = []edge{
 	{"gatescan/cmd/gatescan/clock", "gatescan/trustsync", "trust data raise the floor; the clock does not fetch them"},
 	{"gatescan/cmd/gatescan/clock", "net/http", "the clock asks its kernel, and a socket of this machine, never the network"},
 	{"gatescan/cmd/gatescan/clock", "gatescan/driver/gpio", "the clock drives nothing"},
+	{"gatescan/cmd/gatescan/control", "gatescan/verify", "the socket knows no passes"},
+	{"gatescan/cmd/gatescan/control", "gatescan/trustsync", "the socket carries answers; it does not know what they say"},
+	{"gatescan/cmd/gatescan/control", "gatescan/driver/gpio", "the lock is taken before anything is driven"},
+	{"gatescan/cmd/gatescan/control", "gatescan/driver/turnstile", "no command of the socket opens the gate"},
+	{"gatescan/cmd/gatescan/control", "net/http", "the socket is of this machine, never of the network"},
 	{"gatescan/cmd/gatescan/gate", "net", "the gate decides offline; who reads its counts does not hold it up"},
 	{"gatescan/cmd/gatescan/gate", "gatescan/trustsync", "the gate gets a snapshot; it does not know where trust comes from"},
 	{"gatescan/cmd/gatescan/gate", "gatescan/driver/gpio", "the gate knows a turnstile, not how it is wired"},

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"gatescan/cmd/gatescan/control"
 	"gatescan/cmd/gatescan/output"
 	"gatescan/driver/gpio"
 )
@@ -32,7 +33,7 @@ DESCRIPTION
 
     -config FILE  ask this configuration for DIR if it is not given, and for the outputs
                   if the daemon left no record
-    -runtime DIR  the daemon's runtime directory; default ` + defaultRuntime + `
+    -runtime DIR  the daemon's runtime directory; default ` + control.DefaultRuntime + `
     -json         say what was done as one JSON object
 
 EXIT STATUS
@@ -88,7 +89,7 @@ func (r releaser) run(args []string, stdout, stderr io.Writer) (int, error) {
 		return 0, err
 	}
 	if r.dir == "" {
-		r.dir = defaultRuntime
+		r.dir = control.DefaultRuntime
 		if c, err := readConfig(r.config); err == nil {
 			r.dir = c.Daemon.Runtime
 		}
@@ -139,20 +140,20 @@ func (r releaser) release() (report releaseReport) {
 	ctx, cancel := context.WithTimeout(context.Background(), answerTimeout)
 	defer cancel()
 	for {
-		a, askErr := askControl(ctx, r.dir, request{Command: commandRelease})
+		a, askErr := control.Ask(ctx, r.dir, control.Request{Command: control.CommandRelease})
 		if askErr == nil && r.answered(a, &report) {
 			return report
 		}
-		held, err := acquireLock(r.dir)
+		held, err := control.Acquire(r.dir)
 		if err == nil {
 			defer held.Close()
 			r.releaseAll(&report)
 			return report
 		}
-		var locked *lockedError
+		var locked *control.LockedError
 		if !errors.As(err, &locked) {
 			report.trouble("%v", err)
-			if askErr != nil && !errors.Is(askErr, errNoSocket) {
+			if askErr != nil && !errors.Is(askErr, control.ErrNoSocket) {
 				report.trouble("%v", askErr)
 			}
 			break
@@ -181,7 +182,7 @@ func (r *releaseReport) trouble(format string, args ...any) {
 }
 
 // answered takes a daemon's answer as its report. It says false if the daemon did nothing, and should be asked again.
-func (releaser) answered(a answer, report *releaseReport) bool {
+func (releaser) answered(a control.Answer, report *releaseReport) bool {
 	var outputs []released
 	if a.Error != "" || json.Unmarshal(a.Result, &outputs) != nil || len(outputs) == 0 {
 		return false
@@ -194,24 +195,24 @@ func (releaser) answered(a answer, report *releaseReport) bool {
 }
 
 // depose kills who holds the lock, and takes it.
-func (r releaser) depose(report *releaseReport) (*lock, error) {
-	root, owner, err := openRuntime(r.dir)
+func (r releaser) depose(report *releaseReport) (*control.Lock, error) {
+	root, owner, err := control.OpenRuntime(r.dir)
 	if err != nil {
 		return nil, err
 	}
 	defer root.Close()
 	var killErr error
 	for begin := time.Now(); ; time.Sleep(retryPause) {
-		held, err := acquireLock(r.dir)
-		var locked *lockedError
+		held, err := control.Acquire(r.dir)
+		var locked *control.LockedError
 		switch {
 		case err == nil || !errors.As(err, &locked):
 			return held, err
 		case time.Since(begin) > lockTimeout, killErr != nil && time.Since(begin) > nameTimeout:
 			return nil, errors.Join(err, killErr)
-		case locked.holder.pid != report.Killed:
-			if killErr = locked.holder.kill(owner); killErr == nil {
-				report.Killed = locked.holder.pid
+		case locked.Holder.PID != report.Killed:
+			if killErr = locked.Holder.Kill(owner); killErr == nil {
+				report.Killed = locked.Holder.PID
 			}
 		}
 	}
@@ -267,7 +268,7 @@ func (r releaser) releaseOne(o output.Output) error {
 }
 
 // releaseEach makes one output after the other inert, whatever becomes of those before. The daemon's answer to
-// commandRelease is what it returns.
+// CommandRelease is what it returns.
 func releaseEach(outputs []output.Output, release func(output.Output) error) (all []released) {
 	for _, o := range outputs {
 		one := released{Output: o, Inert: true}

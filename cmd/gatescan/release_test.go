@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"gatescan/cmd/gatescan/control"
 	"gatescan/cmd/gatescan/output"
 	"gatescan/driver/flash"
 	"gatescan/driver/gpio"
@@ -81,7 +82,7 @@ func TestReleaseLiving(t *testing.T) {
 			if told.Killed != 0 || !h.Alive() {
 				t.Errorf("the daemon was killed: %+v", told)
 			}
-			a, err := askControl(t.Context(), h.Dir, request{Command: commandState})
+			a, err := control.Ask(t.Context(), h.Dir, control.Request{Command: control.CommandState})
 			if err != nil || string(a.Result) != `{"closed":true}` {
 				t.Errorf("the daemon's state is %s, %v", a.Result, err)
 			}

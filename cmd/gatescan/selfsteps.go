@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"gatescan/cmd/gatescan/control"
 	"gatescan/cmd/gatescan/gate"
 	"gatescan/cmd/gatescan/output"
 	"gatescan/verify"
@@ -46,7 +47,7 @@ type pulsed struct {
 }
 
 // selftest does one step.
-func (d *daemon) selftest(ctx context.Context, asked request) (any, error) {
+func (d *daemon) selftest(ctx context.Context, asked control.Request) (any, error) {
 	now := time.Now()
 	switch asked.Step {
 	case stepChecks:

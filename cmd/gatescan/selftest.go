@@ -14,6 +14,7 @@ import (
 	"syscall"
 	"time"
 
+	"gatescan/cmd/gatescan/control"
 	"gatescan/cmd/gatescan/output"
 	"gatescan/driver/gpio"
 	"gatescan/verify"
@@ -111,8 +112,8 @@ func writeCodesPage(path string, stderr io.Writer) error {
 
 // test does a self-test by the daemon that lives, or in its place.
 func (t *technician) test(ctx context.Context, c config, alone bool, stderr io.Writer) (*selfRecord, error) {
-	held, err := acquireLock(c.Daemon.Runtime)
-	var living *lockedError
+	held, err := control.Acquire(c.Daemon.Runtime)
+	var living *control.LockedError
 	if errors.As(err, &living) {
 		t.dir = c.Daemon.Runtime
 		return t.visit(ctx, alone)
@@ -122,7 +123,7 @@ func (t *technician) test(ctx context.Context, c config, alone bool, stderr io.W
 	}
 	defer held.Close()
 	fmt.Fprintln(stderr, "No daemon runs; this command does the test in its place.")
-	if err := output.Write(held.disk(), c.outputs()); err != nil {
+	if err := output.Write(held.Disk(), c.outputs()); err != nil {
 		return nil, err
 	}
 	d, err := newDaemon(c, gpio.Board{}, io.Discard, slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: slog.LevelError})))
@@ -141,7 +142,7 @@ func (t *technician) test(ctx context.Context, c config, alone bool, stderr io.W
 		stop()
 		return nil, errors.Join(err, d.close())
 	}
-	t.ask = func(ctx context.Context, asked request) (any, error) { return d.selftest(ctx, asked) }
+	t.ask = func(ctx context.Context, asked control.Request) (any, error) { return d.selftest(ctx, asked) }
 	t.settle(ctx)
 	record, err := t.visit(ctx, alone)
 	stop()
@@ -156,22 +157,22 @@ type technician struct {
 	save    bool
 	icvp    bool // the gate admits yellow cards
 
-	dir   string                                      // of the daemon that lives
-	ask   func(context.Context, request) (any, error) // in its place
+	dir   string                                              // of the daemon that lives
+	ask   func(context.Context, control.Request) (any, error) // in its place
 	token string
 }
 
 // step does one step of the self-test, and decodes what is answered into result.
-func (t *technician) step(ctx context.Context, asked request, result any) error {
-	asked.Command, asked.Token = commandTest, t.token
-	limit := controlTimeout + readStep
+func (t *technician) step(ctx context.Context, asked control.Request, result any) error {
+	asked.Command, asked.Token = control.CommandTest, t.token
+	limit := control.Timeout + readStep
 	if asked.Step == stepPulse {
 		limit += time.Minute
 	}
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	if t.ask == nil {
-		got, err := askControl(ctx, t.dir, asked)
+		got, err := control.Ask(ctx, t.dir, asked)
 		if err != nil {
 			return err
 		}
@@ -202,7 +203,7 @@ func (t *technician) settle(ctx context.Context) {
 	until := time.Now().Add(selfSettle)
 	for first := true; time.Now().Before(until) && ctx.Err() == nil; first = false {
 		var r selfRecord
-		if err := t.step(ctx, request{Step: stepChecks}, &r); err == nil && r.Usable {
+		if err := t.step(ctx, control.Request{Step: stepChecks}, &r); err == nil && r.Usable {
 			return
 		}
 		if first {
@@ -216,19 +217,19 @@ func (t *technician) settle(ctx context.Context) {
 func (t *technician) visit(ctx context.Context, alone bool) (*selfRecord, error) {
 	r := &selfRecord{}
 	if alone {
-		return r, t.step(ctx, request{Step: stepChecks}, r)
+		return r, t.step(ctx, control.Request{Step: stepChecks}, r)
 	}
 	var held benchHeld
 	if t.token == "" {
-		if err := t.step(ctx, request{Step: stepBegin}, &held); err != nil {
+		if err := t.step(ctx, control.Request{Step: stepBegin}, &held); err != nil {
 			return nil, err
 		}
 		t.token = held.Token
-	} else if err := t.step(ctx, request{Step: stepHeld}, &held); err != nil {
+	} else if err := t.step(ctx, control.Request{Step: stepHeld}, &held); err != nil {
 		return nil, err
 	}
-	defer func() { _ = t.step(context.WithoutCancel(ctx), request{Step: stepEnd}, nil) }()
-	if err := t.step(ctx, request{Step: stepChecks}, r); err != nil {
+	defer func() { _ = t.step(context.WithoutCancel(ctx), control.Request{Step: stepEnd}, nil) }()
+	if err := t.step(ctx, control.Request{Step: stepChecks}, r); err != nil {
 		return nil, err
 	}
 	r.Attended = true

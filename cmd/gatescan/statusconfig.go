@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"gatescan/cmd/gatescan/control"
 	"gatescan/cmd/gatescan/status"
 )
 
@@ -49,7 +50,7 @@ func (c *statusConfig) build(dir, group string, zone *time.Location) (s status.C
 	}
 	s.Address = c.Address
 	bad("address", s.Validate())
-	gid, err := findGroup(group)
+	gid, err := control.FindGroup(group)
 	if err == nil && gid > 0 {
 		s.Group = gid
 	}

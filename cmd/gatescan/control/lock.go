@@ -1,4 +1,7 @@
-package main
+// Package control lets one process at a time drive the gate, and others ask it: the lock and the socket of a runtime directory.
+//
+// It must never know what a command does: the daemon gives the handlers. No handler opens the gate.
+package control
 
 import (
 	"bytes"
@@ -16,39 +19,39 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// defaultRuntime is where the daemon keeps what need not outlive a boot.
-const defaultRuntime = "/run/gatescan"
+// DefaultRuntime is where the daemon keeps what need not outlive a boot.
+const DefaultRuntime = "/run/gatescan"
 
 // The files in the runtime directory.
 const (
-	lockFile    = "lock"
-	controlFile = "control.sock"
+	lockFile   = "lock"
+	socketFile = "control.sock"
 )
 
-// lock is held by the one process that may drive the outputs: flock(2) on a file of the runtime directory. The kernel
+// Lock is held by the one process that may drive the outputs: flock(2) on a file of the runtime directory. The kernel
 // lets go of it when the process ends, however it ends. The file stays: if it were removed, two processes could each
 // hold a lock of that name.
-type lock struct {
+type Lock struct {
 	dir  string
 	root *os.Root
 	file *os.File
 }
 
-// lockedError says that somebody else holds the lock.
-type lockedError struct {
-	holder holder
+// LockedError says that somebody else holds the lock.
+type LockedError struct {
+	Holder Holder
 }
 
-func (e *lockedError) Error() string {
-	if e.holder.pid == 0 {
+func (e *LockedError) Error() string {
+	if e.Holder.PID == 0 {
 		return "another gatescan is running"
 	}
-	return fmt.Sprintf("another gatescan is running, with process id %d", e.holder.pid)
+	return fmt.Sprintf("another gatescan is running, with process id %d", e.Holder.PID)
 }
 
-// holder is the process that wrote its name into the lock file. The zero holder is nobody.
-type holder struct {
-	pid   int
+// Holder is the process that the lock file names. The zero Holder is nobody.
+type Holder struct {
+	PID   int    // 0 if the lock file does not say
 	start uint64 // field 22 of /proc/PID/stat: a process id may be used again, but not with the same start
 }
 
@@ -58,24 +61,24 @@ const (
 	holderSize   = 32
 )
 
-// acquireLock takes the lock of a runtime directory, which it creates if it is not there. The error is a *lockedError
+// Acquire takes the lock of a runtime directory, which it creates if it is not there. The error is a *LockedError
 // if somebody else has it.
-func acquireLock(dir string) (*lock, error) {
-	root, owner, err := openRuntime(dir)
+func Acquire(dir string) (*Lock, error) {
+	root, owner, err := OpenRuntime(dir)
 	if err != nil {
 		return nil, err
 	}
-	l := &lock{dir: dir, root: root}
+	l := &Lock{dir: dir, root: root}
 	if err := l.acquire(owner); err != nil {
 		return nil, errors.Join(err, l.Close())
 	}
 	return l, nil
 }
 
-// disk is the runtime directory, for what the holder of the lock records in it.
-func (l *lock) disk() flash.Disk { return flash.In(l.root) }
+// Disk is the runtime directory, for what the holder of the lock records in it.
+func (l *Lock) Disk() flash.Disk { return flash.In(l.root) }
 
-func (l *lock) acquire(owner int) (err error) {
+func (l *Lock) acquire(owner int) (err error) {
 	// Whoever can read the file could hold the lock, and keep the gate from starting: hence 0600.
 	if l.file, err = l.root.OpenFile(lockFile, os.O_RDWR|os.O_CREATE|unix.O_NONBLOCK, 0o600); err != nil {
 		return fmt.Errorf("lock: %w", err)
@@ -85,7 +88,7 @@ func (l *lock) acquire(owner int) (err error) {
 	}
 	switch err := unix.Flock(int(l.file.Fd()), unix.LOCK_EX|unix.LOCK_NB); {
 	case errors.Is(err, unix.EWOULDBLOCK):
-		return &lockedError{readHolder(l.file)}
+		return &LockedError{readHolder(l.file)}
 	case err != nil:
 		return fmt.Errorf("lock: %w", err)
 	}
@@ -101,7 +104,7 @@ func (l *lock) acquire(owner int) (err error) {
 
 // private refuses a lock file that was put there by somebody else, and makes one that root creates the daemon's own, as
 // the daemon could not open it otherwise.
-func (l *lock) private(owner int) error {
+func (l *Lock) private(owner int) error {
 	info, err := l.file.Stat()
 	if err != nil {
 		return err
@@ -117,7 +120,7 @@ func (l *lock) private(owner int) error {
 }
 
 // Close lets go of the lock.
-func (l *lock) Close() error {
+func (l *Lock) Close() error {
 	var err error
 	if l.file != nil {
 		err = l.file.Close()
@@ -125,9 +128,9 @@ func (l *lock) Close() error {
 	return errors.Join(err, l.root.Close())
 }
 
-// openRuntime opens a runtime directory, and creates it if need be. It refuses one that others than its owner can
+// OpenRuntime opens a runtime directory, and creates it if need be. It refuses one that others than its owner can
 // write to, and one whose owner is neither root nor this user; root may use anybody's.
-func openRuntime(dir string) (root *os.Root, owner int, err error) {
+func OpenRuntime(dir string) (root *os.Root, owner int, err error) {
 	switch err := os.Mkdir(dir, 0o755); {
 	case err == nil:
 		if err := os.Chmod(dir, 0o755); err != nil { // whatever the umask: the operator's group must reach the socket
@@ -166,13 +169,13 @@ func runtimeOwner(root *os.Root) (owner int, err error) {
 }
 
 // readHolder says who wrote itself into the lock file. Nobody if it is empty or makes no sense.
-func readHolder(file io.ReaderAt) (h holder) {
+func readHolder(file io.ReaderAt) (h Holder) {
 	var b [holderSize]byte
 	if n, _ := file.ReadAt(b[:], 0); n != len(b) {
-		return holder{}
+		return Holder{}
 	}
-	if _, err := fmt.Sscanf(string(b[:]), "%d %d\n", &h.pid, &h.start); err != nil || h.pid <= 1 {
-		return holder{}
+	if _, err := fmt.Sscanf(string(b[:]), "%d %d\n", &h.PID, &h.start); err != nil || h.PID <= 1 {
+		return Holder{}
 	}
 	return h
 }
@@ -208,30 +211,30 @@ func findProcess(pid int) (p process, err error) {
 	return p, nil
 }
 
-// kill ends the holder with SIGKILL, if it still is the process that took the lock and belongs to the user whose runtime
+// Kill ends the holder with SIGKILL, if it still is the process that took the lock and belongs to the user whose runtime
 // directory that is: nobody can have root kill something else by what they write into the lock file.
-func (h holder) kill(owner int) error {
-	if h.pid == 0 {
+func (h Holder) Kill(owner int) error {
+	if h.PID == 0 {
 		return errors.New("the lock file does not say who holds the lock")
 	}
-	target, err := os.FindProcess(h.pid) // by pidfd: from here on it cannot become another process
+	target, err := os.FindProcess(h.PID) // by pidfd: from here on it cannot become another process
 	if err != nil {
-		return fmt.Errorf("process %d: %w", h.pid, err)
+		return fmt.Errorf("process %d: %w", h.PID, err)
 	}
 	defer target.Release()
-	p, err := findProcess(h.pid)
+	p, err := findProcess(h.PID)
 	switch {
 	case err != nil:
 		return err
 	case p.start != h.start:
-		return fmt.Errorf("process %d is another one than took the lock", h.pid)
+		return fmt.Errorf("process %d is another one than took the lock", h.PID)
 	case p.user != owner && p.user != 0:
-		return fmt.Errorf("process %d belongs to user %d, the runtime directory to user %d", h.pid, p.user, owner)
-	case h.pid == os.Getpid():
+		return fmt.Errorf("process %d belongs to user %d, the runtime directory to user %d", h.PID, p.user, owner)
+	case h.PID == os.Getpid():
 		return errors.New("this process itself holds the lock")
 	}
 	if err := target.Kill(); err != nil && !errors.Is(err, os.ErrProcessDone) {
-		return fmt.Errorf("process %d: %w", h.pid, err)
+		return fmt.Errorf("process %d: %w", h.PID, err)
 	}
 	return nil
 }

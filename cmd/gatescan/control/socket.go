@@ -1,4 +1,4 @@
-package main
+package control
 
 import (
 	"bufio"
@@ -24,13 +24,13 @@ import (
 
 // What the other commands may ask of a living daemon.
 const (
-	commandRelease = "release" // answered with []released
-	commandState   = "state"
-	commandTrust   = "trust"    // answered with a trustsync.State
-	commandSync    = "sync"     // asks every source now; answered with the trustsync.State before
-	commandForget  = "forget"   // forgets the floor of request.Source
-	commandVouch   = "vouch"    // somebody says that the wall clock is right
-	commandTest    = "selftest" // does request.Step of a self-test
+	CommandRelease = "release" // answered with []released
+	CommandState   = "state"
+	CommandTrust   = "trust"    // answered with a trustsync.State
+	CommandSync    = "sync"     // asks every source now; answered with the trustsync.State before
+	CommandForget  = "forget"   // forgets the floor of request.Source
+	CommandVouch   = "vouch"    // somebody says that the wall clock is right
+	CommandTest    = "selftest" // does request.Step of a self-test
 )
 
 // Limits of the control socket.
@@ -38,11 +38,11 @@ const (
 	maxRequest     = 4 << 10
 	maxAnswer      = 1 << 20
 	maxConnections = 8
-	controlTimeout = 2 * time.Second // to send a request, to take an answer; the client's for both
+	Timeout        = 2 * time.Second // to send a request, to take an answer; the client's for both
 )
 
-// request is the one line that a client sends.
-type request struct {
+// Request is the one line that a client sends.
+type Request struct {
 	Command string `json:"command"`
 	Source  string `json:"source,omitempty"`
 	Step    string `json:"step,omitempty"` // of a self-test, with its token
@@ -50,38 +50,38 @@ type request struct {
 	Signal  string `json:"signal,omitempty"`
 }
 
-// answer is the one line that it gets: an error, or the result of the command.
-type answer struct {
+// Answer is the one line that it gets: an error, or the result of the command.
+type Answer struct {
 	Error  string          `json:"error,omitempty"`
 	Result json.RawMessage `json:"result,omitempty"`
 }
 
-// handlers has one function for each command; the result must be something that encoding/json can write. They run on
+// Handlers has one function for each command; the result must be something that encoding/json can write. They run on
 // a goroutine of the connection, several at once if several ask. ctx ends with the daemon.
-type handlers map[string]func(ctx context.Context, asked request) (any, error)
+type Handlers map[string]func(ctx context.Context, asked Request) (any, error)
 
-// control is the control socket of a living daemon: a unix stream socket for one request a connection.
-type control struct {
+// Socket is the control socket of a living daemon: a unix stream socket for one request a connection.
+type Socket struct {
 	listener *net.UnixListener
 	log      *slog.Logger
 }
 
-// listenControl makes the control socket, for root, the daemon's user and the operators' group (a name or a number;
+// Listen makes the control socket, for root, the daemon's user and the operators' group (a name or a number;
 // empty for no group). It puts it over that of a dead daemon, which is why the lock must be held. Clients may connect
-// from now on; they are answered by serve.
-func listenControl(held *lock, group string, log *slog.Logger) (*control, error) {
-	gid, err := findGroup(group)
+// from now on; they are answered by Serve.
+func Listen(held *Lock, group string, log *slog.Logger) (*Socket, error) {
+	gid, err := FindGroup(group)
 	if err != nil {
 		return nil, fmt.Errorf("control socket: %w", err)
 	}
-	switch info, err := held.root.Lstat(controlFile); {
+	switch info, err := held.root.Lstat(socketFile); {
 	case errors.Is(err, fs.ErrNotExist):
 	case err != nil:
 		return nil, fmt.Errorf("control socket: %w", err)
 	case info.Mode().Type() != fs.ModeSocket:
-		return nil, fmt.Errorf("control socket: %s is something else; remove it", filepath.Join(held.dir, controlFile))
+		return nil, fmt.Errorf("control socket: %s is something else; remove it", filepath.Join(held.dir, socketFile))
 	default:
-		if err := held.root.Remove(controlFile); err != nil {
+		if err := held.root.Remove(socketFile); err != nil {
 			return nil, fmt.Errorf("control socket: %w", err)
 		}
 	}
@@ -92,22 +92,22 @@ func listenControl(held *lock, group string, log *slog.Logger) (*control, error)
 		err := c.Control(func(fd uintptr) { failed = unix.Fchmod(int(fd), 0o600) })
 		return errors.Join(err, failed)
 	}}
-	listener, err := private.Listen(context.Background(), "unix", filepath.Join(held.dir, controlFile))
+	listener, err := private.Listen(context.Background(), "unix", filepath.Join(held.dir, socketFile))
 	if err != nil {
 		return nil, fmt.Errorf("control socket: %w", err)
 	}
-	c := &control{listener: listener.(*net.UnixListener), log: log}
-	if err := held.root.Chown(controlFile, -1, gid); err != nil {
+	c := &Socket{listener: listener.(*net.UnixListener), log: log}
+	if err := held.root.Chown(socketFile, -1, gid); err != nil {
 		return nil, errors.Join(fmt.Errorf("control socket: group %s: %w; run the daemon with this group", group, err), c.Close())
 	}
-	if err := held.root.Chmod(controlFile, 0o660); err != nil {
+	if err := held.root.Chmod(socketFile, 0o660); err != nil {
 		return nil, errors.Join(fmt.Errorf("control socket: %w", err), c.Close())
 	}
 	return c, nil
 }
 
-// findGroup returns the number of a group, -1 for none.
-func findGroup(name string) (gid int, err error) {
+// FindGroup returns the number of a group, -1 for none.
+func FindGroup(name string) (gid int, err error) {
 	if name == "" {
 		return -1, nil
 	}
@@ -122,15 +122,15 @@ func findGroup(name string) (gid int, err error) {
 }
 
 // Close ends the listening and removes the socket. The lock must still be held.
-func (c *control) Close() error {
+func (c *Socket) Close() error {
 	if err := c.listener.Close(); !errors.Is(err, net.ErrClosed) {
 		return err
 	}
 	return nil
 }
 
-// serve answers requests until ctx ends or c is closed, and waits for those in progress.
-func (c *control) serve(ctx context.Context, commands handlers) {
+// Serve answers requests until ctx ends or c is closed, and waits for those in progress.
+func (c *Socket) Serve(ctx context.Context, commands Handlers) {
 	defer context.AfterFunc(ctx, func() { _ = c.Close() })()
 	var answering sync.WaitGroup
 	defer answering.Wait()
@@ -152,79 +152,79 @@ func (c *control) serve(ctx context.Context, commands handlers) {
 				c.connected(ctx, conn, commands)
 			})
 		default:
-			reply(conn, answer{Error: "too many ask at once; try again"})
+			reply(conn, Answer{Error: "too many ask at once; try again"})
 			_ = conn.Close()
 		}
 	}
 }
 
 // connected answers the one request of a connection.
-func (c *control) connected(ctx context.Context, conn *net.UnixConn, commands handlers) {
+func (c *Socket) connected(ctx context.Context, conn *net.UnixConn, commands Handlers) {
 	defer conn.Close()
 	log := c.log
 	if peer, err := peerOf(conn); err == nil {
 		log = log.With("uid", peer.Uid, "pid", peer.Pid)
 	}
-	_ = conn.SetReadDeadline(time.Now().Add(controlTimeout))
+	_ = conn.SetReadDeadline(time.Now().Add(Timeout))
 	asked, err := readRequest(conn)
 	if err != nil {
 		log.Warn("control: not understood", "err", err)
-		reply(conn, answer{Error: err.Error()})
+		reply(conn, Answer{Error: err.Error()})
 		return
 	}
 	run := commands[asked.Command]
 	if run == nil {
 		log.Warn("control: no such command", "command", shorten(asked.Command))
-		reply(conn, answer{Error: fmt.Sprintf("this daemon knows no command %q", shorten(asked.Command))})
+		reply(conn, Answer{Error: fmt.Sprintf("this daemon knows no command %q", shorten(asked.Command))})
 		return
 	}
 	result, err := run(ctx, asked)
 	level := slog.LevelInfo
-	if asked.Command == commandState || asked.Command == commandTrust { // monitors ask every few seconds
+	if asked.Command == CommandState || asked.Command == CommandTrust { // monitors ask every few seconds
 		level = slog.LevelDebug
 	}
 	log.Log(ctx, level, "control", "command", asked.Command, "err", err)
 	if err != nil {
-		reply(conn, answer{Error: err.Error()})
+		reply(conn, Answer{Error: err.Error()})
 		return
 	}
 	encoded, err := json.Marshal(result)
 	if err != nil {
-		reply(conn, answer{Error: err.Error()})
+		reply(conn, Answer{Error: err.Error()})
 		return
 	}
-	reply(conn, answer{Result: encoded})
+	reply(conn, Answer{Result: encoded})
 }
 
 // readRequest reads one line, strictly.
-func readRequest(r io.Reader) (asked request, err error) {
+func readRequest(r io.Reader) (asked Request, err error) {
 	line, err := bufio.NewReaderSize(r, maxRequest).ReadSlice('\n')
 	switch {
 	case errors.Is(err, bufio.ErrBufferFull):
-		return request{}, fmt.Errorf("the request is longer than %d bytes", maxRequest)
+		return Request{}, fmt.Errorf("the request is longer than %d bytes", maxRequest)
 	case errors.Is(err, os.ErrDeadlineExceeded):
-		return request{}, fmt.Errorf("no request came within %v", controlTimeout)
+		return Request{}, fmt.Errorf("no request came within %v", Timeout)
 	case err != nil:
-		return request{}, errors.New("the request has no end; it must be one line")
+		return Request{}, errors.New("the request has no end; it must be one line")
 	}
 	decoder := json.NewDecoder(bytes.NewReader(line))
 	decoder.DisallowUnknownFields()
 	if err := decoder.Decode(&asked); err != nil {
-		return request{}, fmt.Errorf(`the request is not of the form {"command":"state"}: %w`, err)
+		return Request{}, fmt.Errorf(`the request is not of the form {"command":"state"}: %w`, err)
 	}
 	if decoder.More() || asked.Command == "" {
-		return request{}, errors.New(`the request is not of the form {"command":"state"}`)
+		return Request{}, errors.New(`the request is not of the form {"command":"state"}`)
 	}
 	return asked, nil
 }
 
 // reply sends one line. A client that does not take it has gone, or is let go.
-func reply(conn net.Conn, a answer) {
+func reply(conn net.Conn, a Answer) {
 	line, err := json.Marshal(a)
 	if err != nil { // only a handler's own MarshalJSON could do that
 		line = []byte(`{"error":"the answer cannot be written"}`)
 	}
-	_ = conn.SetWriteDeadline(time.Now().Add(controlTimeout))
+	_ = conn.SetWriteDeadline(time.Now().Add(Timeout))
 	_, _ = conn.Write(append(line, '\n'))
 }
 

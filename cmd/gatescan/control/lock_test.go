@@ -1,4 +1,4 @@
-package main
+package control
 
 import (
 	"errors"
@@ -23,9 +23,9 @@ func TestLockIsForOne(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	_, err = acquireLock(h.Dir)
-	var locked *lockedError
-	if !errors.As(err, &locked) || locked.holder.pid != h.PID() {
+	_, err = Acquire(h.Dir)
+	var locked *LockedError
+	if !errors.As(err, &locked) || locked.Holder.PID != h.PID() {
 		t.Fatalf("while somebody holds it: %v", err)
 	}
 	if want := fmt.Sprintf("another gatescan is running, with process id %d", h.PID()); err.Error() != want {
@@ -33,17 +33,17 @@ func TestLockIsForOne(t *testing.T) {
 	}
 	// A stopped one still holds it, a dead one does not.
 	h.Signal(syscall.SIGSTOP)
-	if _, err := acquireLock(h.Dir); !errors.As(err, &locked) {
+	if _, err := Acquire(h.Dir); !errors.As(err, &locked) {
 		t.Errorf("while its holder is stopped: %v", err)
 	}
 	h.Signal(syscall.SIGKILL)
 	h.End()
 	for range 3 {
-		held, err := acquireLock(h.Dir)
+		held, err := Acquire(h.Dir)
 		if err != nil {
 			t.Fatalf("after its holder: %v", err)
 		}
-		if _, err := acquireLock(h.Dir); !errors.As(err, &locked) || locked.holder.pid != os.Getpid() {
+		if _, err := Acquire(h.Dir); !errors.As(err, &locked) || locked.Holder.PID != os.Getpid() {
 			t.Errorf("a second time in one process: %v", err)
 		}
 		if err := held.Close(); err != nil {
@@ -92,7 +92,7 @@ func TestLockNamesItsHolder(t *testing.T) {
 }
 
 func TestLockFileHostile(t *testing.T) {
-	for text, want := range map[string]holder{
+	for text, want := range map[string]Holder{
 		"":                                 {},
 		"12 34\n":                          {},
 		fmt.Sprintf("%10d %20d\n", 12, 34): {12, 34},
@@ -127,8 +127,8 @@ func TestLockFileHostile(t *testing.T) {
 		if err := errors.Join(os.Mkdir(dir, 0o755), make(filepath.Join(dir, "lock"))); err != nil {
 			t.Fatal(err)
 		}
-		held, err := acquireLock(dir)
-		var locked *lockedError
+		held, err := Acquire(dir)
+		var locked *LockedError
 		if err == nil || errors.As(err, &locked) {
 			t.Errorf("%s: %v, %v", name, held, err)
 		}
@@ -145,7 +145,7 @@ func TestRuntimeDirectory(t *testing.T) {
 		if err := errors.Join(os.Mkdir(h.Dir, 0o700), os.Chmod(h.Dir, mode)); err != nil {
 			t.Fatal(err)
 		}
-		held, err := acquireLock(h.Dir)
+		held, err := Acquire(h.Dir)
 		if err == nil {
 			held.Close()
 		}
@@ -156,7 +156,7 @@ func TestRuntimeDirectory(t *testing.T) {
 
 	old := unix.Umask(0o077)
 	h := controltest.New(t)
-	held, err := acquireLock(h.Dir)
+	held, err := Acquire(h.Dir)
 	unix.Umask(old)
 	if err != nil {
 		t.Fatal(err)
@@ -165,10 +165,10 @@ func TestRuntimeDirectory(t *testing.T) {
 	if info, err := os.Stat(h.Dir); err != nil || info.Mode().Perm() != 0o755 {
 		t.Errorf("created with %v, %v", info.Mode(), err)
 	}
-	if _, err := acquireLock(filepath.Join(h.Dir, "a", "b")); !errors.Is(err, os.ErrNotExist) {
+	if _, err := Acquire(filepath.Join(h.Dir, "a", "b")); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("without a parent: %v", err)
 	}
-	if _, err := acquireLock(filepath.Join(h.Dir, "lock")); err == nil || !strings.Contains(err.Error(), "not a directory") {
+	if _, err := Acquire(filepath.Join(h.Dir, "lock")); err == nil || !strings.Contains(err.Error(), "not a directory") {
 		t.Errorf("a file: %v", err)
 	}
 }
@@ -183,7 +183,7 @@ func TestRuntimeDirectoryOwner(t *testing.T) {
 		t.Fatal(err)
 	}
 	// Root may use the daemon's, and leaves nothing there that the daemon could not use.
-	held, err := acquireLock(h.Dir)
+	held, err := Acquire(h.Dir)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -217,7 +217,7 @@ func TestKillForeignProcess(t *testing.T) {
 		t.Errorf("the user of process %d is %d", victim.PID(), p.user)
 	}
 	for owner, wants := range map[int]string{daemonUser: "belongs to user 65534", other: ""} {
-		err := holder{victim.PID(), p.start}.kill(owner)
+		err := Holder{victim.PID(), p.start}.Kill(owner)
 		if fmt.Sprint(err) != "<nil>" && !strings.Contains(err.Error(), wants) || (err == nil) != (wants == "") {
 			t.Errorf("for the runtime directory of %d: %v", owner, err)
 		}

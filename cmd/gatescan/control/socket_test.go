@@ -1,4 +1,4 @@
-package main
+package control
 
 import (
 	"bytes"
@@ -23,22 +23,22 @@ import (
 )
 
 // newControl serves commands in a new runtime directory until the test ends.
-func newControl(t *testing.T, group string, commands handlers) (dir string, logged func() string, end func()) {
+func newControl(t *testing.T, group string, commands Handlers) (dir string, logged func() string, end func()) {
 	t.Helper()
 	dir = controltest.New(t).Dir
-	held, err := acquireLock(dir)
+	held, err := Acquire(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
 	var mu sync.Mutex
 	var text bytes.Buffer
-	socket, err := listenControl(held, group, slog.New(slog.NewTextHandler(syncWriter{&mu, &text}, nil)))
+	socket, err := Listen(held, group, slog.New(slog.NewTextHandler(syncWriter{&mu, &text}, nil)))
 	if err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	var serving sync.WaitGroup
-	serving.Go(func() { socket.serve(ctx, commands) })
+	serving.Go(func() { socket.Serve(ctx, commands) })
 	end = func() {
 		cancel()
 		serving.Wait()
@@ -73,10 +73,10 @@ func exchange(t *testing.T, dir, sent string) string {
 }
 
 func TestControl(t *testing.T) {
-	dir, logged, _ := newControl(t, "", handlers{
-		"state":   func(context.Context, request) (any, error) { return map[string]int{"passes": 7}, nil },
-		"release": func(context.Context, request) (any, error) { return nil, errors.New("the relay is gone") },
-		"strange": func(context.Context, request) (any, error) { return func() {}, nil },
+	dir, logged, _ := newControl(t, "", Handlers{
+		"state":   func(context.Context, Request) (any, error) { return map[string]int{"passes": 7}, nil },
+		"release": func(context.Context, Request) (any, error) { return nil, errors.New("the relay is gone") },
+		"strange": func(context.Context, Request) (any, error) { return func() {}, nil },
 	})
 	for _, c := range []struct{ sent, want string }{
 		{`{"command":"state"}` + "\n", `{"result":{"passes":7}}` + "\n"},
@@ -114,7 +114,7 @@ func TestControl(t *testing.T) {
 
 // Nobody can keep others from asking by saying nothing, and not more than a few can try.
 func TestControlCrowd(t *testing.T) {
-	dir, _, _ := newControl(t, "", handlers{"state": func(context.Context, request) (any, error) { return true, nil }})
+	dir, _, _ := newControl(t, "", Handlers{"state": func(context.Context, Request) (any, error) { return true, nil }})
 	begin := time.Now()
 	var silent []net.Conn
 	for range maxConnections {
@@ -125,7 +125,7 @@ func TestControlCrowd(t *testing.T) {
 		defer conn.Close()
 		silent = append(silent, conn)
 	}
-	a, err := askControl(t.Context(), dir, request{Command: commandState})
+	a, err := Ask(t.Context(), dir, Request{Command: CommandState})
 	if err != nil || a.Error != "too many ask at once; try again" {
 		t.Errorf("one too many: %+v, %v", a, err)
 	}
@@ -135,11 +135,11 @@ func TestControlCrowd(t *testing.T) {
 			t.Errorf("who says nothing hears %q, %v", got, err)
 		}
 	}
-	if took := time.Since(begin); took < controlTimeout || took > 2*controlTimeout {
+	if took := time.Since(begin); took < Timeout || took > 2*Timeout {
 		t.Errorf("after %v", took)
 	}
 	for range 50 {
-		if a, err := askControl(t.Context(), dir, request{Command: commandState}); err != nil || string(a.Result) != "true" {
+		if a, err := Ask(t.Context(), dir, Request{Command: CommandState}); err != nil || string(a.Result) != "true" {
 			t.Fatalf("afterwards: %+v, %v", a, err)
 		}
 	}
@@ -147,31 +147,31 @@ func TestControlCrowd(t *testing.T) {
 
 func TestControlErrors(t *testing.T) {
 	ask := func(dir string) error {
-		_, err := askControl(t.Context(), dir, request{Command: commandState})
+		_, err := Ask(t.Context(), dir, Request{Command: CommandState})
 		return err
 	}
-	dir, _, end := newControl(t, "", handlers{})
+	dir, _, end := newControl(t, "", Handlers{})
 	if err := ask(dir); err != nil {
 		t.Errorf("a living daemon: %v", err)
 	}
 	end()
-	if err := ask(dir); !errors.Is(err, errNoSocket) {
+	if err := ask(dir); !errors.Is(err, ErrNoSocket) {
 		t.Errorf("a daemon that ended: %v", err)
 	}
-	if err := ask(filepath.Join(dir, "lock", "no")); !errors.Is(err, errNoSocket) {
+	if err := ask(filepath.Join(dir, "lock", "no")); !errors.Is(err, ErrNoSocket) {
 		t.Errorf("no directory: %v", err)
 	}
 
 	h := controltest.New(t)
 	h.MustStart(helperListens)
 	begin := time.Now()
-	if err := ask(h.Dir); !errors.Is(err, errNoAnswer) || time.Since(begin) < controlTimeout {
+	if err := ask(h.Dir); !errors.Is(err, errNoAnswer) || time.Since(begin) < Timeout {
 		t.Errorf("a deaf daemon: %v after %v", err, time.Since(begin))
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	time.AfterFunc(50*time.Millisecond, cancel)
 	begin = time.Now()
-	if _, err := askControl(ctx, h.Dir, request{Command: commandState}); !errors.Is(err, errNoAnswer) || time.Since(begin) > controlTimeout/2 {
+	if _, err := Ask(ctx, h.Dir, Request{Command: CommandState}); !errors.Is(err, errNoAnswer) || time.Since(begin) > Timeout/2 {
 		t.Errorf("when nobody waits any more: %v after %v", err, time.Since(begin))
 	}
 	var queue []net.Conn
@@ -190,21 +190,21 @@ func TestControlErrors(t *testing.T) {
 	}
 	h.Signal(syscall.SIGKILL)
 	h.End()
-	if err := ask(h.Dir); !errors.Is(err, errNotListening) {
+	if err := ask(h.Dir); !errors.Is(err, ErrNotListening) {
 		t.Errorf("a dead daemon: %v", err)
 	}
 
 	// Its socket is replaced by whoever holds the lock then.
-	held, err := acquireLock(h.Dir)
+	held, err := Acquire(h.Dir)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer held.Close()
-	socket, err := listenControl(held, "", slog.New(slog.DiscardHandler))
+	socket, err := Listen(held, "", slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
-	go socket.serve(t.Context(), handlers{})
+	go socket.Serve(t.Context(), Handlers{})
 	if err := ask(h.Dir); err != nil {
 		t.Errorf("the next daemon: %v", err)
 	}
@@ -215,7 +215,7 @@ func TestControlDaemonDies(t *testing.T) {
 	h := controltest.New(t)
 	h.MustStart(helperHangs)
 	time.AfterFunc(100*time.Millisecond, func() { h.Signal(syscall.SIGKILL) })
-	if _, err := askControl(t.Context(), h.Dir, request{Command: commandRelease}); !errors.Is(err, errNotListening) {
+	if _, err := Ask(t.Context(), h.Dir, Request{Command: CommandRelease}); !errors.Is(err, ErrNotListening) {
 		t.Error(err)
 	}
 }
@@ -244,7 +244,7 @@ func TestControlHostileAnswer(t *testing.T) {
 				conn.Close()
 			}
 		}()
-		if _, err := askControl(t.Context(), h.Dir, request{Command: commandState}); (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
+		if _, err := Ask(t.Context(), h.Dir, Request{Command: CommandState}); (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
 			t.Errorf("%.40q: %v", text, err)
 		}
 		listener.Close()
@@ -253,25 +253,25 @@ func TestControlHostileAnswer(t *testing.T) {
 
 func TestControlSocketFile(t *testing.T) {
 	h := controltest.New(t)
-	held, err := acquireLock(h.Dir)
+	held, err := Acquire(h.Dir)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer held.Close()
 	log := slog.New(slog.DiscardHandler)
-	if _, err := listenControl(held, "no such group", log); err == nil || !strings.Contains(err.Error(), `no group "no such group"`) {
+	if _, err := Listen(held, "no such group", log); err == nil || !strings.Contains(err.Error(), `no group "no such group"`) {
 		t.Errorf("an unknown group: %v", err)
 	}
 	path := filepath.Join(h.Dir, "control.sock")
 	writeFile(t, path, "")
-	if _, err := listenControl(held, "", log); err == nil || !strings.Contains(err.Error(), "something else") {
+	if _, err := Listen(held, "", log); err == nil || !strings.Contains(err.Error(), "something else") {
 		t.Errorf("over a file: %v", err)
 	}
 	os.Remove(path)
 
 	// Whoever may not use it in the end must not be able to use it before either, whatever the umask.
 	old := unix.Umask(0)
-	socket, err := listenControl(held, fmt.Sprint(os.Getegid()), log)
+	socket, err := Listen(held, fmt.Sprint(os.Getegid()), log)
 	unix.Umask(old)
 	if err != nil {
 		t.Fatal(err)
@@ -286,10 +286,10 @@ func TestControlSocketFile(t *testing.T) {
 	if _, err := os.Stat(path); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("the socket stays behind: %v", err)
 	}
-	if gid, err := findGroup("root"); err != nil || gid != 0 {
+	if gid, err := FindGroup("root"); err != nil || gid != 0 {
 		t.Errorf("group root is %d, %v", gid, err)
 	}
-	if gid, err := findGroup("-1"); err == nil {
+	if gid, err := FindGroup("-1"); err == nil {
 		t.Errorf("group -1 is %d", gid)
 	}
 }
@@ -299,7 +299,7 @@ func TestControlOperators(t *testing.T) {
 		t.Skip("NOT TESTED: who may use the control socket; only root can test it")
 	}
 	const operator, stranger = 65533, 65534
-	dir, _, _ := newControl(t, fmt.Sprint(operator), handlers{"state": func(context.Context, request) (any, error) { return true, nil }})
+	dir, _, _ := newControl(t, fmt.Sprint(operator), Handlers{"state": func(context.Context, Request) (any, error) { return true, nil }})
 	for user, want := range map[int]string{operator: "EOF", stranger: "failed: you may not speak to the daemon; be root or of its operators' group"} {
 		h := controltest.At(t, dir)
 		if said := h.Start(user, helperAsks); !strings.HasPrefix(said, want) {

@@ -1,4 +1,4 @@
-package main
+package control
 
 import (
 	"bufio"
@@ -18,41 +18,41 @@ import (
 
 // Why a daemon did not answer.
 var (
-	errNoSocket     = errors.New("no daemon has made a control socket")
-	errNotListening = errors.New("the daemon behind the control socket is gone")
+	ErrNoSocket     = errors.New("no daemon has made a control socket")
+	ErrNotListening = errors.New("the daemon behind the control socket is gone")
 	errNoAnswer     = errors.New("the daemon does not answer")
 )
 
-// askControl asks the daemon of a runtime directory, and waits for its answer until ctx ends, at most controlTimeout if
+// Ask asks the daemon of a runtime directory, and waits for its answer until ctx ends, at most Timeout if
 // ctx has no deadline. The error is, or wraps, one of the three above or fs.ErrPermission; that the daemon could not do
 // it is said in the answer.
-func askControl(ctx context.Context, dir string, ask request) (answer, error) {
+func Ask(ctx context.Context, dir string, ask Request) (Answer, error) {
 	if _, ok := ctx.Deadline(); !ok {
 		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, controlTimeout)
+		ctx, cancel = context.WithTimeout(ctx, Timeout)
 		defer cancel()
 	}
 	var dialer net.Dialer
-	conn, err := dialer.DialContext(ctx, "unix", filepath.Join(dir, controlFile))
+	conn, err := dialer.DialContext(ctx, "unix", filepath.Join(dir, socketFile))
 	if err != nil {
-		return answer{}, whyNoAnswer(err)
+		return Answer{}, whyNoAnswer(err)
 	}
 	defer conn.Close()
 	defer context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })()
 
 	line, err := json.Marshal(ask)
 	if err != nil {
-		return answer{}, err
+		return Answer{}, err
 	}
 	// A daemon that has too much to do answers without having read: so a failed write is no reason not to read.
 	_, _ = conn.Write(append(line, '\n'))
 	line, err = bufio.NewReaderSize(conn, maxAnswer).ReadSlice('\n')
 	if err != nil {
-		return answer{}, whyNoAnswer(err)
+		return Answer{}, whyNoAnswer(err)
 	}
-	var a answer
+	var a Answer
 	if err := json.Unmarshal(line, &a); err != nil {
-		return answer{}, fmt.Errorf("the daemon's answer makes no sense: %w", err)
+		return Answer{}, fmt.Errorf("the daemon's answer makes no sense: %w", err)
 	}
 	return a, nil
 }
@@ -60,9 +60,9 @@ func askControl(ctx context.Context, dir string, ask request) (answer, error) {
 func whyNoAnswer(err error) error {
 	switch {
 	case errors.Is(err, fs.ErrNotExist), errors.Is(err, unix.ENOTDIR):
-		return errNoSocket
+		return ErrNoSocket
 	case errors.Is(err, unix.ECONNREFUSED), errors.Is(err, io.EOF), errors.Is(err, unix.ECONNRESET), errors.Is(err, unix.EPIPE):
-		return errNotListening
+		return ErrNotListening
 	case errors.Is(err, os.ErrDeadlineExceeded), errors.Is(err, context.DeadlineExceeded),
 		errors.Is(err, unix.EAGAIN): // its queue is full of others that wait
 		return errNoAnswer
