@@ -32,7 +32,7 @@ import (
 var exampleConfig string
 
 // maxConfigSize bounds a configuration file, in bytes.
-const maxConfigSize = 1 << 20
+const maxConfigSize = maxUnitConfig
 
 // config is what an operator decides. The tags are the keys of the file.
 type config struct {

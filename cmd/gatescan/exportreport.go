@@ -10,7 +10,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"time"
 )
@@ -93,10 +92,6 @@ func syncDirectory(dir string) error {
 		return err
 	}
 	return errors.Join(d.Sync(), d.Close())
-}
-
-func (m *unitManifest) lacksSecrets() bool {
-	return slices.ContainsFunc(m.LeftOut, func(l leftOut) bool { return l.Secret })
 }
 
 func (r *exportReport) print(w io.Writer) error {

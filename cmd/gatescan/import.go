@@ -1,8 +1,6 @@
 package main
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -37,31 +35,6 @@ func runImport(archive, path string, replace, dryRun, asJSON bool, stdout, stder
 		return exitFailed, err
 	}
 	return exitDone, err
-}
-
-// openUnitArchive reads an archive, and says what its bytes hash to.
-func openUnitArchive(path string) (*unitArchive, string, error) {
-	info, err := os.Stat(path) // a pipe would block
-	if err != nil {
-		return nil, "", err
-	}
-	if !info.Mode().IsRegular() || info.Size() > maxUnitArchive {
-		return nil, "", fmt.Errorf("%s: %w: it is no plain file of at most %d bytes", path, errUnitArchive, maxUnitArchive)
-	}
-	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_NONBLOCK, 0)
-	if err != nil {
-		return nil, "", err
-	}
-	defer f.Close()
-	u, err := readUnitArchive(f)
-	if err != nil {
-		return nil, "", fmt.Errorf("%s: %w", path, err)
-	}
-	hash := sha256.New()
-	if _, err := io.Copy(hash, io.NewSectionReader(f, 0, info.Size())); err != nil {
-		return nil, "", err
-	}
-	return u, hex.EncodeToString(hash.Sum(nil)), nil
 }
 
 // importer puts an archive into the directory of a configuration, and writes nowhere else.

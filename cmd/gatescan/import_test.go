@@ -16,7 +16,11 @@ import (
 func writeUnit(t *testing.T, u *unitArchive) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "unit.tar")
-	if err := os.WriteFile(path, u.bytes(t), 0o600); err != nil {
+	var b bytes.Buffer
+	if err := u.write(&b); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, b.Bytes(), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	return path
@@ -299,4 +303,32 @@ func TestImportedSecretsAreTheDaemons(t *testing.T) {
 	if info, err := os.Stat(filepath.Join(dir, "anchors.pem")); err != nil || accessOf(info) != (access{0o644, 0, 0}) {
 		t.Error(info, err)
 	}
+}
+
+// Whatever an archive holds, an import writes inside the directory alone.
+func FuzzImportPaths(f *testing.F) {
+	var seed bytes.Buffer
+	if err := aUnit("[trust]\nbarred_file = \"barred.txt\"\ndirectory = \"dsc\"\n", map[string]string{"barred.txt": "# none\n", "dsc/a.pem": "a"}, "dsc").write(&seed); err != nil {
+		f.Fatal(err)
+	}
+	f.Add(seed.Bytes())
+	f.Fuzz(func(t *testing.T, data []byte) {
+		u, err := readUnitArchive(bytes.NewReader(data))
+		if err != nil {
+			return
+		}
+		c, mistakes := parseConfig(u.config)
+		if len(mistakes) > 0 {
+			return
+		}
+		im := importer{unit: u, dir: "/etc/gatescan", name: "gatescan.toml", config: c}
+		if im.assign() != nil {
+			return
+		}
+		for below := range im.files {
+			if !filepath.IsLocal(below) || below == "." || below == im.name {
+				t.Fatalf("%q would be written", below)
+			}
+		}
+	})
 }

@@ -9,12 +9,16 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 	"unicode"
 	"unicode/utf8"
+
+	"golang.org/x/sys/unix"
 )
 
 // unitArchive is the identity and the settings of a gate, for the unit that replaces it. As a file it is a tar of plain
@@ -66,11 +70,12 @@ type leftOut struct {
 // Bounds of an archive.
 const (
 	unitFormat      = 1
+	maxUnitConfig   = 1 << 20  // bytes of a configuration file
 	maxUnitFile     = 16 << 20 // bytes
 	maxUnitSize     = 32 << 20 // bytes of all files
 	maxUnitFiles    = 10_000
 	maxUnitManifest = 8 << 20
-	maxUnitArchive  = maxUnitSize + maxUnitManifest + maxConfigSize + (maxUnitFiles+4)*2*tarBlock
+	maxUnitArchive  = maxUnitSize + maxUnitManifest + maxUnitConfig + (maxUnitFiles+4)*2*tarBlock
 	maxUnitPath     = 4096
 	tarBlock        = 512
 )
@@ -173,6 +178,31 @@ func readUnitArchive(r io.Reader) (*unitArchive, error) {
 	return u, nil
 }
 
+// openUnitArchive reads an archive, and says what its bytes hash to.
+func openUnitArchive(path string) (*unitArchive, string, error) {
+	info, err := os.Stat(path) // a pipe would block
+	if err != nil {
+		return nil, "", err
+	}
+	if !info.Mode().IsRegular() || info.Size() > maxUnitArchive {
+		return nil, "", fmt.Errorf("%s: %w: it is no plain file of at most %d bytes", path, errUnitArchive, maxUnitArchive)
+	}
+	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, "", err
+	}
+	defer f.Close()
+	u, err := readUnitArchive(f)
+	if err != nil {
+		return nil, "", fmt.Errorf("%s: %w", path, err)
+	}
+	hash := sha256.New()
+	if _, err := io.Copy(hash, io.NewSectionReader(f, 0, info.Size())); err != nil {
+		return nil, "", err
+	}
+	return u, hex.EncodeToString(hash.Sum(nil)), nil
+}
+
 // readUnitFile reads the next file, which must be the one that the manifest says.
 func readUnitFile(archive *tar.Reader, f unitFile) ([]byte, error) {
 	data, err := readUnitEntry(archive, f.Entry, f.Size, f.Size)
@@ -236,8 +266,8 @@ func (m *unitManifest) check() error {
 	if len(m.Files) > maxUnitFiles {
 		return fmt.Errorf("there are %d files; %d are allowed", len(m.Files), maxUnitFiles)
 	}
-	if m.Config.Entry != unitConfigEntry || m.Config.Size < 0 || m.Config.Size > maxConfigSize {
-		return fmt.Errorf("a configuration of %d bytes; %d are allowed", m.Config.Size, maxConfigSize)
+	if m.Config.Entry != unitConfigEntry || m.Config.Size < 0 || m.Config.Size > maxUnitConfig {
+		return fmt.Errorf("a configuration of %d bytes; %d are allowed", m.Config.Size, maxUnitConfig)
 	}
 	if !isPrintable(m.Name) || !isPrintable(m.Version) {
 		return errors.New("a name that cannot be printed")
@@ -270,6 +300,11 @@ func (m *unitManifest) check() error {
 		}
 	}
 	return nil
+}
+
+// lacksSecrets says whether a secret was left out.
+func (m *unitManifest) lacksSecrets() bool {
+	return slices.ContainsFunc(m.LeftOut, func(l leftOut) bool { return l.Secret })
 }
 
 // isUnitPath is whether a manifest may hold a path. Where it leads is for the import to judge.

@@ -166,7 +166,7 @@ func TestHostileArchives(t *testing.T) {
 			}
 		}), "the files have more than 33554432 bytes"},
 		"too many files":        {manifest(func(m *unitManifest) { m.Files = make([]unitFile, maxUnitFiles+1) }), "there are 10001 files; 10000 are allowed"},
-		"huge configuration":    {manifest(func(m *unitManifest) { m.Config.Size = maxConfigSize + 1 }), "a configuration of 1048577 bytes"},
+		"huge configuration":    {manifest(func(m *unitManifest) { m.Config.Size = maxUnitConfig + 1 }), "a configuration of 1048577 bytes"},
 		"other entry of config": {manifest(func(m *unitManifest) { m.Config.Entry = "x" }), "a configuration of"},
 		"name for terminals":    {manifest(func(m *unitManifest) { m.Name = "\x1b]0;x\a" }), "a name that cannot be printed"},
 		"key for terminals":     {manifest(func(m *unitManifest) { m.Files[0].Keys = []string{"\x1b"} }), "is no path"},
@@ -240,17 +240,6 @@ func FuzzUnitArchive(f *testing.F) {
 		u, err := readUnitArchive(bytes.NewReader(data))
 		if err != nil {
 			return
-		}
-		im := importer{unit: u, dir: "/etc/gatescan", name: "gatescan.toml"}
-		if c, mistakes := parseConfig(u.config); len(mistakes) == 0 {
-			im.config = c
-			if im.assign() == nil {
-				for below := range im.files {
-					if !filepath.IsLocal(below) || below == "." || below == im.name {
-						t.Fatalf("%q would be written", below)
-					}
-				}
-			}
 		}
 		u.seal()
 		again, err := readUnitArchive(bytes.NewReader(u.bytes(t)))
