@@ -18,6 +18,7 @@ import (
 	"gatescan/cmd/gatescan/gate"
 	"gatescan/cmd/gatescan/output"
 	"gatescan/cmd/gatescan/status"
+	"gatescan/cmd/gatescan/unit"
 	"gatescan/driver/gpio"
 	"gatescan/driver/turnstile"
 	"gatescan/trustsync"
@@ -32,7 +33,7 @@ import (
 var exampleConfig string
 
 // maxConfigSize bounds a configuration file, in bytes.
-const maxConfigSize = maxUnitConfig
+const maxConfigSize = unit.MaxConfig
 
 // config is what an operator decides. The tags are the keys of the file.
 type config struct {

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"gatescan/cmd/gatescan/unit"
 )
 
 // spareGate is a configuration with every key that names a file, and those files.
@@ -333,11 +335,11 @@ func TestExportIsDeterministic(t *testing.T) {
 			t.Fatal(err)
 		}
 		var b bytes.Buffer
-		if err := u.write(&b); err != nil {
+		if err := u.Write(&b); err != nil {
 			t.Fatal(err)
 		}
-		if !slices.IsSortedFunc(u.manifest.Files, func(a, b unitFile) int { return strings.Compare(a.Path, b.Path) }) || len(u.manifest.Files) != 14 {
-			t.Error(u.manifest.Files)
+		if !slices.IsSortedFunc(u.Manifest.Files, func(a, b unit.File) int { return strings.Compare(a.Path, b.Path) }) || len(u.Manifest.Files) != 14 {
+			t.Error(u.Manifest.Files)
 		}
 		made = append(made, b.String())
 	}

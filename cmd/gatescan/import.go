@@ -9,18 +9,20 @@ import (
 	"os"
 	"path/filepath"
 
+	"gatescan/cmd/gatescan/unit"
+
 	"golang.org/x/sys/unix"
 )
 
 // runImport is gatescan config -import.
 func runImport(archive, path string, replace, dryRun, asJSON bool, stdout, stderr io.Writer) (int, error) {
-	u, sum, err := openUnitArchive(archive)
+	u, sum, err := unit.Open(archive)
 	if err != nil {
 		return 0, err
 	}
 	im := importer{archive: archive, path: path, replace: replace, dryRun: dryRun, group: serviceGroup}
 	im.report = importReport{
-		Archive: archive, SHA256: sum, Config: path, Name: u.manifest.Name, Made: u.manifest.Made, Version: u.manifest.Version, DryRun: dryRun,
+		Archive: archive, SHA256: sum, Config: path, Name: u.Manifest.Name, Made: u.Manifest.Made, Version: u.Manifest.Version, DryRun: dryRun,
 		Wrote: []string{}, Replaced: []string{}, Unchanged: []string{}, Removed: []string{}, Present: []string{}, ByHand: []byHand{}, Warnings: []string{},
 	}
 	if err := im.run(u); err != nil {
@@ -47,7 +49,7 @@ type importer struct {
 
 	dir, name   string // of the configuration: directory and base name
 	made        bool   // the directory
-	unit        *unitArchive
+	unit        *unit.Archive
 	config      config                  // of the archive
 	files       map[string]*importFile  // into dir, by their paths below it
 	directories map[string][]carriedKey // below dir, that hold what the archive holds and nothing else that is read
@@ -57,15 +59,15 @@ type importer struct {
 	report      importReport
 }
 
-func (im *importer) run(u *unitArchive) (err error) {
+func (im *importer) run(u *unit.Archive) (err error) {
 	im.unit = u
 	if im.dir, err = filepath.Abs(filepath.Dir(im.path)); err != nil {
 		return err
 	}
 	im.name = filepath.Base(im.path)
 	var mistakes []mistake
-	if im.config, mistakes = parseConfig(u.config); len(mistakes) > 0 {
-		return fmt.Errorf("nothing was changed: %w", &configError{im.archive + ": " + unitConfigEntry, mistakes})
+	if im.config, mistakes = parseConfig(u.Config); len(mistakes) > 0 {
+		return fmt.Errorf("nothing was changed: %w", &configError{im.archive + ": " + unit.ConfigEntry, mistakes})
 	}
 	if err := im.assign(); err != nil {
 		return fmt.Errorf("nothing was changed: %s: %w", im.archive, err)

@@ -201,6 +201,7 @@ var rooms = map[string]room{
 	"passtest": {"", "passes for tests come from outside this program"},
 	"progress": {"", "a loop that stopped is seen whatever it does"},
 	"rules":    {"", "built-in rules are the same for every configuration"},
+	"unit":     {"", "an archive is read whatever its configuration says"},
 	"watchdog": {"progress", "watchdogs are fed while all loops go on"},
 	"status":   {"counters", "it shows what it is given, and changes nothing; the hours and days of a venue are those of the counters"},
 }
@@ -224,6 +225,10 @@ var neverInRooms = []edge{
 	{"gatescan/cmd/gatescan/output", "net", "an output is made inert without a network"},
 	{"gatescan/cmd/gatescan/output", "gatescan/driver/turnstile", "an output is a wire, not a turnstile"},
 	{"gatescan/cmd/gatescan/progress", "gatescan/driver", "a loop that stopped is seen without hardware"},
+	{"gatescan/cmd/gatescan/unit", "gatescan/verify", "an archive is bytes; what they say is for the import to check"},
+	{"gatescan/cmd/gatescan/unit", "gatescan/trustsync", "an archive is bytes; what they say is for the import to check"},
+	{"gatescan/cmd/gatescan/unit", "gatescan/driver", "an archive is of any unit, whatever it drives"},
+	{"gatescan/cmd/gatescan/unit", "net", "an archive comes by hand, never over the network"},
 	{"gatescan/cmd/gatescan/watchdog", "gatescan/driver", "a watchdog is fed whatever becomes of the hardware"},
 	{"gatescan/cmd/gatescan/watchdog", "gatescan/verify", "a watchdog knows no passes"},
 	{"gatescan/cmd/gatescan/rules", "net", "built-in rules need no network"},

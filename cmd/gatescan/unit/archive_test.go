@@ -1,4 +1,4 @@
-package main
+package unit
 
 import (
 	"archive/tar"
@@ -16,24 +16,24 @@ import (
 )
 
 // smallUnit is an archive of two files.
-func smallUnit() *unitArchive {
-	u := &unitArchive{
-		config: []byte("[trust]\nbarred_file = \"barred.txt\"\ndirectory = \"dsc\"\n"),
-		files:  map[string][]byte{"barred.txt": []byte("# none\n"), "dsc/a.pem": []byte("a")},
+func smallUnit() *Archive {
+	u := &Archive{
+		Config: []byte("[trust]\nbarred_file = \"barred.txt\"\ndirectory = \"dsc\"\n"),
+		Files:  map[string][]byte{"barred.txt": []byte("# none\n"), "dsc/a.pem": []byte("a")},
 	}
-	u.manifest = unitManifest{
+	u.Manifest = Manifest{
 		Version: "1", Made: time.Unix(1e9, 0).UTC(), Name: "one",
-		Files:       []unitFile{{Path: "barred.txt", Keys: []string{"trust.barred_file"}}, {Path: "dsc/a.pem", Keys: []string{"trust.directory"}}},
-		Directories: []unitDirectory{{"dsc", "trust.directory"}}, LeftOut: []leftOut{},
+		Files:       []File{{Path: "barred.txt", Keys: []string{"trust.barred_file"}}, {Path: "dsc/a.pem", Keys: []string{"trust.directory"}}},
+		Directories: []Directory{{"dsc", "trust.directory"}}, LeftOut: []LeftOut{},
 	}
-	u.seal()
+	u.AddChecksums()
 	return u
 }
 
-func (u *unitArchive) bytes(t testing.TB) []byte {
+func (u *Archive) bytes(t testing.TB) []byte {
 	t.Helper()
 	var b bytes.Buffer
-	if err := u.write(&b); err != nil {
+	if err := u.Write(&b); err != nil {
 		t.Fatal(err)
 	}
 	return b.Bytes()
@@ -45,9 +45,9 @@ type tarEntry struct {
 	data []byte
 }
 
-func (u *unitArchive) entries(t *testing.T) (entries []tarEntry) {
+func (u *Archive) entries(t *testing.T) (entries []tarEntry) {
 	t.Helper()
-	manifest, err := json.Marshal(u.manifest)
+	manifest, err := json.Marshal(u.Manifest)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -55,9 +55,9 @@ func (u *unitArchive) entries(t *testing.T) (entries []tarEntry) {
 		entries = append(entries, tarEntry{tar.Header{Typeflag: tar.TypeReg, Name: name, Mode: 0o644, Size: int64(len(data))}, data})
 	}
 	add("manifest.json", manifest)
-	add("gatescan.toml", u.config)
-	for _, f := range u.manifest.Files {
-		add(f.Entry, u.files[f.Path])
+	add("gatescan.toml", u.Config)
+	for _, f := range u.Manifest.Files {
+		add(f.Entry, u.Files[f.Path])
 	}
 	return entries
 }
@@ -83,7 +83,7 @@ func tarOf(t *testing.T, entries []tarEntry) []byte {
 func TestUnitArchive(t *testing.T) {
 	u := smallUnit()
 	for name, data := range map[string][]byte{"as written": u.bytes(t), "from other tars": tarOf(t, u.entries(t))} {
-		got, err := readUnitArchive(bytes.NewReader(data))
+		got, err := Read(bytes.NewReader(data))
 		if err != nil || !reflect.DeepEqual(got, u) {
 			t.Errorf("%s: %+v, %v", name, got, err)
 		}
@@ -91,9 +91,9 @@ func TestUnitArchive(t *testing.T) {
 }
 
 func TestHostileArchives(t *testing.T) {
-	manifest := func(change func(*unitManifest)) func(*testing.T, []tarEntry) []tarEntry {
+	manifest := func(change func(*Manifest)) func(*testing.T, []tarEntry) []tarEntry {
 		return func(t *testing.T, entries []tarEntry) []tarEntry {
-			m := smallUnit().manifest
+			m := smallUnit().Manifest
 			change(&m)
 			data, err := json.Marshal(m)
 			if err != nil {
@@ -104,8 +104,8 @@ func TestHostileArchives(t *testing.T) {
 		}
 	}
 	path := func(to string) func(*testing.T, []tarEntry) []tarEntry {
-		return manifest(func(m *unitManifest) {
-			m.Files[0].Path, m.Files[0].Entry = to, unitEntry(1, to)
+		return manifest(func(m *Manifest) {
+			m.Files[0].Path, m.Files[0].Entry = to, entryName(1, to)
 			m.Files = m.Files[:1]
 		})
 	}
@@ -141,45 +141,45 @@ func TestHostileArchives(t *testing.T) {
 		"directory":           {link(tar.TypeDir), ""},
 		"device for nothing": {func(t *testing.T, entries []tarEntry) []tarEntry {
 			empty := sha256.Sum256(nil)
-			entries = manifest(func(m *unitManifest) { m.Files[0].Size, m.Files[0].SHA256 = 0, hex.EncodeToString(empty[:]) })(t, entries)
+			entries = manifest(func(m *Manifest) { m.Files[0].Size, m.Files[0].SHA256 = 0, hex.EncodeToString(empty[:]) })(t, entries)
 			entries = link(tar.TypeChar)(t, entries)
 			entries[2].Linkname = ""
 			return entries
 		}, "is no plain file"},
 		"extended header":       {entry(2, func(e *tarEntry) { e.PAXRecords = map[string]string{"SCHILY.xattr.security.capability": "x"} }), "is no plain file"},
 		"manifest is no JSON":   {entry(0, func(e *tarEntry) { e.data = bytes.Repeat([]byte("{"), len(e.data)) }), "manifest: invalid character"},
-		"manifest too large":    {entry(0, func(e *tarEntry) { e.data = make([]byte, maxUnitManifest+1); e.Size = maxUnitManifest + 1 }), "manifest.json has 8388609 bytes"},
-		"format of the future":  {manifest(func(m *unitManifest) { m.Format, m.Version = 2, "9.1" }), `the archive has format 2, and this program knows 1: use the program that made it, gatescan "9.1"`},
-		"no format":             {manifest(func(m *unitManifest) { m.Format = 0 }), "the archive has format 0"},
+		"manifest too large":    {entry(0, func(e *tarEntry) { e.data = make([]byte, maxManifest+1); e.Size = maxManifest + 1 }), "manifest.json has 8388609 bytes"},
+		"format of the future":  {manifest(func(m *Manifest) { m.Format, m.Version = 2, "9.1" }), `the archive has format 2, and this program knows 1: use the program that made it, gatescan "9.1"`},
+		"no format":             {manifest(func(m *Manifest) { m.Format = 0 }), "the archive has format 0"},
 		"absolute, not clean":   {path("/etc/../etc/passwd"), `"/etc/../etc/passwd" is no path`},
 		"not clean":             {path("./barred.txt"), `"./barred.txt" is no path`},
 		"no path":               {path(""), `"" is no path`},
 		"control characters":    {path("a\x1b[2Jb"), `"a\x1b[2Jb" is no path`},
-		"a path twice":          {manifest(func(m *unitManifest) { m.Files[1].Path = m.Files[0].Path }), "barred.txt is there twice, or out of order"},
-		"an entry of one's own": {manifest(func(m *unitManifest) { m.Files[0].Entry = "x" }), "is not called files/0001/barred.txt"},
-		"negative size":         {manifest(func(m *unitManifest) { m.Files[0].Size = -1 }), "has -1 bytes"},
-		"a huge file":           {manifest(func(m *unitManifest) { m.Files[0].Size = maxUnitFile + 1 }), "has 16777217 bytes; 16777216 are allowed"},
-		"huge together": {manifest(func(m *unitManifest) {
+		"a path twice":          {manifest(func(m *Manifest) { m.Files[1].Path = m.Files[0].Path }), "barred.txt is there twice, or out of order"},
+		"an entry of one's own": {manifest(func(m *Manifest) { m.Files[0].Entry = "x" }), "is not called files/0001/barred.txt"},
+		"negative size":         {manifest(func(m *Manifest) { m.Files[0].Size = -1 }), "has -1 bytes"},
+		"a huge file":           {manifest(func(m *Manifest) { m.Files[0].Size = MaxFile + 1 }), "has 16777217 bytes; 16777216 are allowed"},
+		"huge together": {manifest(func(m *Manifest) {
 			m.Files = nil
 			for i, name := range []string{"a", "b", "c"} {
-				m.Files = append(m.Files, unitFile{Path: name, Entry: unitEntry(i+1, name), Size: maxUnitFile})
+				m.Files = append(m.Files, File{Path: name, Entry: entryName(i+1, name), Size: MaxFile})
 			}
 		}), "the files have more than 33554432 bytes"},
-		"too many files":        {manifest(func(m *unitManifest) { m.Files = make([]unitFile, maxUnitFiles+1) }), "there are 10001 files; 10000 are allowed"},
-		"huge configuration":    {manifest(func(m *unitManifest) { m.Config.Size = maxUnitConfig + 1 }), "a configuration of 1048577 bytes"},
-		"other entry of config": {manifest(func(m *unitManifest) { m.Config.Entry = "x" }), "a configuration of"},
-		"name for terminals":    {manifest(func(m *unitManifest) { m.Name = "\x1b]0;x\a" }), "a name that cannot be printed"},
-		"key for terminals":     {manifest(func(m *unitManifest) { m.Files[0].Keys = []string{"\x1b"} }), "is no path"},
-		"left out, terminals":   {manifest(func(m *unitManifest) { m.LeftOut = []leftOut{{Path: "a", Why: "\x1b"}} }), "is no path"},
-		"directory, terminals":  {manifest(func(m *unitManifest) { m.Directories[0].Path = "\x1b" }), "is no path"},
+		"too many files":        {manifest(func(m *Manifest) { m.Files = make([]File, MaxFiles+1) }), "there are 10001 files; 10000 are allowed"},
+		"huge configuration":    {manifest(func(m *Manifest) { m.Config.Size = MaxConfig + 1 }), "a configuration of 1048577 bytes"},
+		"other entry of config": {manifest(func(m *Manifest) { m.Config.Entry = "x" }), "a configuration of"},
+		"name for terminals":    {manifest(func(m *Manifest) { m.Name = "\x1b]0;x\a" }), "a name that cannot be printed"},
+		"key for terminals":     {manifest(func(m *Manifest) { m.Files[0].Keys = []string{"\x1b"} }), "is no path"},
+		"left out, terminals":   {manifest(func(m *Manifest) { m.LeftOut = []LeftOut{{Path: "a", Why: "\x1b"}} }), "is no path"},
+		"directory, terminals":  {manifest(func(m *Manifest) { m.Directories[0].Path = "\x1b" }), "is no path"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			data := tarOf(t, tc.change(t, smallUnit().entries(t)))
-			u, err := readUnitArchive(bytes.NewReader(data))
+			u, err := Read(bytes.NewReader(data))
 			if err == nil || !strings.Contains(err.Error(), tc.want) {
 				t.Errorf("%+v, %v; want %q", u, err, tc.want)
 			}
-			if err != nil && !errors.Is(err, errUnitArchive) && !strings.Contains(err.Error(), "use the program that made it") {
+			if err != nil && !errors.Is(err, ErrArchive) && !strings.Contains(err.Error(), "use the program that made it") {
 				t.Errorf("%v does not say what to do", err)
 			}
 		})
@@ -191,7 +191,7 @@ func TestDamagedArchives(t *testing.T) {
 	data := smallUnit().bytes(t)
 	end := len(data) - 2*tarBlock - (tarBlock - 1) // the rest is empty: the last file has one byte
 	for n := range end {
-		if u, err := readUnitArchive(bytes.NewReader(data[:n])); err == nil {
+		if u, err := Read(bytes.NewReader(data[:n])); err == nil {
 			t.Fatalf("cut at %d of %d: %+v", n, len(data), u)
 		}
 	}
@@ -199,17 +199,17 @@ func TestDamagedArchives(t *testing.T) {
 	for n := range end * 8 {
 		damaged := bytes.Clone(data)
 		damaged[n/8] ^= 1 << (n % 8)
-		u, err := readUnitArchive(bytes.NewReader(damaged))
+		u, err := Read(bytes.NewReader(damaged))
 		if err != nil {
 			continue
 		}
 		good++ // in the padding, or in names that an import compares with the configuration
-		if !bytes.Equal(u.config, whole.config) || len(u.files) != len(whole.files) {
+		if !bytes.Equal(u.Config, whole.Config) || len(u.Files) != len(whole.Files) {
 			t.Fatalf("bit %d of byte %d: %+v", n%8, n/8, u)
 		}
-		for i, f := range u.manifest.Files {
-			if !bytes.Equal(u.files[f.Path], whole.files[whole.manifest.Files[i].Path]) {
-				t.Fatalf("bit %d of byte %d: %s is %q", n%8, n/8, f.Path, u.files[f.Path])
+		for i, f := range u.Manifest.Files {
+			if !bytes.Equal(u.Files[f.Path], whole.Files[whole.Manifest.Files[i].Path]) {
+				t.Fatalf("bit %d of byte %d: %s is %q", n%8, n/8, f.Path, u.Files[f.Path])
 			}
 		}
 	}
@@ -224,11 +224,11 @@ func TestArchiveIsAPlainFile(t *testing.T) {
 	if err := os.WriteFile(large, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.Truncate(large, maxUnitArchive+1); err != nil {
+	if err := os.Truncate(large, MaxArchive+1); err != nil {
 		t.Fatal(err)
 	}
 	for _, path := range []string{dir, large, "/dev/zero", filepath.Join(dir, "none")} {
-		if _, _, err := openUnitArchive(path); err == nil {
+		if _, _, err := Open(path); err == nil {
 			t.Errorf("%s was read", path)
 		}
 	}
@@ -237,12 +237,12 @@ func TestArchiveIsAPlainFile(t *testing.T) {
 func FuzzUnitArchive(f *testing.F) {
 	f.Add(smallUnit().bytes(f))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		u, err := readUnitArchive(bytes.NewReader(data))
+		u, err := Read(bytes.NewReader(data))
 		if err != nil {
 			return
 		}
-		u.seal()
-		again, err := readUnitArchive(bytes.NewReader(u.bytes(t)))
+		u.AddChecksums()
+		again, err := Read(bytes.NewReader(u.bytes(t)))
 		if err != nil || !reflect.DeepEqual(again, u) {
 			t.Fatalf("%+v became %+v, %v", u, again, err)
 		}
