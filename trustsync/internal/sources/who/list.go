@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -64,20 +65,34 @@ func (f *whoFilter) takes(m *didMethod) bool {
 	return f.virtual || !isVirtual(m.participant)
 }
 
-// isVirtual tells the participants with which the network is tested, such as XXA and XXH: XX is user-assigned (ISO 3166-1). XXH
-// stood in the production list of 2026.
-func isVirtual(participant string) bool { return strings.HasPrefix(participant, "XX") }
+// isVirtual reports whether a participant is no country: not three capitals, or one of the codes that ISO 3166-1 leaves to its users
+// (AAA to AAZ, QMA to QZZ, XAA to XZZ, ZZA to ZZZ), but for Kosovo's XKX. WHO's network is tested with such participants, and keys of
+// some stood in the production list of 2026.
+func isVirtual(participant string) bool {
+	if len(participant) != 3 || !isMadeOf(participant, didLetters[:26]) {
+		return true
+	}
+	switch two := participant[:2]; {
+	case participant == "XKX":
+		return false
+	case two == "AA", two == "ZZ", participant[0] == 'X':
+		return true
+	default:
+		return two >= "QM" && two <= "QZ"
+	}
+}
 
 // whoList collects the signers of documents.
 type whoList struct {
 	*list.Entries
 	whoFilter
 	others int                        // entries that the filter does not take
-	csca   map[string]pki.Authorities // x5c[1] -> the authority that it is
+	tests  map[string]int             // of these, entries of test participants, by participant
+	csca   map[string]pki.Authorities // by its Base64
 }
 
 func newWHOList(f whoFilter) *whoList {
-	return &whoList{Entries: list.NewEntries(), whoFilter: f, csca: map[string]pki.Authorities{}}
+	return &whoList{Entries: list.NewEntries(), whoFilter: f, tests: map[string]int{}, csca: map[string]pki.Authorities{}}
 }
 
 // Add takes the keys of one document. References are not followed here.
@@ -91,7 +106,11 @@ func (l *whoList) add(d *didDocument) error {
 			return err
 		}
 		if !l.takes(m) {
-			l.others++
+			if len(l.participants) == 0 && m.domain == l.domain && m.keyUsage == l.usage {
+				l.tests[m.participant]++
+			} else {
+				l.others++
+			}
 			continue
 		}
 		der, signer, err := l.signer(m)
@@ -108,8 +127,8 @@ func (l *whoList) add(d *didDocument) error {
 // with a zero byte too many, and so is the name of every curve but P-256.
 func (l *whoList) signer(m *didMethod) (der []byte, s source.Signer, err error) {
 	x5c := m.key.member("x5c").texts
-	if len(x5c) != 1 && len(x5c) != 2 {
-		return nil, s, fmt.Errorf("x5c of %d certificates, not of the DSC and perhaps its CSCA", len(x5c))
+	if len(x5c) < 1 || len(x5c) > 1+maxAuthorities {
+		return nil, s, fmt.Errorf("x5c of %d certificates, not of the DSC and at most %d authorities", len(x5c), maxAuthorities)
 	}
 	if der, err = base64.StdEncoding.Strict().DecodeString(x5c[0]); err != nil {
 		return nil, s, fmt.Errorf("x5c: %w", err)
@@ -124,11 +143,11 @@ func (l *whoList) signer(m *didMethod) (der []byte, s source.Signer, err error) 
 	if _, fragment, _ := strings.Cut(m.id, "#"); fragment != m.key.member("kid").text {
 		return nil, s, fmt.Errorf("id %.200q of another kid", m.id)
 	}
-	if len(x5c) == 2 {
+	if len(x5c) > 1 {
 		// A signature with SHA-1 proves nothing. Such a DSC is one without a CSCA beside it: the signature over the document
 		// vouches for it, byte for byte. Four of Ireland's five keys were so in 2026.
-		if err := l.besides(x5c[1], der); err != nil && !errors.Is(err, pki.ErrSHA1) {
-			return nil, s, fmt.Errorf("by the CSCA beside it: %w", err)
+		if err := l.besides(x5c[1:], der); err != nil && !errors.Is(err, pki.ErrSHA1) {
+			return nil, s, fmt.Errorf("by the authorities beside it: %w", err)
 		}
 	}
 	if l.cscas != nil {
@@ -139,30 +158,48 @@ func (l *whoList) signer(m *didMethod) (der []byte, s source.Signer, err error) 
 	return der, s, nil
 }
 
-// besides says whether x5c[1], which is the first CSCA whose name fits, did sign the DSC.
-func (l *whoList) besides(csca string, der []byte) error {
-	a, known := l.csca[csca]
-	if !known {
-		authority, err := base64.StdEncoding.Strict().DecodeString(csca)
-		if err != nil {
+// maxAuthorities bounds the certificates beside a DSC: those of a participant that renewed its CSCA twice.
+const maxAuthorities = 3
+
+// besides checks that one of the certificates beside a DSC signed it: its CSCA, an older or a newer one of the same name, or the next
+// one of a chain.
+func (l *whoList) besides(authorities []string, der []byte) error {
+	var errs []error
+	for _, text := range authorities {
+		a, known := l.csca[text]
+		if !known {
+			authority, err := base64.StdEncoding.Strict().DecodeString(text)
+			if err != nil {
+				return err
+			}
+			a = pki.Authorities{}
+			if err := a.Add(authority); err != nil {
+				return err
+			}
+			l.csca[text] = a
+		}
+		err := a.Verify(der)
+		if err == nil || errors.Is(err, pki.ErrSHA1) {
 			return err
 		}
-		a = pki.Authorities{}
-		if err := a.Add(authority); err != nil {
-			return err
-		}
-		l.csca[csca] = a
+		errs = append(errs, err)
 	}
-	return a.Verify(der)
+	return errors.Join(errs...)
 }
 
 // Done ends the list. What the filter did not take is told as one line.
 func (l *whoList) done() ([]source.Signer, source.Report) {
+	for _, participant := range slices.Sorted(maps.Keys(l.tests)) {
+		l.SkipNamed(fmt.Sprintf("%d entries of %.40s", l.tests[participant], participant), errWHOTest)
+	}
 	if l.others > 0 {
 		l.SkipNamed(fmt.Sprintf("%d entries", l.others), errWHOOthers)
 	}
 	return l.Entries.Done()
 }
+
+// errWHOTest is why keys of a participant are passed over that exists to test the network.
+var errWHOTest = errors.New("of a test participant; name it in participants if its passes are to count")
 
 // errWHOOthers is why entries were passed over that nobody asked for.
 var errWHOOthers = errors.New("of another domain, usage or participant")

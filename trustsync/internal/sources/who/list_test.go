@@ -147,7 +147,7 @@ func TestWHOEntries(t *testing.T) {
 		want   error // nil: any
 	}{
 		{"no x5c", func(m *didMethod) { text(m, "x5c").texts = nil }, nil},
-		{"three certificates", func(m *didMethod) { x := text(m, "x5c"); x.texts = append(x.texts, x.texts[1]) }, nil},
+		{"five certificates", func(m *didMethod) { x := text(m, "x5c"); x.texts = append(x.texts, x.texts[1], x.texts[1], x.texts[1]) }, nil},
 		{"kid of another", func(m *didMethod) { text(m, "kid").text = "AAAAAAAAAAA=" }, nil},
 		{"kid that is short", func(m *didMethod) { text(m, "kid").text = "AAA=" }, nil},
 		{"no kid", func(m *didMethod) {
@@ -274,6 +274,65 @@ func BenchmarkParseWHO(b *testing.B) {
 				}
 			}
 		})
+	}
+}
+
+// A participant that renewed its CSCA has the new and the old one beside a DSC that either signed. Two that did not sign are refused.
+func TestWHORenewedCSCA(t *testing.T) {
+	d, _ := whoDomain(t, 1)
+	stranger, _ := whoDomain(t, 1)
+	raw, err := lists.WHO(d, whoSigned)
+	if err != nil {
+		t.Fatal(err)
+	}
+	other, err := lists.WHO(stranger, whoSigned)
+	if err != nil {
+		t.Fatal(err)
+	}
+	x5c := func(raw []byte) (*didDocument, []string) {
+		doc, err := readDID(raw)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return doc, doc.methods[0].key.member("x5c").texts
+	}
+	_, own := x5c(raw)
+	_, foreign := x5c(other)
+	for name, test := range map[string]struct {
+		texts []string
+		want  int
+	}{
+		"the new one first": {[]string{own[0], foreign[1], own[1]}, 1},
+		"the old one first": {[]string{own[0], own[1], foreign[1]}, 1},
+		"three authorities": {[]string{own[0], foreign[1], foreign[1], own[1]}, 1},
+		"none of two":       {[]string{own[0], foreign[1], foreign[1]}, 0},
+	} {
+		doc, _ := x5c(raw)
+		key := doc.methods[0].key
+		for i := range key {
+			if key[i].name == "x5c" {
+				key[i].texts = test.texts
+			}
+		}
+		list := newWHOList(whoFilter{domain: "DCC", usage: "DSC", virtual: true})
+		if err := list.add(doc); err != nil {
+			t.Fatal(err)
+		}
+		if signers, report := list.done(); len(signers) != test.want {
+			t.Errorf("%s: %d signers, %v", name, len(signers), report.Skipped)
+		}
+	}
+}
+
+func TestWHOIsVirtual(t *testing.T) {
+	for participant, want := range map[string]bool{
+		"FRA": false, "XKX": false, "QAT": false, "ZWE": false, "AFG": false, "ZMB": false, "QLZ": false,
+		"XXA": true, "XCL": true, "XML": true, "XYK": true, "AAA": true, "AAZ": true, "QMA": true, "QZZ": true, "XAA": true, "XZZ": true, "ZZA": true, "ZZZ": true,
+		"XT": true, "XW": true, "": true, "FRAN": true, "fra": true,
+	} {
+		if got := isVirtual(participant); got != want {
+			t.Errorf("%q: %v", participant, got)
+		}
 	}
 }
 

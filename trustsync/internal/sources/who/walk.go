@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"hash"
+	"io/fs"
 	"net/url"
 	"slices"
 	"strings"
@@ -32,7 +33,10 @@ type whoWalk struct {
 	seen      map[string]bool          // names of documents
 	queue     []whoReference
 	documents int
-	room      int64 // bytes that may still come
+	first     bool     // nothing was ever had of these documents
+	hadNot    []string // names of documents that were missing the last time
+	missing   []string // likewise this time
+	room      int64    // bytes that may still come
 	signed    time.Time
 	digest    hash.Hash
 }
@@ -109,6 +113,12 @@ func (w *whoWalk) follows(id string) error {
 			return errWHOOthers
 		}
 	}
+	const participant = 3 // behind v2, trustlist and domain
+	if len(name.dirs) > participant && len(w.filter.participants) == 0 && !w.filter.virtual {
+		if p := name.dirs[participant]; p != "-" && isVirtual(p) {
+			return errWHOOthers
+		}
+	}
 	return nil
 }
 
@@ -130,6 +140,11 @@ func (w *whoWalk) run(ctx context.Context, now source.Moment, root *didDocument,
 		w.queue = w.queue[1:]
 		now.ReportProgress(w.documents, w.documents+len(w.queue)+1)
 		d, raw, err := w.fetch(ctx, now, next)
+		if isMissing(err) && w.neverHad(next.id) {
+			w.missing = append(w.missing, next.id)
+			w.list.SkipNamed(next.id, err)
+			continue
+		}
 		if err == nil {
 			err = w.add(d, raw)
 		}
@@ -141,6 +156,16 @@ func (w *whoWalk) run(ctx context.Context, now source.Moment, root *didDocument,
 	now.ReportProgress(w.documents, w.documents)
 	return nil
 }
+
+// isMissing reports whether an error says that a document does not exist.
+func isMissing(err error) bool {
+	var status *fetch.StatusError
+	return errors.Is(err, fs.ErrNotExist) || errors.As(err, &status) && status.NotFound()
+}
+
+// neverHad reports whether nothing was ever taken from a document: then its absence withdraws nothing. A document that was there
+// before and is gone ends the walk, so that the source keeps everything that it had.
+func (w *whoWalk) neverHad(id string) bool { return w.first || slices.Contains(w.hadNot, id) }
 
 // Add takes the keys of one document.
 func (w *whoWalk) add(d *didDocument, raw []byte) error {

@@ -100,7 +100,6 @@ func TestWHOWalkRefuses(t *testing.T) {
 		spoil func(s *whoServer)
 		want  error
 	}{
-		{"a document is missing", func(s *whoServer) { delete(s.docs, whoPath(whoFRA)) }, nil},
 		{"a document of another key", func(s *whoServer) {
 			doc, err := lists.WHOAt(other, whoFRA, whoSigned)
 			s.put(t, whoFRA, doc, err)
@@ -146,6 +145,37 @@ func TestWHOWalkRefuses(t *testing.T) {
 				t.Errorf("%d documents were asked for", len(server.asked))
 			}
 		})
+	}
+}
+
+// A document that is referred to and was never there is named, and the others count. Once it was there, its absence is no withdrawal:
+// everything that the source had stays.
+func TestWHOWalkMissing(t *testing.T) {
+	d, _ := whoDomain(t, 2)
+	server := whoTree(t, d)
+	delete(server.docs, whoPath(whoFRA))
+	s := whoSource(t, d, nil, server.url(lists.WHORefRoot))
+	fetch := func(last *source.Holding) (*source.Holding, source.Report, error) {
+		now := whoNow
+		now.Last = last
+		return s.Fetch(context.Background(), now)
+	}
+	first, report, err := fetch(nil)
+	if err != nil || len(first.Signers) == 0 || !strings.Contains(fmt.Sprint(report.Skipped), whoFRA) {
+		t.Fatalf("%v, %+v, %v", first, report, err)
+	}
+	if _, _, err := fetch(first); !errors.Is(err, source.ErrUnchanged) {
+		t.Errorf("asked again: %v", err)
+	}
+	came, err := lists.WHOAt(d, whoFRA, whoSigned.Add(time.Hour))
+	server.put(t, whoFRA, came, err)
+	second, _, err := fetch(first)
+	if err != nil {
+		t.Fatalf("when it came: %v", err)
+	}
+	delete(server.docs, whoPath(whoFRA))
+	if h, _, err := fetch(second); h != nil || err == nil || errors.Is(err, source.ErrUnchanged) {
+		t.Errorf("when it went: %v, %v", h, err)
 	}
 }
 

@@ -111,10 +111,11 @@ func (s *who) Fetch(ctx context.Context, now source.Moment) (*source.Holding, so
 	}
 	walk := newWHOWalk(s, root)
 	defer walk.close()
+	walk.first, walk.hadNot = last.Digest == nil, last.Missing
 	if err := walk.run(ctx, now, root, got.Body); err != nil {
 		return nil, source.Report{}, err
 	}
-	next := whoCursor{Question: s.question, Digest: walk.digest.Sum(nil)}
+	next := whoCursor{Question: s.question, Digest: walk.digest.Sum(nil), Missing: walk.missing}
 	if string(next.Digest) == string(last.Digest) {
 		return nil, source.Report{}, source.ErrUnchanged
 	}
@@ -154,9 +155,10 @@ var errWHOName = fmt.Errorf("%w: another document than was asked for", source.Er
 
 // whoCursor is what the source wants to be reminded of.
 type whoCursor struct {
-	Question string // what was asked; of another question nothing else counts
-	Digest   []byte // of all documents
-	ETag     string `json:",omitempty"` // if there was only one
+	Question string   // what was asked; of another question nothing else counts
+	Digest   []byte   // of all documents
+	ETag     string   `json:",omitempty"` // if there was only one
+	Missing  []string `json:",omitempty"` // names of documents that were referred to and did not exist
 }
 
 // cursor reads the cursor of what was given last, the zero one if it has no use.
@@ -171,7 +173,7 @@ func (s *who) cursor(last *source.Holding) (c whoCursor) {
 func (c whoCursor) bytes() []byte {
 	b, err := json.Marshal(c)
 	if err == nil && len(b) > source.MaxCursor {
-		c.ETag = ""
+		c.ETag, c.Missing = "", nil
 		b, err = json.Marshal(c)
 	}
 	if err != nil {
