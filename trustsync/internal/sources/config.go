@@ -31,6 +31,7 @@ type Config struct {
 
 	Domain, Usage string   // of the WHO network, by default DCC and DSC
 	Participants  []string // ISO 3166-1 alpha-3 of the WHO network; empty for all that are real
+	Environment   string   // of the WHO network: production (or empty), uat or dev
 	Lab           bool     // also participants of the WHO network that exist for tests
 	Countries     []string // ISO 3166-1 alpha-2, whose acceptance rules are wanted of kinds eu_rules and germany_rules; empty for all
 }
@@ -52,6 +53,9 @@ func (c *Config) Identity() (id [sha256.Size]byte) {
 	part(c.CSCAs)
 	if len(c.Countries) > 0 { // of the former kinds none has any, and their identity stays
 		part([]byte(strings.Join(c.Countries, ",")))
+	}
+	if c.Environment != "" {
+		part([]byte("environment " + c.Environment))
 	}
 	if len(c.Anchors) == 0 {
 		part([]byte(strings.Join(c.URLs, "\n")))

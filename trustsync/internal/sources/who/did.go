@@ -22,6 +22,7 @@ import (
 // canonical N-Quads drop a term that the contexts do not define, and is refused.
 type didDocument struct {
 	id, controller string
+	environment    environment
 	methods        []didMethod
 	proof          didProof
 }
@@ -48,11 +49,11 @@ type didProof struct {
 	jws     string
 }
 
-// didContexts are those of version 2. Any other would give other meanings to the same members.
+// didContexts are the first ones of version 2; the third is of the environment. Any other would give other meanings to the same
+// members.
 var didContexts = []string{
 	"https://www.w3.org/ns/did/v1",
 	"https://w3id.org/security/suites/jws-2020/v1",
-	"https://smart.who.int/trust/tng-context/v1.jsonld",
 }
 
 // didHeader is the header of every version 2 signature: {"b64":false,"crit":["b64"],"alg":"ES256"}.
@@ -124,7 +125,7 @@ func readDID(raw []byte) (*didDocument, error) {
 	err := didObject(w, []string{"@context", "id", "controller", "verificationMethod", "proof"}, func(name string) (err error) {
 		switch name {
 		case "@context":
-			err = readDIDContext(w)
+			d.environment, err = readDIDContext(w)
 		case "id":
 			d.id, err = didIRI(w, false)
 		case "controller":
@@ -204,10 +205,11 @@ func didMembers(w list.JSON, allowed []string, each func(name string) error, req
 	return nil
 }
 
-func readDIDContext(w list.JSON) error {
+// readDIDContext returns the environment that the contexts name.
+func readDIDContext(w list.JSON) (environment, error) {
 	var contexts []string
 	err := w.Array(func() error {
-		if len(contexts) == len(didContexts) {
+		if len(contexts) > len(didContexts) {
 			return errors.New("more contexts than version 2 has")
 		}
 		text, err := didText(w)
@@ -216,13 +218,17 @@ func readDIDContext(w list.JSON) error {
 	})
 	switch {
 	case err != nil:
-		return err
-	case slices.Equal(contexts, didContexts[:2]):
-		return errDIDVersion1
-	case !slices.Equal(contexts, didContexts):
-		return errors.New("not the contexts of version 2")
+		return 0, err
+	case slices.Equal(contexts, didContexts):
+		return 0, errDIDVersion1
+	case len(contexts) == len(didContexts)+1 && slices.Equal(contexts[:len(didContexts)], didContexts):
+		for e := range numEnvironments {
+			if contexts[len(didContexts)] == e.context() {
+				return e, nil
+			}
+		}
 	}
-	return nil
+	return 0, errors.New("not the contexts of version 2")
 }
 
 func readMethods(w list.JSON) (methods []didMethod, err error) {

@@ -19,14 +19,21 @@ import (
 // whoFilter says which entries of the WHO network count.
 type whoFilter struct {
 	domain       string
-	usage        string          // as entries have it
-	participants []string        // ISO 3166-1 alpha-3; empty for all that are real
-	virtual      bool            // participants that exist for tests count without being named
+	usage        string   // as entries have it
+	participants []string // ISO 3166-1 alpha-3; empty for all that are real
+	virtual      bool     // participants that exist for tests count without being named
+	environment  environment
 	cscas        pki.Authorities // nil if DSCs need not chain to any
 }
 
 // newWHOFilter reads the configuration of the filter.
 func newWHOFilter(c sources.Config) (f whoFilter, err error) {
+	if f.environment, err = parseEnvironment(c.Environment); err != nil {
+		return f, err
+	}
+	if f.environment != production && !c.Lab {
+		return f, fmt.Errorf("environment %v: its keys prove nothing about people; a gate on it needs trust.lab = true", f.environment)
+	}
 	f.domain, f.usage, f.virtual = c.Domain, c.Usage, c.Lab
 	if f.domain == "" {
 		f.domain = "DCC"

@@ -53,17 +53,17 @@ func (d *didDocument) writeQuads(to io.Writer) {
 				}
 			}
 		case !n.method.reference:
-			n.method.writeQuads(w)
+			n.method.writeQuads(w, environments[d.environment].suffix)
 		}
 	}
 }
 
-// writeQuads writes what is said of one key, sorted.
-func (m *didMethod) writeQuads(w io.Writer) {
+// writeQuads writes what is said of one key, sorted. suffix is that of the environment.
+func (m *didMethod) writeQuads(w io.Writer, suffix string) {
 	fmt.Fprintf(w, "<%s> %s <%sJsonWebKey2020> .\n", m.id, rdfType, security)
 	for _, c := range []struct{ set, code string }{{"Domains", m.domain}, {"KeyUsage", m.keyUsage}, {"Participants", m.participant}} {
 		if c.code != "" {
-			fmt.Fprintf(w, "<%s> <%s%s.jsonld> <%[2]s%[3]s.jsonld#%[4]s> .\n", m.id, whoCodes, c.set, c.code)
+			fmt.Fprintf(w, "<%s> <%s%s%s.jsonld> <%[2]s%[3]s%[4]s.jsonld#%[5]s> .\n", m.id, whoCodes, c.set, suffix, c.code)
 		}
 	}
 	fmt.Fprintf(w, "<%s> <%scontroller> <%s> .\n", m.id, security, m.controller)

@@ -116,7 +116,7 @@ func (w *whoWalk) follows(id string) error {
 	const participant = 3 // behind v2, trustlist and domain
 	if len(name.dirs) > participant && len(w.filter.participants) == 0 && !w.filter.virtual {
 		if p := name.dirs[participant]; p != "-" && isVirtual(p) {
-			return errWHOOthers
+			return errWHOTest
 		}
 	}
 	return nil

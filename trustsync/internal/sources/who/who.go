@@ -2,7 +2,7 @@
 // and the references between them. It must never know the Syncer, the store or another source.
 //
 // The quads are written here and not by a library: the documents are so simple that their lines come in order, and a JSON-LD library
-// would fetch contexts and allocate without bound. Environments would be a member of whoFilter, which newWHOFilter reads.
+// would fetch contexts and allocate without bound.
 package who
 
 import (
@@ -136,6 +136,9 @@ func (s *who) open(answer *fetch.Response, now source.Moment) (*didDocument, err
 		return nil, err
 	}
 	d, err := openDID(answer.Body, s.anchors)
+	if err == nil {
+		err = s.filter.environment.check(d)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -184,7 +187,11 @@ func (c whoCursor) bytes() []byte {
 
 // whoQuestion tells apart configurations that make something else of the same documents.
 func whoQuestion(c sources.Config) string {
-	b, err := json.Marshal([]any{c.URLs, c.Anchors, c.CSCAs, c.Domain, c.Usage, c.Participants})
+	parts := []any{c.URLs, c.Anchors, c.CSCAs, c.Domain, c.Usage, c.Participants}
+	if c.Environment != "" { // without one the question stays what it was
+		parts = append(parts, c.Environment)
+	}
+	b, err := json.Marshal(parts)
 	if err != nil { // strings and bytes: there is none
 		return ""
 	}
