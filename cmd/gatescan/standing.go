@@ -68,6 +68,9 @@ func (d *daemon) readerStanding() status.Reader {
 		} else {
 			s.Fault = r.Setup().Fault
 		}
+		for _, c := range r.Stats().Counters() {
+			s.Line = append(s.Line, status.LineCount{Event: c.Name, N: c.Value})
+		}
 	}
 	return s
 }

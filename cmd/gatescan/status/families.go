@@ -50,6 +50,12 @@ var families = []family{
 
 	gauge("gate_open", "Whether a good pass is let through: 0 while anything keeps the gate closed.", func(s *Snapshot) float64 { return yesno(s.Gate.Open) }),
 	gauge("reader_up", "Whether the barcode module answers.", func(s *Snapshot) float64 { return yesno(s.Reader.Up) }),
+	newFamily(prometheus.CounterValue, "reader_line_total", "What was seen on the line of the barcode module.", []string{"event"},
+		func(s *Snapshot, give give) {
+			for _, c := range s.Reader.Line {
+				give(float64(c.N), c.Event)
+			}
+		}),
 	gauge("faults", "Faults that somebody should look after.", func(s *Snapshot) float64 { return float64(len(s.Faults) + len(s.Trust.Faults)) }),
 	gauge("loops_stalled", "Loops of the daemon that make no progress.", func(s *Snapshot) float64 { return float64(len(s.Stalled)) }),
 	gauge("selftest_timestamp_seconds", "When the last daily self-test was done; 0 for never.", func(s *Snapshot) float64 { return timestamp(s.Selftest.Time) }),

@@ -12,7 +12,7 @@ import (
 var texts = []string{
 	"Version", "Name", "Selftest.Failed", "ByRule.Rule", "Faults", "Stalled", "Gate.Mode", "Gate.Why", "Reader.Fault",
 	"Clock.State", "Clock.Required", "Clock.Fault", "Clock.Explanation",
-	"Trust.Faults", "Trust.Sources.Name", "Trust.Sources.Kind", "Trust.Sources.State", "Trust.Sources.Error",
+	"Reader.Line.Event", "Trust.Faults", "Trust.Sources.Name", "Trust.Sources.Kind", "Trust.Sources.State", "Trust.Sources.Error",
 }
 
 // TestNoRoomForHolders looks at everything that the daemon hands over: besides the texts above there are only numbers and

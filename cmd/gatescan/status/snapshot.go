@@ -64,6 +64,15 @@ type Reader struct {
 	Up    bool      `json:"up"`
 	Since time.Time `json:"since,omitzero"` // that it has been so
 	Fault string    `json:"fault,omitempty"`
+
+	// Line is in the metrics alone: a venue that reads the state must not see single frames.
+	Line []LineCount `json:"-"`
+}
+
+// LineCount is one counter of the line of the barcode module since the daemon began.
+type LineCount struct {
+	Event string // a word of the program, never of a text that was read
+	N     uint64
 }
 
 // Clock is how far the wall clock is believed.
