@@ -245,12 +245,6 @@ func formOf(s Stored) (storedForm, error) {
 			return storedForm{}, fmt.Errorf("signer %s: %w", d.KID, err)
 		}
 	}
-	var domains []byte
-	if slices.ContainsFunc(s.Holding.Signers, func(d source.Signer) bool { return d.Domain != 0 }) {
-		for _, d := range s.Holding.Signers {
-			domains = append(domains, byte(d.Domain))
-		}
-	}
 	raw, err := storeEncoding.Marshal(signers)
 	var withdrawn []byte
 	for _, kid := range s.Holding.Withdrawn {
@@ -262,7 +256,7 @@ func formOf(s Stored) (storedForm, error) {
 	f := storedForm{
 		Kind: s.Kind, Identity: s.Identity[:], Confirmed: stampOf(s.Confirmed), Floor: stampOf(s.Floor),
 		Signed: stampOf(s.Holding.Signed), Expires: stampOf(s.Holding.Expires),
-		Cursor: s.Holding.Cursor, Withdrawn: withdrawn, Signers: raw, Domains: domains,
+		Cursor: s.Holding.Cursor, Withdrawn: withdrawn, Signers: raw, Domains: domainsOf(s.Holding.Signers),
 	}
 	return f, f.setRules(s.Holding)
 }
@@ -283,24 +277,6 @@ func (f *storedForm) check(name string) error {
 		if !s.valid() {
 			return fmt.Errorf("%w: a time that cannot be", source.ErrMalformed)
 		}
-	}
-	return nil
-}
-
-// checkDomains checks the domains of n signers.
-func (f *storedForm) checkDomains(n int) error {
-	if len(f.Domains) == 0 {
-		return nil
-	}
-	some := false
-	for _, d := range f.Domains {
-		if verify.Domain(d)&^verify.DomainAll != 0 {
-			return fmt.Errorf("%w: an unknown domain", source.ErrMalformed)
-		}
-		some = some || d != 0
-	}
-	if len(f.Domains) != n || !some {
-		return fmt.Errorf("%w: %d domains of %d signers", source.ErrMalformed, len(f.Domains), n)
 	}
 	return nil
 }
