@@ -2,7 +2,9 @@
 # make test    all tests
 # make check   formatting, vet, staticcheck, all tests with the race detector, without the repetitions that make test has
 # make fuzz    every fuzz target for FUZZTIME
-# make bench   speed and allocations, peers in the same run (certlogic-js if GATESCAN_CERTLOGIC_JS names its npm folder)
+# make bench   speed and allocations, peers in the same run (certlogic-js if GATESCAN_CERTLOGIC_JS names its npm folder, OpenSSL
+#              if there are a C compiler and its header)
+# make bench-arm   instructions of an ES256 verification on emulated ARM (needs qemu-user and a C compiler)
 # make soak    the daemon for GATESCAN_SOAK (an hour), with unplugs, SIGHUPs and steps of its clock, then all sources for
 #              GATESCAN_SYNC_SOAK (ten minutes) with faults switched at random: neither may grow
 # make dist    static binaries for every platform, and the source archive for builds without a network, with their hashes
@@ -27,12 +29,14 @@ STATICCHECK = $(GO) run honnef.co/go/tools/cmd/staticcheck@v0.8.2
 VERSION           ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null || echo 0)
 
+P256 = verify/internal/p256
+
 BUILD = CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=false \
 	-ldflags '-s -w -buildid= -X main.version=$(VERSION) -X main.builtAt=$(SOURCE_DATE_EPOCH)'
 
 DIST = dist/gatescan-linux-armv6 dist/gatescan-linux-armv7 dist/gatescan-linux-arm64 dist/gatescan-linux-amd64
 
-.PHONY: all run test check fuzz bench soak dist test-arm test-dist test-page test-board test-board-full test-guest test-image check-image run-armv6 run-armv7 run-arm64 clean FORCE
+.PHONY: all run test check fuzz bench bench-arm soak dist test-arm test-dist test-page test-board test-board-full test-guest test-image check-image run-armv6 run-armv7 run-arm64 clean FORCE
 
 all: bin/gatescan bin/gatelab
 
@@ -58,6 +62,9 @@ check:
 	$(STATICCHECK) -tags chromium ./cmd/gatescan/status
 	$(STATICCHECK) -tags guest ./systemd
 	$(GO) test -race -short ./...
+	$(GO) vet -tags purego ./$(P256)
+	$(GO) test -short -tags purego ./$(P256)
+	GOARCH=arm GOARM=6 $(GO) vet ./$(P256)
 
 # go test fuzzes one target of one package at a time. Minimising is kept short: it would eat the time.
 fuzz:
@@ -72,8 +79,26 @@ fuzz:
 	test $$found = 1 || { echo "no fuzz target was found"; exit 1; }
 
 bench:
+	@mkdir -p bin; $(CC) -O2 -o bin/openssl-peer $(P256)/testdata/openssl.c -lcrypto 2>/dev/null || \
+		{ rm -f bin/openssl-peer; echo "OpenSSL is left out: apt-get install gcc libssl-dev"; }
+	GATESCAN_OPENSSL_PEER=$$(ls $(CURDIR)/bin/openssl-peer 2>/dev/null) $(GO) test ./$(P256) -run '^$$' -bench Peers -benchtime 1x
 	$(GO) test ./verify ./verify/certlogic ./driver/scanner -run '^$$' -bench . -benchmem
 	$(GO) test ./cmd/gatescan -run '^$$' -bench FrameToLine -benchtime 10000x
+
+bench-arm: bin/count.so bin/p256-armv6.test bin/p256-arm64.test
+	@command -v qemu-arm >/dev/null || { echo "bench-arm needs qemu-user: apt-get install qemu-user"; exit 1; }
+	@$(P256)/testdata/bench-arm.sh bin
+
+bin/count.so: $(P256)/testdata/count.c
+	@mkdir -p bin
+	$(CC) -O2 -shared -fPIC -o $@ $<
+
+bin/p256-armv6.test: FORCE
+	@mkdir -p bin
+	CGO_ENABLED=0 GOARCH=arm GOARM=6 $(GO) test -c -o $@ ./$(P256)
+bin/p256-arm64.test: FORCE
+	@mkdir -p bin
+	CGO_ENABLED=0 GOARCH=arm64 $(GO) test -c -o $@ ./$(P256)
 
 # It watches its own time-outs, whatever GATESCAN_SOAK is.
 soak:
@@ -104,14 +129,20 @@ test-arm:
 	CGO_ENABLED=0 GOARCH=arm GOARM=6 $(GO) test -c -o bin/verify-armv6.test ./verify
 	CGO_ENABLED=0 GOARCH=arm GOARM=7 $(GO) test -c -o bin/verify-armv7.test ./verify
 	CGO_ENABLED=0 GOARCH=arm64 $(GO) test -c -o bin/verify-arm64.test ./verify
+	@$(MAKE) --no-print-directory bin/p256-armv6.test bin/p256-arm64.test
 	@$(MAKE) --no-print-directory -j2 --output-sync=target run-armv6 run-armv7 run-arm64
+
+# What depends on the processor; the rest is the same everywhere.
+P256_RUN = -test.run 'Field|Products|Scalar|Points|Multiples|EqualX|Explicit|RPlusN|Wycheproof|Allocates'
 
 run-armv6:
 	cd verify && qemu-arm -cpu arm1176 ../bin/verify-armv6.test -test.short
+	cd $(P256) && qemu-arm -cpu arm1176 $(CURDIR)/bin/p256-armv6.test -test.short $(P256_RUN)
 run-armv7:
 	cd verify && qemu-arm -cpu cortex-a7 ../bin/verify-armv7.test -test.short
 run-arm64:
 	cd verify && qemu-aarch64 ../bin/verify-arm64.test -test.short
+	cd $(P256) && qemu-aarch64 $(CURDIR)/bin/p256-arm64.test -test.short $(P256_RUN)
 
 # Builds the committed source twice, in two other directories, and compares the bytes; then a binary from the source archive,
 # by Buildroot's build line and without a network.

@@ -1,6 +1,8 @@
 #!/bin/sh
 # Checks this tree with Buildroot's own tools: style, that each configuration is taken as it is written, that the package
 # is understood, and that its build line is the one that build-archive.sh runs. It builds nothing.
+# With LINUX_TREE, an unpacked kernel, each board's defconfig is configured as Buildroot does, with its fragment and what
+# packages ask for, and compared with kernel.table. CROSS_COMPILE is a compiler for ARM, arm-linux-gnueabihf- if not given.
 # usage: check.sh [TREE]    TREE is an unpacked Buildroot, 2026.02.1 or later; BUILDROOT_TREE if not given
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
@@ -46,6 +48,35 @@ if [ ! -d "$here/../dist/buildroot" ]; then
 	"$here/source-archive.sh" "$here/../dist"
 fi
 
+# kernel BOARD CONFIG: what becomes of the kernel's configuration. Options are put into it as Buildroot's
+# KCONFIG_ENABLE_OPT and KCONFIG_SET_OPT do; kconfig then drops what it cannot have.
+kernel() {
+	defconfig=$(sed -n 's/^BR2_LINUX_KERNEL_DEFCONFIG="\(.*\)"/\1/p' "$2")_defconfig
+	if [ ! -e "$LINUX_TREE/arch/arm/configs/$defconfig" ]; then
+		echo "$1: KERNEL NOT CHECKED: $LINUX_TREE has no $defconfig" >&2
+		return
+	fi
+	linux() { make -s -C "$LINUX_TREE" ARCH=arm CROSS_COMPILE="${CROSS_COMPILE:-arm-linux-gnueabihf-}" O="$out/linux-$1" "$2"; }
+	mkdir -p "$out/linux-$1"
+	linux "$1" "$defconfig" >"$out/log" 2>&1 || { cat "$out/log" >&2; exit 1; }
+	fragment=$here/board/gatescan/$1/linux.fragment
+	test -e "$fragment" || fragment=$here/board/gatescan/linux.fragment
+	cat "$fragment" >>"$out/linux-$1/.config"
+	run printvars VARS=PACKAGES_LINUX_CONFIG_FIXUPS | grep -o "echo '[^']*CONFIG_[^']*'" | sed "s/^echo '//; s/'$//" >"$out/fixups"
+	grep -qx CONFIG_NAMESPACES=y "$out/fixups" || { echo "$1: the package does not ask for its options" >&2; exit 1; }
+	while read -r line; do
+		option=${line#\# } && option=${option%% *} && option=${option%%=*}
+		grep -qx "$option=[my]" "$out/linux-$1/.config" && [ "$line" = "$option=y" ] &&
+			! grep -q "^$option y" "$here/package/gatescan/kernel.table" && continue
+		sed -i "/^\(# \)\?$option\>/d" "$out/linux-$1/.config"
+		echo "$line" >>"$out/linux-$1/.config"
+	done <"$out/fixups"
+	linux "$1" olddefconfig >"$out/log" 2>&1 || { cat "$out/log" >&2; exit 1; }
+	"$here/check-kernel.sh" "$1" "$out/linux-$1/.config"
+	echo "$1: $defconfig of Linux $(make -s -C "$LINUX_TREE" kernelversion) has all that is needed"
+}
+test -n "${LINUX_TREE:-}" || echo "buildroot/check.sh: KERNELS NOT CHECKED: set LINUX_TREE to an unpacked kernel" >&2
+
 configs=0
 for file in "$here"/configs/*_defconfig; do
 	name=$(basename "$file")
@@ -78,6 +109,9 @@ for file in "$here"/configs/*_defconfig; do
 		grep -qF -- "$part" "$out/vars" || { echo "$name: the build line has no $part" >&2; exit 1; }
 		grep -qF -- "$part" "$here/build-archive.sh" || { echo "build-archive.sh has no $part" >&2; exit 1; }
 	done
+	if [ -n "${LINUX_TREE:-}" ]; then
+		kernel "$(sed -n 's/^BR2_ROOTFS_POST_SCRIPT_ARGS="[^ ]* \(.*\)"/\1/p' "$file")" "$file"
+	fi
 	wanted=$(sed -n 's/^go //p' "$here/../go.mod") had=$(sed -n 's/^GO_VERSION=//p' "$out/vars")
 	printf '%s\n' "$wanted" "$had" | sort -CV || { echo "$name: this Buildroot has Go $had, and go.mod asks for $wanted: take a later one" >&2; exit 1; }
 	archive=$here/../dist/$(sed -n 's/^GATESCAN_SOURCE=//p' "$out/vars")

@@ -34,7 +34,7 @@ fail() {
 # same FILE1 FILE2 WHAT
 same() { cmp -s "$1" "$2" || { diff "$1" "$2" >&2 || :; fail "$3"; }; }
 
-shellcheck -s sh -e SC2015,SC2016,SC2086 "$here"/*.sh "$board"/*.sh "$board"/*/*.sh "$here/../systemd/S60gatescan"
+shellcheck -s sh -e SC2015,SC2016,SC2086 "$here"/*.sh "$board"/*.sh "$board"/*/*.sh "$here/../systemd/S60gatescan" "$here/../systemd/gatescan-generator"
 
 # The outputs, as the overlay puts them into a tree that has the controller only: name, line, polarity.
 cat >"$work/pi.dts" <<END
@@ -71,10 +71,18 @@ for led in relay green red yellow buzzer; do
 done
 
 # QEMU's own tree, with the outputs behind it.
-qemu-system-arm -machine virt,highmem=off -cpu cortex-a7 -m 256 -machine dumpdtb="$work/virt.dtb" >/dev/null 2>&1
+qemu-system-arm -machine virt,highmem=off -cpu cortex-a7 -m 256 -nic none -machine dumpdtb="$work/virt.dtb" >/dev/null 2>&1
 { dtc -q -I dtb -O dts "$work/virt.dtb"; cat "$board/qemu-arm/gatescan.dtsi"; } | dtc -q -I dts -O dtb -o "$work/gate-virt.dtb" -
 outputs "$work/gate-virt.dtb" >"$work/leds-qemu-arm"
 test "$(wc -l <"$work/leds-qemu-arm")" -eq 3 || fail "QEMU's board has other outputs than three"
+
+# run.sh has QEMU start with the module plugged in, even where the option ROMs, another package, are not installed.
+mkdir "$work/qemu"
+truncate -s 1M "$work/qemu/disk.img" "$work/qemu/zImage"
+code=0
+timeout -k 5 3 "$board/qemu-arm/run.sh" "$work/qemu" -S </dev/null >"$work/log" 2>&1 || code=$?
+test "$code" -eq 124 || { cat "$work/log" >&2; fail "run.sh: QEMU does not start"; }
+grep -q usb-serial.*always-plugged=on "$board/qemu-arm/run.sh" || fail "run.sh: the module is plugged in only while something is connected"
 
 # The kernel's command line is one line, the root is read-only, and no console is on the barcode module's port.
 test "$(wc -l <"$board/cmdline.txt")" -eq 1 || fail "cmdline.txt is not one line"
@@ -82,7 +90,7 @@ grep -qw ro "$board/cmdline.txt" || fail "cmdline.txt: the root is not read-only
 ! grep -q 'console=\(ttyAMA\|ttyS\|serial\)' "$board/cmdline.txt" || fail "cmdline.txt: a console on the barcode module's port"
 
 # What Buildroot would have built.
-export TARGET_DIR="$work/target" BINARIES_DIR="$work/images"
+export TARGET_DIR="$work/target" BINARIES_DIR="$work/images" BUILD_DIR="$work/build"
 images=0
 for toml in "$board"/*/gatescan.toml; do
 	name=$(basename "$(dirname "$toml")")
@@ -113,6 +121,29 @@ for toml in "$board"/*/gatescan.toml; do
 		grep -qx dtparam=watchdog=on "$config" || fail "$name: config.txt: no watchdog"
 		;;
 	esac
+
+	# A kernel that has all that the image needs, and for each row of the table, and each line of the fragment, one that lacks it.
+	fragment=$board/$name/linux.fragment
+	test -e "$fragment" || fragment=$board/linux.fragment
+	kernel=$BUILD_DIR/linux-6/.config
+	rm -rf "$BUILD_DIR"
+	! "$board/post-build.sh" "$TARGET_DIR" "$image" "$name" 2>/dev/null || fail "$name: post-build.sh is content without a kernel"
+	mkdir -p "$BUILD_DIR/linux-6"
+	{ sed -n 's/^\(CONFIG_[A-Z0-9_]*\) .*/\1=y/p' "$here/package/gatescan/kernel.table"; grep '^CONFIG_' "$fragment"; } | sort -u >"$work/kernel"
+	"$here/check-kernel.sh" "$name" "$work/kernel" || fail "$name: check-kernel.sh"
+	lacking=0
+	grep -xF -f "$fragment" "$work/kernel" >"$work/options"
+	sed -n 's/^\(CONFIG_[A-Z0-9_]*\) [ym] \* .*/\1=y/p' "$here/package/gatescan/kernel.table" >>"$work/options"
+	while read -r option; do
+		lacking=$((lacking + 1))
+		grep -vxF "$option" "$work/kernel" >"$kernel"
+		! "$here/check-kernel.sh" "$name" "$kernel" 2>"$work/log" || fail "$name: check-kernel.sh lets a kernel without $option"
+		grep -q "lacks ${option%=y}" "$work/log" || fail "$name: check-kernel.sh does not name $option"
+	done <"$work/options"
+	test "$lacking" -ge 35 || fail "$name: only $lacking kernels that lack something"
+	! "$board/post-build.sh" "$TARGET_DIR" "$image" "$name" 2>/dev/null || fail "$name: post-build.sh lets a kernel without $option"
+	cp "$work/kernel" "$kernel"
+	grep -qF "$(basename "$(dirname "$fragment")")/linux.fragment\"" "$here"/configs/gatescan_"$(echo "$name" | tr - _)"_defconfig || fail "$name: its defconfig has another fragment"
 
 	"$board/post-build.sh" "$TARGET_DIR" "$image" "$name"
 	test ! -e "$TARGET_DIR/etc/gatescan/.empty" && test -d "$TARGET_DIR/etc/gatescan" && test -d "$TARGET_DIR/boot" || fail "$name: post-build.sh"
@@ -176,7 +207,7 @@ for toml in "$board"/*/gatescan.toml; do
 
 		# A console on the barcode module's port stops the build.
 		echo console=ttyAMA0,115200 >"$BINARIES_DIR/rpi-firmware/cmdline.txt"
-		! "$board/post-build.sh" "$TARGET_DIR" 2>/dev/null || fail "$name: post-build.sh lets a console on the barcode module's port"
+		! "$board/post-build.sh" "$TARGET_DIR" "$image" "$name" 2>/dev/null || fail "$name: post-build.sh lets a console on the barcode module's port"
 	fi
 done
 test "$images" -eq "$(find "$here/configs" -name '*_defconfig' | wc -l)" || fail "$images boards, and another number of configurations"

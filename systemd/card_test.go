@@ -71,6 +71,18 @@ func TestCard(t *testing.T) {
 	g.opens()
 }
 
+// kernelConfig is the configuration of a kernel that has all that the image needs.
+func kernelConfig(t *testing.T) []byte {
+	t.Helper()
+	var config strings.Builder
+	for line := range strings.Lines(read(t, "../buildroot/package/gatescan/kernel.table") + read(t, boardFiles+"/qemu-arm/linux.fragment")) {
+		if option, _, _ := strings.Cut(strings.TrimSpace(line), " "); strings.HasPrefix(option, "CONFIG_") {
+			config.WriteString(strings.TrimSuffix(option, "=y") + "=y\n")
+		}
+	}
+	return []byte(config.String())
+}
+
 // card makes the card, and what the guest needs beside it.
 func (g *gate) card(dir string) (card string, files map[string]string) {
 	t := g.t
@@ -90,11 +102,15 @@ func (g *gate) card(dir string) (card string, files map[string]string) {
 		tree.link("/etc/systemd/system/local-fs.target.wants/"+unit, "../"+unit)
 	}
 	tree.close()
-	target, images := filepath.Join(dir, "target"), filepath.Join(dir, "images")
-	for _, made := range []string{target, images} {
+	target, images, build := filepath.Join(dir, "target"), filepath.Join(dir, "images"), filepath.Join(dir, "build")
+	for _, made := range []string{target, images, build, filepath.Join(build, "linux-debian")} {
 		if err := os.Mkdir(made, 0o755); err != nil {
 			t.Fatal(err)
 		}
+	}
+	// Debian's kernel has modules of its own; post-build.sh is content with what it asks for.
+	if err := os.WriteFile(filepath.Join(build, "linux-debian", ".config"), kernelConfig(t), 0o600); err != nil {
+		t.Fatal(err)
 	}
 	here := func(name string, args ...string) string {
 		t.Helper()
@@ -103,7 +119,7 @@ func (g *gate) card(dir string) (card string, files map[string]string) {
 			t.Fatalf("%v: apt-get install systemd genimage squashfs-tools mtools dosfstools e2fsprogs fdisk", err)
 		}
 		cmd := exec.CommandContext(ctx, path, args...)
-		cmd.Env = append(os.Environ(), "TARGET_DIR="+target, "BINARIES_DIR="+images)
+		cmd.Env = append(os.Environ(), "TARGET_DIR="+target, "BINARIES_DIR="+images, "BUILD_DIR="+build)
 		out, err := cmd.CombinedOutput()
 		if err != nil {
 			t.Fatalf("%s %v: %v\n%s", name, args, err, out)

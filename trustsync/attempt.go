@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"gatescan/trustsync/internal/source"
 	"gatescan/verify"
 )
 
@@ -16,9 +17,6 @@ const (
 	// is not synchronised: a gate may have been in a box. A list from further ahead would lock out all that come before
 	// it, so it is refused.
 	maxForward = 3 * 365 * 24 * time.Hour
-
-	// confirmInterval bounds how often the store is written for no other reason than that a source said the same again.
-	confirmInterval = 6 * time.Hour
 )
 
 // attempt asks a source once. If that fails, what it said before stays: nothing is given up before something better is
@@ -28,24 +26,24 @@ func (s *Syncer) attempt(ctx context.Context, source Named) (err error) {
 	return err
 }
 
-func (s *Syncer) attempt1(ctx context.Context, source Named) error {
-	moment := s.begin(source)
-	got, report, err := source.Fetch(ctx, moment)
+func (s *Syncer) attempt1(ctx context.Context, src Named) error {
+	moment := s.begin(src)
+	got, report, err := src.Fetch(ctx, moment)
 	if ctx.Err() != nil {
-		s.abandon(source.Name)
+		s.abandon(src.Name)
 		return ctx.Err()
 	}
 	var changed ruleChanges
-	if err == nil && got != nil && source.Traits().Rules {
+	if err == nil && got != nil && src.Traits().Rules {
 		changed = changesOfRules(moment.Last, got)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	k := s.kept[source.Name]
-	if k == nil || k.Identity != source.Identity { // the configuration changed meanwhile
+	k := s.kept[src.Name]
+	if k == nil || k.Identity != src.Identity { // the configuration changed meanwhile
 		return nil
 	}
-	unchanged := errors.Is(err, errUnchanged)
+	unchanged := errors.Is(err, source.ErrUnchanged)
 	if unchanged {
 		got, err = moment.Last, nil
 	}
@@ -56,7 +54,7 @@ func (s *Syncer) attempt1(ctx context.Context, source Named) error {
 		err = k.judge(got, moment)
 	}
 	if !unchanged && err == nil {
-		got, report, err = s.usable(source, got, report)
+		got, report, err = s.usable(src, got, report)
 	}
 	now := time.Now()
 	s.finishLocked(k, got, report, unchanged, now, err)
@@ -74,7 +72,7 @@ func (s *Syncer) attempt1(ctx context.Context, source Named) error {
 	}
 	s.publishLocked()
 	s.say(k, report, nil) // not before it is so
-	if !unchanged || moment.Time.Sub(s.saved) >= confirmInterval {
+	if !unchanged || moment.Time.Sub(s.saved) >= source.ConfirmInterval {
 		s.saveLocked(moment.Time)
 	}
 	return nil
@@ -101,7 +99,7 @@ func (s *Syncer) begin(source Named) Moment {
 // judge says whether an authentic answer may replace what was there: never backwards, never from the future.
 func (k *kept) judge(got *Holding, now Moment) error {
 	switch {
-	case len(got.Cursor) > maxCursor:
+	case len(got.Cursor) > source.MaxCursor:
 		return fmt.Errorf("%w: a cursor of %d bytes", ErrTooLarge, len(got.Cursor))
 	case !got.Expires.IsZero() && now.Time.After(got.Expires):
 		return fmt.Errorf("%w at %s", ErrExpired, utc(got.Expires))
@@ -120,13 +118,13 @@ func (k *kept) judge(got *Holding, now Moment) error {
 func utc(t time.Time) string { return t.UTC().Format(time.RFC3339) }
 
 // usable is what there is to use of an answer. Nothing is an error.
-func (s *Syncer) usable(source Named, got *Holding, report Report) (*Holding, Report, error) {
-	if source.Traits().Rules {
-		allowed := rulesLeft
-		if err := allowed.take(got.Rules, got.ValueSets); err != nil {
+func (s *Syncer) usable(src Named, got *Holding, report Report) (*Holding, Report, error) {
+	if src.Traits().Rules {
+		allowed := source.WholeRuleBudget
+		if err := allowed.Take(got.Rules, got.ValueSets); err != nil {
 			return nil, report, err
 		}
-		if !got.serves(source.Traits()) {
+		if !got.Serves(src.Traits()) {
 			return nil, report, fmt.Errorf("%w: not one rule", ErrImplausible)
 		}
 		return got, report, nil
@@ -146,7 +144,7 @@ func (s *Syncer) withoutLab(got *Holding, report Report) (*Holding, Report) {
 	var signers []Signer
 	for _, signer := range got.Signers {
 		if signer.Lab {
-			report.Skipped = append(report.Skipped, Skipped{signer.KID.String(), ErrLab})
+			report.Skipped = append(report.Skipped, Skipped{Name: signer.KID.String(), Err: ErrLab})
 			report.Loaded--
 			continue
 		}

@@ -14,18 +14,18 @@ import (
 	"time"
 
 	"gatescan/cmd/gatelab/lists"
+	"gatescan/trustsync/internal/fetch"
+	"gatescan/trustsync/internal/source"
+	"gatescan/trustsync/internal/sources"
+	"gatescan/trustsync/internal/sources/germany"
+	"gatescan/trustsync/internal/sources/netherlands"
+	"gatescan/trustsync/internal/sources/sweden"
+	"gatescan/trustsync/internal/sourcetest"
 	"gatescan/verify"
-)
-
-var (
-	listSigned  = time.Date(2027, time.March, 1, 12, 0, 0, 0, time.UTC)
-	listNow     = listSigned.Add(time.Hour)
-	listExpires = listSigned.Add(24 * time.Hour)
 )
 
 // documentKinds are the kinds of lists that are one signed document: how each is made, read, and signed over any payload.
 var documentKinds = map[string]struct {
-	source  func(SourceConfig) (Source, error)
 	build   func(d *lists.Domain) ([]byte, error)
 	sign    func(d *lists.Domain, payload string) ([]byte, error)
 	payload func(entries string) string // with its entries
@@ -33,88 +33,60 @@ var documentKinds = map[string]struct {
 	dated   bool                        // has a signed time
 	expires bool
 }{
-	kindGermany: {
-		source:  newGermany,
+	germany.Kind: {
 		build:   lists.Germany,
 		sign:    func(d *lists.Domain, payload string) ([]byte, error) { return lists.SignGermany(d, []byte(payload)) },
 		payload: func(entries string) string { return `{"certificates":[` + entries + `]}` },
 		unknown: `{}`,
 	},
-	kindSweden: {
-		source: newSweden,
-		build:  func(d *lists.Domain) ([]byte, error) { return lists.Sweden(d, listSigned, listExpires) },
+	sweden.Kind: {
+		build: func(d *lists.Domain) ([]byte, error) { return lists.Sweden(d, sourcetest.Signed, sourcetest.Expires) },
 		sign: func(d *lists.Domain, payload string) ([]byte, error) {
 			return lists.SignSweden(d.Signer, nil, []byte(payload))
 		},
 		payload: func(entries string) string {
-			return fmt.Sprintf(`{"iat":%d,"exp":%d,"dsc_trust_list":{"XX":{"eku":{},"keys":[%s]}}}`, listSigned.Unix(), listExpires.Unix(), entries)
+			return fmt.Sprintf(`{"iat":%d,"exp":%d,"dsc_trust_list":{"XX":{"eku":{},"keys":[%s]}}}`, sourcetest.Signed.Unix(), sourcetest.Expires.Unix(), entries)
 		},
 		unknown: `{}`, dated: true, expires: true,
 	},
-	kindNetherlands: {
-		source: newNetherlands,
-		build:  func(d *lists.Domain) ([]byte, error) { return lists.Netherlands(d, listSigned) },
+	netherlands.Kind: {
+		build: func(d *lists.Domain) ([]byte, error) { return lists.Netherlands(d, sourcetest.Signed) },
 		sign: func(d *lists.Domain, payload string) ([]byte, error) {
-			return lists.SignNetherlands(d.Signer, []byte(payload), lists.CMS{Time: listSigned})
+			return lists.SignNetherlands(d.Signer, []byte(payload), lists.CMS{Time: sourcetest.Signed})
 		},
 		payload: func(entries string) string { return `{"eu_keys":{"AAAAAAAAAAA=":[` + entries + `]}}` },
 		unknown: `{}`, dated: true,
 	},
 }
 
-func documentDomain(t testing.TB, n int) *lists.Domain {
-	t.Helper()
-	d, err := lists.NewDomain("XX", n)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return d
-}
-
 // documentOf makes a source that is asked without a network.
-func documentOf(t testing.TB, kind string, anchors []byte) *document {
+func documentOf(t testing.TB, kind string, anchors []byte) *fetch.Document {
 	t.Helper()
-	source, err := documentKinds[kind].source(SourceConfig{Kind: kind, URLs: []string{"http://list.example/"}, Anchors: anchors})
+	source, err := NewSource(sources.Config{Kind: kind, URLs: []string{"http://list.example/"}, Anchors: anchors})
 	if err != nil {
 		t.Fatal(err)
 	}
-	return source.(*document)
-}
-
-func listKIDs(signers []Signer) (kids []string) {
-	for _, s := range signers {
-		kids = append(kids, s.KID.String())
-	}
-	slices.Sort(kids)
-	return kids
-}
-
-func domainKIDs(d *lists.Domain) (kids []string) {
-	for _, dsc := range d.DSCs {
-		kids = append(kids, verify.KID(certKID(dsc.Raw)).String())
-	}
-	slices.Sort(kids)
-	return kids
+	return source.Source.(*fetch.Document)
 }
 
 func TestDocumentGood(t *testing.T) {
 	for kind, k := range documentKinds {
 		t.Run(kind, func(t *testing.T) {
-			d := documentDomain(t, 3)
+			d := sourcetest.Domain(t, 3)
 			body, err := k.build(d)
 			if err != nil {
 				t.Fatal(err)
 			}
-			for name, anchor := range map[string][]byte{"certificate": d.Signer.PEM(), "key": d.Signer.PublicPEM(), "second of two": append(documentDomain(t, 0).Signer.PEM(), d.Signer.PEM()...)} {
-				if kind == kindNetherlands && name == "key" {
+			for name, anchor := range map[string][]byte{"certificate": d.Signer.PEM(), "key": d.Signer.PublicPEM(), "second of two": append(sourcetest.Domain(t, 0).Signer.PEM(), d.Signer.PEM()...)} {
+				if kind == netherlands.Kind && name == "key" {
 					continue // refused as a configuration: TestDocumentConfig
 				}
-				h, report, err := documentOf(t, kind, anchor).read(body, Moment{Time: listNow, Synced: true})
+				h, report, err := documentOf(t, kind, anchor).Read(body, source.Moment{Time: sourcetest.Now, Synced: true})
 				if err != nil {
 					t.Errorf("%s: %v", name, err)
 					continue
 				}
-				if got, want := listKIDs(h.Signers), domainKIDs(d); !slices.Equal(got, want) || report.Loaded != 3 || len(report.Skipped) != 0 || report.Duplicates != 0 {
+				if got, want := sourcetest.KIDs(h.Signers), sourcetest.DomainKIDs(d); !slices.Equal(got, want) || report.Loaded != 3 || len(report.Skipped) != 0 || report.Duplicates != 0 {
 					t.Errorf("%s: kids %v, want %v; %+v", name, got, want, report)
 				}
 				for _, s := range h.Signers {
@@ -124,10 +96,10 @@ func TestDocumentGood(t *testing.T) {
 				}
 				var signed, expires time.Time
 				if k.dated {
-					signed = listSigned
+					signed = sourcetest.Signed
 				}
 				if k.expires {
-					expires = listExpires
+					expires = sourcetest.Expires
 				}
 				if !h.Signed.Equal(signed) || !h.Expires.Equal(expires) {
 					t.Errorf("%s: signed %v, expires %v", name, h.Signed, h.Expires)
@@ -139,17 +111,17 @@ func TestDocumentGood(t *testing.T) {
 
 // No bit of a document means nothing, but for space where JSON may have it.
 func TestDocumentBitFlips(t *testing.T) {
-	noRaces(t)
+	sourcetest.NoRaces(t)
 	for kind, k := range documentKinds {
 		t.Run(kind, func(t *testing.T) {
-			d := documentDomain(t, 2)
+			d := sourcetest.Domain(t, 2)
 			body, err := k.build(d)
 			if err != nil {
 				t.Fatal(err)
 			}
-			source := documentOf(t, kind, d.Signer.PEM())
-			now := Moment{Time: listNow, Synced: true}
-			if _, _, err := source.read(body, now); err != nil {
+			src := documentOf(t, kind, d.Signer.PEM())
+			now := source.Moment{Time: sourcetest.Now, Synced: true}
+			if _, _, err := src.Read(body, now); err != nil {
 				t.Fatal(err)
 			}
 			tried := 0
@@ -161,7 +133,7 @@ func TestDocumentBitFlips(t *testing.T) {
 					flipped := bytes.Clone(body)
 					flipped[i] ^= 1 << bit
 					tried++
-					if h, _, err := source.read(flipped, now); err == nil {
+					if h, _, err := src.Read(flipped, now); err == nil {
 						t.Errorf("byte %d, %q to %q: %d signers", i, body[i], flipped[i], len(h.Signers))
 					}
 				}
@@ -176,20 +148,20 @@ func TestDocumentBitFlips(t *testing.T) {
 func TestDocumentTruncated(t *testing.T) {
 	for kind, k := range documentKinds {
 		t.Run(kind, func(t *testing.T) {
-			d := documentDomain(t, 2)
+			d := sourcetest.Domain(t, 2)
 			body, err := k.build(d)
 			if err != nil {
 				t.Fatal(err)
 			}
 			body = bytes.TrimRight(body, "\n") // not signed
-			source := documentOf(t, kind, d.Signer.PEM())
+			src := documentOf(t, kind, d.Signer.PEM())
 			lengths := []int{0, 1, 2, len(body) - 1, len(body) - 2}
 			for range 200 {
 				lengths = append(lengths, rand.N(len(body)))
 			}
 			for _, n := range lengths {
-				_, _, err := source.read(body[:n], Moment{Time: listNow})
-				if !errors.Is(err, ErrNotAuthentic) && !errors.Is(err, ErrMalformed) {
+				_, _, err := src.Read(body[:n], source.Moment{Time: sourcetest.Now})
+				if !errors.Is(err, source.ErrNotAuthentic) && !errors.Is(err, source.ErrMalformed) {
 					t.Errorf("cut to %d of %d bytes: %v", n, len(body), err)
 				}
 			}
@@ -199,51 +171,51 @@ func TestDocumentTruncated(t *testing.T) {
 
 func TestDocumentWrongKey(t *testing.T) {
 	for kind, k := range documentKinds {
-		body, err := k.build(documentDomain(t, 1))
+		body, err := k.build(sourcetest.Domain(t, 1))
 		if err != nil {
 			t.Fatal(err)
 		}
-		other := documentDomain(t, 0) // whose names are the same
-		if _, _, err := documentOf(t, kind, other.Signer.PEM()).read(body, Moment{Time: listNow}); !errors.Is(err, ErrNotAuthentic) {
+		other := sourcetest.Domain(t, 0) // whose names are the same
+		if _, _, err := documentOf(t, kind, other.Signer.PEM()).Read(body, source.Moment{Time: sourcetest.Now}); !errors.Is(err, source.ErrNotAuthentic) {
 			t.Errorf("%s: %v", kind, err)
 		}
 	}
 }
 
 func TestDocumentTimes(t *testing.T) {
-	last := func(signed time.Time) *Holding { return &Holding{Signed: signed} }
+	last := func(signed time.Time) *source.Holding { return &source.Holding{Signed: signed} }
 	for kind, k := range documentKinds {
-		d := documentDomain(t, 1)
+		d := sourcetest.Domain(t, 1)
 		body, err := k.build(d)
 		if err != nil {
 			t.Fatal(err)
 		}
-		source := documentOf(t, kind, d.Signer.PEM())
+		src := documentOf(t, kind, d.Signer.PEM())
 		for _, test := range []struct {
 			name  string
-			now   Moment
+			now   source.Moment
 			want  error
 			needs bool
 		}{
-			{"at its time", Moment{Time: listSigned, Synced: true}, nil, true},
-			{"at its end", Moment{Time: listExpires, Synced: true}, nil, true},
-			{"past its end", Moment{Time: listExpires.Add(time.Second)}, ErrExpired, k.expires},
-			{"a little ahead", Moment{Time: listSigned.Add(-maxSkew), Synced: true}, nil, true},
-			{"too far ahead", Moment{Time: listSigned.Add(-maxSkew - time.Second), Synced: true}, ErrFuture, k.dated},
-			{"ahead of a clock that may be wrong", Moment{Time: listSigned.AddDate(-1, 0, 0)}, nil, true},
-			{"the same again", Moment{Time: listNow, Last: last(listSigned)}, nil, true},
-			{"older than the last", Moment{Time: listNow, Last: last(listSigned.Add(time.Second))}, ErrRollback, k.dated},
+			{"at its time", source.Moment{Time: sourcetest.Signed, Synced: true}, nil, true},
+			{"at its end", source.Moment{Time: sourcetest.Expires, Synced: true}, nil, true},
+			{"past its end", source.Moment{Time: sourcetest.Expires.Add(time.Second)}, source.ErrExpired, k.expires},
+			{"a little ahead", source.Moment{Time: sourcetest.Signed.Add(-source.MaxSkew), Synced: true}, nil, true},
+			{"too far ahead", source.Moment{Time: sourcetest.Signed.Add(-source.MaxSkew - time.Second), Synced: true}, source.ErrFuture, k.dated},
+			{"ahead of a clock that may be wrong", source.Moment{Time: sourcetest.Signed.AddDate(-1, 0, 0)}, nil, true},
+			{"the same again", source.Moment{Time: sourcetest.Now, Last: last(sourcetest.Signed)}, nil, true},
+			{"older than the last", source.Moment{Time: sourcetest.Now, Last: last(sourcetest.Signed.Add(time.Second))}, source.ErrRollback, k.dated},
 		} {
 			want := test.want
 			if !test.needs {
 				want = nil
 			}
-			if _, _, err := source.read(body, test.now); !errors.Is(err, want) || (err == nil) != (want == nil) {
+			if _, _, err := src.Read(body, test.now); !errors.Is(err, want) || (err == nil) != (want == nil) {
 				t.Errorf("%s, %s: %v, want %v", kind, test.name, err, want)
 			}
 		}
-		traits := source.Traits()
-		if traits.Kind != kind || traits.Rollback != k.dated || (traits.Age == AgeSigned) != k.dated || traits.Signs == "" || traits.Absence == "" {
+		traits := src.Traits()
+		if traits.Kind != kind || traits.Rollback != k.dated || (traits.Age == source.AgeSigned) != k.dated || traits.Signs == "" || traits.Absence == "" {
 			t.Errorf("%s: %+v", kind, traits)
 		}
 	}
@@ -251,10 +223,10 @@ func TestDocumentTimes(t *testing.T) {
 
 // What is authentic may still be nonsense.
 func TestDocumentSignedNonsense(t *testing.T) {
-	noRaces(t)
+	sourcetest.NoRaces(t)
 	for kind, k := range documentKinds {
-		d := documentDomain(t, 1)
-		source := documentOf(t, kind, d.Signer.PEM())
+		d := sourcetest.Domain(t, 1)
+		src := documentOf(t, kind, d.Signer.PEM())
 		many := func(n int) string { return strings.TrimSuffix(strings.Repeat(k.unknown+",", n), ",") }
 		wide := strings.Replace(k.payload(""), "{", `{"more":[`+strings.TrimSuffix(strings.Repeat("[],", 1_000_000), ",")+`],`, 1)
 		for _, test := range []struct {
@@ -266,24 +238,24 @@ func TestDocumentSignedNonsense(t *testing.T) {
 			{"no entries", k.payload(""), nil, 0},
 			{"unusable entries", k.payload(many(3)), nil, 3},
 			{"entries of other shapes", k.payload(`1, null, "x", [], {}, {"kid":5}, {"x5c":{}}, {"subjectPk":["x"]}`), nil, 8},
-			{"as many as allowed", k.payload(many(maxCertificates)), nil, maxCertificates},
-			{"one too many", k.payload(many(maxCertificates + 1)), ErrTooLarge, 0},
+			{"as many as allowed", k.payload(many(source.MaxCertificates)), nil, source.MaxCertificates},
+			{"one too many", k.payload(many(source.MaxCertificates + 1)), source.ErrTooLarge, 0},
 			{"a million of something else", wide, nil, 0},
-			{"not JSON", `{`, ErrMalformed, 0},
-			{"something follows", k.payload("") + ` {}`, ErrMalformed, 0},
-			{"not the list", `{"iat":1,"exp":9999999999,"value_sets":{}}`, ErrMalformed, 0},
-			{"deep", k.payload(strings.Repeat("[", 100_000)), ErrMalformed, 0},
-			{"deep elsewhere", `{"x":` + strings.Repeat(`{"x":`, 100_000), ErrMalformed, 0},
-			{"entries that are no array", strings.Replace(strings.Replace(k.payload("@"), "[@]", "{}", 1), "@", "", 1), ErrMalformed, 0},
+			{"not JSON", `{`, source.ErrMalformed, 0},
+			{"something follows", k.payload("") + ` {}`, source.ErrMalformed, 0},
+			{"not the list", `{"iat":1,"exp":9999999999,"value_sets":{}}`, source.ErrMalformed, 0},
+			{"deep", k.payload(strings.Repeat("[", 100_000)), source.ErrMalformed, 0},
+			{"deep elsewhere", `{"x":` + strings.Repeat(`{"x":`, 100_000), source.ErrMalformed, 0},
+			{"entries that are no array", strings.Replace(strings.Replace(k.payload("@"), "[@]", "{}", 1), "@", "", 1), source.ErrMalformed, 0},
 		} {
 			body, err := k.sign(d, test.payload)
 			if err != nil {
-				if test.want != nil && kind == kindSweden {
+				if test.want != nil && kind == sweden.Kind {
 					continue
 				}
 				t.Fatal(err)
 			}
-			h, report, err := source.read(body, Moment{Time: listNow})
+			h, report, err := src.Read(body, source.Moment{Time: sourcetest.Now})
 			if !errors.Is(err, test.want) || (err == nil) != (test.want == nil) {
 				t.Errorf("%s, %s: %v, want %v", kind, test.name, err, test.want)
 				continue
@@ -292,32 +264,33 @@ func TestDocumentSignedNonsense(t *testing.T) {
 				t.Errorf("%s, %s: %d skipped, want %d, %d loaded", kind, test.name, len(report.Skipped), test.skipped, report.Loaded)
 			}
 		}
-		if _, _, err := source.read(make([]byte, maxListSize+1), Moment{Time: listNow}); !errors.Is(err, ErrTooLarge) {
+		if _, _, err := src.Read(make([]byte, source.MaxListSize+1), source.Moment{Time: sourcetest.Now}); !errors.Is(err, source.ErrTooLarge) {
 			t.Errorf("%s, a body too large: %v", kind, err)
 		}
 	}
 }
 
 func TestDocumentConfig(t *testing.T) {
-	d := documentDomain(t, 0)
+	d := sourcetest.Domain(t, 0)
 	urls := []string{"https://list.example/"}
-	p384 := cmsP384(t)
-	for kind, k := range documentKinds {
-		for name, c := range map[string]SourceConfig{
+	p384 := sourcetest.P384PEM(t)
+	for kind := range documentKinds {
+		for name, c := range map[string]sources.Config{
 			"no anchor":           {URLs: urls},
 			"no URL":              {Anchors: d.Signer.PEM()},
 			"anchor that is none": {URLs: urls, Anchors: []byte("x")},
 			"anchor of a kind that never signs such lists": {URLs: urls, Anchors: p384},
 		} {
-			if _, err := k.source(c); err == nil {
+			c.Kind = kind
+			if _, err := NewSource(c); err == nil {
 				t.Errorf("%s: %s is a source", kind, name)
 			}
 		}
 	}
-	if _, err := newNetherlands(SourceConfig{URLs: urls, Anchors: d.Signer.PublicPEM()}); err == nil {
+	if _, err := netherlands.New(sources.Config{URLs: urls, Anchors: d.Signer.PublicPEM()}); err == nil {
 		t.Error("a bare key is an anchor of a CMS")
 	}
-	if _, err := newSweden(SourceConfig{URLs: urls, Anchors: d.CSCA.PEM()}); err != nil {
+	if _, err := sweden.New(sources.Config{URLs: urls, Anchors: d.CSCA.PEM()}); err != nil {
 		t.Errorf("an authority as the anchor: %v", err)
 	}
 }
@@ -342,7 +315,7 @@ func documentServer(t *testing.T, body []byte) (url string, asked *[]string) {
 func TestDocumentFetch(t *testing.T) {
 	for kind, k := range documentKinds {
 		t.Run(kind, func(t *testing.T) {
-			d := documentDomain(t, 2)
+			d := sourcetest.Domain(t, 2)
 			body, err := k.build(d)
 			if err != nil {
 				t.Fatal(err)
@@ -351,35 +324,35 @@ func TestDocumentFetch(t *testing.T) {
 			flipped[len(flipped)/2] ^= 1
 			bad, _ := documentServer(t, flipped)
 			good, asked := documentServer(t, body)
-			source, err := k.source(SourceConfig{URLs: []string{bad, good}, Anchors: d.Signer.PEM()})
+			src, err := NewSource(sources.Config{Kind: kind, URLs: []string{bad, good}, Anchors: d.Signer.PEM()})
 			if err != nil {
 				t.Fatal(err)
 			}
-			now := Moment{Time: listNow, Synced: true}
-			h, report, err := source.Fetch(context.Background(), now)
-			if err != nil || !slices.Equal(listKIDs(h.Signers), domainKIDs(d)) || report.Loaded != 2 || string(h.Cursor) != `"one"` {
+			now := source.Moment{Time: sourcetest.Now, Synced: true}
+			h, report, err := src.Fetch(context.Background(), now)
+			if err != nil || !slices.Equal(sourcetest.KIDs(h.Signers), sourcetest.DomainKIDs(d)) || report.Loaded != 2 || string(h.Cursor) != `"one"` {
 				t.Fatalf("%v, %+v", err, h)
 			}
 			now.Last = h
-			if _, _, err := source.Fetch(context.Background(), now); !errors.Is(err, errUnchanged) {
+			if _, _, err := src.Fetch(context.Background(), now); !errors.Is(err, source.ErrUnchanged) {
 				t.Errorf("again: %v", err)
 			}
 			h.Cursor = []byte(`"two"`)
-			if _, _, err := source.Fetch(context.Background(), now); err != nil {
+			if _, _, err := src.Fetch(context.Background(), now); err != nil {
 				t.Errorf("changed: %v", err)
 			}
 			if want := []string{"", `"two"`}; !slices.Equal(*asked, want) { // the first mirror said that nothing had changed
 				t.Errorf("asked for %q, want %q", *asked, want)
 			}
 			h.Cursor = []byte("not a tag\r\n")
-			if _, _, err := source.Fetch(context.Background(), now); err != nil {
+			if _, _, err := src.Fetch(context.Background(), now); err != nil {
 				t.Errorf("with a damaged cursor: %v", err)
 			}
-			only, err := k.source(SourceConfig{URLs: []string{bad}, Anchors: d.Signer.PEM()})
+			only, err := NewSource(sources.Config{Kind: kind, URLs: []string{bad}, Anchors: d.Signer.PEM()})
 			if err != nil {
 				t.Fatal(err)
 			}
-			if h, _, err := only.Fetch(context.Background(), Moment{Time: listNow}); h != nil || !errors.Is(err, ErrNotAuthentic) && !errors.Is(err, ErrMalformed) {
+			if h, _, err := only.Fetch(context.Background(), source.Moment{Time: sourcetest.Now}); h != nil || !errors.Is(err, source.ErrNotAuthentic) && !errors.Is(err, source.ErrMalformed) {
 				t.Errorf("only a bad one: %v, %v", h, err)
 			}
 		})
@@ -388,14 +361,14 @@ func TestDocumentFetch(t *testing.T) {
 
 // An answer without content is none, and so is one that nothing has changed, if nothing was there.
 func TestDocumentEmptyAnswers(t *testing.T) {
-	d := documentDomain(t, 0)
+	d := sourcetest.Domain(t, 0)
 	for _, status := range []int{http.StatusNoContent, http.StatusNotModified, http.StatusNotFound} {
 		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(status) }))
-		source, err := newGermany(SourceConfig{URLs: []string{server.URL}, Anchors: d.Signer.PEM()})
+		src, err := germany.New(sources.Config{URLs: []string{server.URL}, Anchors: d.Signer.PEM()})
 		if err != nil {
 			t.Fatal(err)
 		}
-		if h, _, err := source.Fetch(context.Background(), Moment{Time: listNow}); err == nil || errors.Is(err, errUnchanged) || h != nil {
+		if h, _, err := src.Fetch(context.Background(), source.Moment{Time: sourcetest.Now}); err == nil || errors.Is(err, source.ErrUnchanged) || h != nil {
 			t.Errorf("status %d: %v, %v", status, h, err)
 		}
 		server.Close()

@@ -5,15 +5,17 @@ import (
 	"encoding/binary"
 	"fmt"
 	"runtime"
+	"slices"
 	"testing"
 
 	"gatescan/cmd/gatelab/lists"
+	"gatescan/trustsync/internal/sourcetest"
 )
 
 // manyDSCs is a domain with n DSCs that differ in the end of their serial numbers; their signatures are those of the first.
 func manyDSCs(t testing.TB, n int) *lists.Domain {
 	t.Helper()
-	d := documentDomain(t, 1)
+	d := sourcetest.Domain(t, 1)
 	first := d.DSCs[0]
 	serial := first.SerialNumber.Bytes()
 	at := bytes.Index(first.Raw, serial) + len(serial) - 4
@@ -33,22 +35,24 @@ type listParser struct {
 	parse   func([]byte) ([]Signer, Report, error)
 }
 
-// listParsers have the payload of each form, unless it would be longer than maxListSize, and its reader.
+// listParsers have a list in each form, unless it would be longer than MaxListSize, and its reader.
 func listParsers(t testing.TB, d *lists.Domain) map[string]listParser {
 	t.Helper()
-	austria, _, err := lists.Austria(d, listSigned, listExpires)
+	austria, _, err := lists.Austria(d, sourcetest.Signed, sourcetest.Expires)
 	if err != nil {
 		t.Fatal(err)
 	}
-	built, err := lists.Netherlands(d, listSigned)
+	netherlands, err := lists.Netherlands(d, sourcetest.Signed)
 	if err != nil {
 		t.Fatal(err)
 	}
-	netherlands, _, err := splitNetherlands(built)
-	if err != nil {
-		t.Fatal(err)
+	parsers := map[string]listParser{}
+	add := func(name string, data []byte) {
+		at := slices.IndexFunc(kinds, func(k kind) bool { return k.name == name })
+		parsers[name] = listParser{data, kinds[at].parse}
 	}
-	parsers := map[string]listParser{kindAustria: {austria, parseAustria}, kindNetherlands: {netherlands, parseNetherlands}}
+	add("austria", austria)
+	add("netherlands", netherlands)
 	if len(d.DSCs) > 10_000 {
 		return parsers
 	}
@@ -61,19 +65,16 @@ func listParsers(t testing.TB, d *lists.Domain) map[string]listParser {
 			germany.WriteByte(',')
 		}
 		fmt.Fprintf(&germany, `{"certificateType":"DSC","country":"XX","kid":"%s","rawData":"%s","signature":"%04000d"}`,
-			base64Of(certKID(dsc.Raw)), base64Of(dsc.Raw), 0)
+			sourcetest.Base64(sourcetest.CertKID(dsc.Raw)), sourcetest.Base64(dsc.Raw), 0)
 	}
 	germany.WriteString(`]}`)
-	parsers[kindGermany] = listParser{germany.Bytes(), parseGermany}
+	add("germany", germany.Bytes())
 
-	if built, err = lists.Sweden(d, listSigned, listExpires); err != nil {
-		t.Fatal(err)
-	}
-	sweden, err := splitJWS(built)
+	sweden, err := lists.Sweden(d, sourcetest.Signed, sourcetest.Expires)
 	if err != nil {
 		t.Fatal(err)
 	}
-	parsers[kindSweden] = listParser{sweden.payload, parseSweden}
+	add("sweden", sweden)
 	return parsers
 }
 

@@ -4,8 +4,14 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"slices"
 	"time"
 
+	"gatescan/trustsync/internal/files"
+	"gatescan/trustsync/internal/list"
+	"gatescan/trustsync/internal/source"
+	"gatescan/trustsync/internal/sources/directory"
+	"gatescan/trustsync/store"
 	"gatescan/verify"
 )
 
@@ -17,54 +23,18 @@ type Loaded struct {
 	Faults []Fault
 }
 
-// listForm is a form of trust list that a file may have.
-type listForm struct {
-	kind  string
-	looks func(data []byte) bool
-	parse func(data []byte) ([]Signer, Report, error)
-}
-
-// listForms are tried in this order. A signature is not checked: there is no anchor to check it by.
-var listForms = []listForm{
-	{kindWHO, looksLikeWHO, parseWHO},
-	{kindGermany, looksLikeGermany, func(data []byte) ([]Signer, Report, error) {
-		_, payload, err := splitGermany(data)
-		if err != nil {
-			return nil, Report{}, err
-		}
-		return parseGermany(payload)
-	}},
-	{kindSweden, looksLikeSweden, func(data []byte) ([]Signer, Report, error) {
-		j, err := splitJWS(data)
-		if err != nil {
-			return nil, Report{}, err
-		}
-		return parseSweden(j.payload)
-	}},
-	{kindNetherlands, looksLikeNetherlands, func(data []byte) ([]Signer, Report, error) {
-		payload, _, err := splitNetherlands(data)
-		if err != nil {
-			return nil, Report{}, err
-		}
-		return parseNetherlands(payload)
-	}},
-	{kindAustria, looksLikeAustria, parseAustria},
-	{kindEUArchive, looksLikeEUArchive, parseEUArchive},
-	{"key list", looksLikeKeyList, parseKeyList},
-}
-
 // Load reads a directory of certificates, a store that a daemon wrote, or one file: certificates, a generation, or a
 // trust list in a form that some source has. At is the moment for which the age of a store counts; the zero time leaves
 // age aside.
 //
-// What cannot be used is named in the report. The error is about all of it, as with ReadDirectory.
+// What cannot be used is named in the report. The error is about all of it, as with Read.
 func Load(path string, at time.Time) (Loaded, error) {
 	info, err := os.Stat(path)
 	if err != nil {
 		return Loaded{}, err
 	}
-	if info.IsDir() && IsStore(path) {
-		g, faults, err := ReadStore(path)
+	if info.IsDir() && store.Is(path) {
+		g, faults, err := store.Read(path)
 		if err != nil {
 			return Loaded{}, err
 		}
@@ -73,29 +43,30 @@ func Load(path string, at time.Time) (Loaded, error) {
 		return l, nil
 	}
 	if !info.IsDir() {
-		data, err := readRegular(path, maxListSize)
-		if err == nil && len(data) > maxListSize {
-			err = fmt.Errorf("%w: more than %d MiB", ErrTooLarge, maxListSize>>20)
+		data, err := files.Read(path, source.MaxListSize)
+		if err == nil && len(data) > source.MaxListSize {
+			err = fmt.Errorf("%w: more than %d MiB", ErrTooLarge, source.MaxListSize>>20)
 		}
 		if err != nil {
 			return Loaded{}, fmt.Errorf("%s: %w", path, err)
 		}
-		if looksLikeGeneration(data) {
-			g, err := decodeGeneration(data)
+		if store.LooksLikeGeneration(data) {
+			g, err := store.Decode(data)
 			if err != nil {
 				return Loaded{}, fmt.Errorf("%s: %w", path, err)
 			}
 			return loadGeneration(g, at), nil
 		}
-		for _, form := range listForms {
-			if !form.looks(data) {
+		forms := append(slices.Clone(kinds), kind{name: "key list", looks: list.LooksLikeKeyList, parse: list.ParseKeyList})
+		for _, form := range forms {
+			if form.looks == nil || !form.looks(data) {
 				continue
 			}
 			signers, report, err := form.parse(data)
 			if err != nil {
-				return Loaded{}, fmt.Errorf("%s: a list of kind %s: %w", path, form.kind, err)
+				return Loaded{}, fmt.Errorf("%s: a list of kind %s: %w", path, form.name, err)
 			}
-			return Loaded{Trust: verify.NewTrust(DSCs(signers)), Report: report, Form: form.kind}, nil
+			return Loaded{Trust: verify.NewTrust(DSCs(signers)), Report: report, Form: form.name}, nil
 		}
 	}
 	signers, report, err := ReadDirectory(path)
@@ -134,13 +105,13 @@ func loadGeneration(g *Generation, at time.Time) Loaded {
 type storedSource struct{ Stored }
 
 func (storedSource) Fetch(context.Context, Moment) (*Holding, Report, error) {
-	return nil, Report{}, errUnchanged
+	return nil, Report{}, source.ErrUnchanged
 }
 
 func (s storedSource) Traits() Traits {
 	t := Traits{Kind: s.Kind, Age: AgeObserved}
 	switch {
-	case s.Kind == kindDirectory:
+	case s.Kind == directory.Kind:
 		t.Age = AgeNone
 	case !s.Holding.Signed.IsZero():
 		t.Age = AgeSigned

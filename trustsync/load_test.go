@@ -9,6 +9,14 @@ import (
 	"time"
 
 	"gatescan/cmd/gatelab/lists"
+	"gatescan/trustsync/internal/sources/austria"
+	"gatescan/trustsync/internal/sources/directory"
+	"gatescan/trustsync/internal/sources/eu"
+	"gatescan/trustsync/internal/sources/germany"
+	"gatescan/trustsync/internal/sources/netherlands"
+	"gatescan/trustsync/internal/sources/sweden"
+	"gatescan/trustsync/internal/sources/who"
+	"gatescan/trustsync/store"
 	"gatescan/verify"
 )
 
@@ -32,15 +40,15 @@ func TestLoadLists(t *testing.T) {
 		}
 		return data
 	}
-	austria, _, err := lists.Austria(d, now, now.Add(48*time.Hour))
+	austrian, _, err := lists.Austria(d, now, now.Add(48*time.Hour))
 	archive, _, archiveErr := lists.EUArchive(d, now)
 	for form, data := range map[string][]byte{
-		kindWHO:         made(lists.WHO(d, now)),
-		kindGermany:     made(lists.Germany(d)),
-		kindSweden:      made(lists.Sweden(d, now, now.Add(24*time.Hour))),
-		kindNetherlands: made(lists.Netherlands(d, now)),
-		kindAustria:     made(austria, err),
-		kindEUArchive:   made(archive, archiveErr),
+		who.Kind:         made(lists.WHO(d, now)),
+		germany.Kind:     made(lists.Germany(d)),
+		sweden.Kind:      made(lists.Sweden(d, now, now.Add(24*time.Hour))),
+		netherlands.Kind: made(lists.Netherlands(d, now)),
+		austria.Kind:     made(austrian, err),
+		eu.KindArchive:   made(archive, archiveErr),
 	} {
 		path := filepath.Join(t.TempDir(), "list")
 		if err := os.WriteFile(path, data, 0o600); err != nil {
@@ -80,7 +88,7 @@ func TestLoadPublished(t *testing.T) {
 		t.Fatal(err)
 	}
 	l, err := Load(path, time.Time{})
-	if err != nil || l.Form != kindWHO || l.Trust.Len() != 438 || len(l.Report.Skipped) != 0 {
+	if err != nil || l.Form != who.Kind || l.Trust.Len() != 438 || len(l.Report.Skipped) != 0 {
 		t.Errorf("%v: %q, %d DSCs, skipped %v", err, l.Form, l.Trust.Len(), l.Report.Skipped)
 	}
 }
@@ -91,16 +99,16 @@ func TestLoadStore(t *testing.T) {
 	if l, err := Load(t.TempDir(), time.Time{}); err != nil || l.Form != "certificates" {
 		t.Errorf("an empty directory: %q, %v", l.Form, err)
 	}
-	store, err := OpenStore(dir)
+	store, err := store.Open(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
 	signed := time.Date(2026, time.January, 1, 0, 0, 0, 0, time.UTC)
 	signers := someSigners(t, 3)
 	g := &Generation{Sources: map[string]Stored{
-		"list":  {Kind: kindGermany, Confirmed: signed, Holding: Holding{Signers: signers[:2], Withdrawn: []verify.KID{signers[2].KID}}},
-		"stick": {Kind: kindDirectory, Confirmed: signed, Holding: Holding{Signers: signers[2:]}},
-		"gone":  {Kind: kindGermany, Floor: signed},
+		"list":  {Kind: germany.Kind, Confirmed: signed, Holding: Holding{Signers: signers[:2], Withdrawn: []verify.KID{signers[2].KID}}},
+		"stick": {Kind: directory.Kind, Confirmed: signed, Holding: Holding{Signers: signers[2:]}},
+		"gone":  {Kind: germany.Kind, Floor: signed},
 	}}
 	if err := store.Save(g); err != nil {
 		t.Fatal(err)

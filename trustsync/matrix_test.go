@@ -6,6 +6,8 @@ import (
 	"sync"
 	"testing"
 	"text/tabwriter"
+
+	"gatescan/trustsync/internal/sources/directory"
 )
 
 // outcome is what becomes of what a source gives out.
@@ -163,7 +165,7 @@ func TestTrustMatrixComplete(t *testing.T) {
 	if len(offers) == 0 {
 		t.Fatal("the lab serves nothing")
 	}
-	kinds := map[string]bool{kindDirectory: true, kindRulesDirectory: true} // nobody serves those
+	kinds := map[string]bool{directory.Kind: true, directory.KindRules: true} // nobody serves those
 	for _, o := range offers {
 		kinds[o.Kind] = true
 		found := false

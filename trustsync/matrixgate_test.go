@@ -11,6 +11,9 @@ import (
 	"time"
 
 	"gatescan/cmd/gatelab/lists"
+	"gatescan/trustsync/internal/pki"
+	"gatescan/trustsync/internal/sources/directory"
+	"gatescan/trustsync/internal/sourcetest"
 	"gatescan/verify"
 )
 
@@ -64,7 +67,7 @@ func newMatrixRow(t *testing.T, name string, cscas, bare bool) *matrixRow {
 	if m.offer.Rules {
 		signer := newPassSigner(t, "XX")
 		m.passes = append(m.passes, signer.pass(t, vaccinated))
-		m.keySource = append(m.keySource, m.named(SourceConfig{Name: "keys", Kind: kindDirectory, Path: signer.directory}))
+		m.keySource = append(m.keySource, m.named(SourceConfig{Name: "keys", Kind: directory.Kind, Path: signer.directory}))
 	}
 	for _, d := range []*lists.Domain{m.domain, m.server.Rival()} {
 		for i, dsc := range d.DSCs {
@@ -72,8 +75,8 @@ func newMatrixRow(t *testing.T, name string, cscas, bare bool) *matrixRow {
 				m.names = append(m.names, ruleNamed(t, d.Rules[i]))
 				continue
 			}
-			m.names = append(m.names, kidOf(dsc.Raw).String())
-			m.passes = append(m.passes, unsignedPass(t, kidOf(dsc.Raw)))
+			m.names = append(m.names, pki.KIDOf(dsc.Raw).String())
+			m.passes = append(m.passes, unsignedPass(t, pki.KIDOf(dsc.Raw)))
 		}
 	}
 	m.config = matrixConfig(m.server, m.keys, m.domain, m.offer, cscas)
@@ -315,7 +318,7 @@ func (m *matrixRow) withdrawal() outcome {
 	if failed := g.ask("good"); failed != "" || g.view()[m.names[0]] != verify.BadSignature {
 		m.t.Fatalf("a good list: %s, %v", failed, g.view())
 	}
-	err := m.server.Withdraw(certKID(m.domain.DSCs[0].Raw), true)
+	err := m.server.Withdraw(sourcetest.CertKID(m.domain.DSCs[0].Raw), true)
 	if err == nil {
 		err = m.server.WithdrawRule(m.domain.Rules[0].Identifier, true)
 	}

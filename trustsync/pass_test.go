@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"gatescan/trustsync/internal/pki"
 	"gatescan/verify"
 
 	"github.com/fxamacker/cbor/v2"
@@ -87,7 +88,7 @@ func newPassSigner(t testing.TB, country string) passSigner {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := passSigner{directory: t.TempDir(), key: key, kid: kidOf(der)}
+	s := passSigner{directory: t.TempDir(), key: key, kid: pki.KIDOf(der)}
 	if err := os.WriteFile(filepath.Join(s.directory, "dsc.der"), der, 0o600); err != nil {
 		t.Fatal(err)
 	}

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"gatescan/trustsync/internal/list"
 	"gatescan/verify"
 )
 
@@ -164,7 +165,7 @@ type joinedSet struct {
 	sources []uint64 // each of which must be fresh
 }
 
-// rule takes a body. The same once more is one. Bodies that differ under the same identifier and version both count, so that only who
+// Rule takes a body. The same once more is one. Bodies that differ under the same identifier and version both count, so that only who
 // passes both is let in: the second goes by the name of its source as well, for of one name the newest version alone counts.
 func (c *ruleCompiler) rule(source string, bit uint64, body []byte) {
 	rule, err := verify.ParseRule(body)
@@ -276,7 +277,7 @@ func (c *ruleCompiler) book() rulebook {
 
 // valueSetCodes are the codes of a value set, sorted, each once.
 func valueSetCodes(set ValueSet) (codes []string, err error) {
-	if firstByte(set.JSON) == '[' {
+	if list.FirstByte(set.JSON) == '[' {
 		err = json.Unmarshal(set.JSON, &codes)
 	} else {
 		_, codes, err = verify.ParseValueSet(set.JSON)

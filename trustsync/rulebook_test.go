@@ -13,15 +13,10 @@ import (
 	"testing"
 	"time"
 
+	"gatescan/trustsync/internal/sources/directory"
+	"gatescan/trustsync/internal/sourcetest"
 	"gatescan/verify"
 )
-
-// ruleText is a rule for every pass, of a country.
-func ruleText(identifier, version, country, logic string) []byte {
-	return fmt.Appendf(nil, `{"Identifier":%q,"Version":%q,"Country":%q,"Type":"Acceptance","CertificateType":"General","Engine":"CERTLOGIC",`+
-		`"EngineVersion":"1.0.0","SchemaVersion":"1.0.0","ValidFrom":"2021-01-01T00:00:00Z","ValidTo":"2050-01-01T00:00:00Z","Description":[],"Logic":%s}`,
-		identifier, version, country, logic)
-}
 
 // ruledBy is what a source of that name gave.
 func ruledBy(name string, rules ...[]byte) ruledSource {
@@ -30,15 +25,10 @@ func ruledBy(name string, rules ...[]byte) ruledSource {
 
 func withSet(g ruledSource, id, text string) ruledSource {
 	h := *g.held
-	h.ValueSets = append(slices.Clone(h.ValueSets), ValueSet{id, []byte(text)})
+	h.ValueSets = append(slices.Clone(h.ValueSets), ValueSet{ID: id, JSON: []byte(text)})
 	g.held = &h
 	return g
 }
-
-const (
-	yes = `{"===":[1,1]}`
-	no  = `{"===":[1,2]}`
-)
 
 // What several sources say together, asked of the verifier.
 func TestRulebookUnion(t *testing.T) {
@@ -52,10 +42,10 @@ func TestRulebookUnion(t *testing.T) {
 		return `{"in":[{"var":"payload.v.0.mp"},{"var":"external.valueSets.` + set + `"}]}`
 	}
 	regional := func(logic string) []byte {
-		return bytes.Replace(ruleText("GR-XX-0001", "1.0.0", "XX", logic), []byte(`"Country"`), []byte(`"Region":"NG","Country"`), 1)
+		return bytes.Replace(sourcetest.RuleText("GR-XX-0001", "1.0.0", "XX", logic), []byte(`"Country"`), []byte(`"Region":"NG","Country"`), 1)
 	}
 	invalidation := func(rule []byte) []byte { return bytes.Replace(rule, []byte("Acceptance"), []byte("Invalidation"), 1) }
-	spaced := bytes.ReplaceAll(ruleText("GR-XX-0001", "1.0.0", "XX", yes), []byte(","), []byte(" ,\n"))
+	spaced := bytes.ReplaceAll(sourcetest.RuleText("GR-XX-0001", "1.0.0", "XX", sourcetest.Yes), []byte(","), []byte(" ,\n"))
 	long := "GR-XX-" + strings.Repeat("1", 34)
 	for name, test := range map[string]struct {
 		given  []ruledSource
@@ -63,35 +53,35 @@ func TestRulebookUnion(t *testing.T) {
 		want   verify.Reason
 		faults []string // a part of each
 	}{
-		"one":                        {[]ruledSource{ruledBy("a", ruleText("GR-XX-0001", "1.0.0", "XX", yes))}, 1, verify.Accepted, nil},
-		"the same of two":            {[]ruledSource{ruledBy("a", ruleText("GR-XX-0001", "1.0.0", "XX", yes)), ruledBy("b", ruleText("GR-XX-0001", "1.0.0", "XX", yes))}, 1, verify.Accepted, nil},
-		"the same in other words":    {[]ruledSource{ruledBy("a", ruleText("GR-XX-0001", "1.0.0", "XX", yes)), ruledBy("b", spaced)}, 1, verify.Accepted, nil},
-		"two rules of two":           {[]ruledSource{ruledBy("a", ruleText("GR-XX-0001", "1.0.0", "XX", yes)), ruledBy("b", ruleText("GR-XX-0002", "1.0.0", "XX", no))}, 2, verify.RuleFailed, nil},
-		"a newer version":            {[]ruledSource{ruledBy("a", ruleText("GR-XX-0001", "1.0.0", "XX", no)), ruledBy("b", ruleText("GR-XX-0001", "1.0.1", "XX", yes))}, 2, verify.Accepted, nil},
-		"they differ":                {[]ruledSource{ruledBy("a", ruleText("GR-XX-0001", "1.0.0", "XX", yes)), ruledBy("b", ruleText("GR-XX-0001", "1.0.0", "XX", no))}, 2, verify.RuleFailed, []string{"rule GR-XX-0001 1.0.0 of XX: sources a and b differ; both count"}},
-		"the other way round":        {[]ruledSource{ruledBy("a", ruleText("GR-XX-0001", "1.0.0", "XX", no)), ruledBy("b", ruleText("GR-XX-0001", "1.0.0", "XX", yes))}, 2, verify.RuleFailed, []string{"differ; both count"}},
-		"they differ, both pass":     {[]ruledSource{ruledBy("a", ruleText("GR-XX-0001", "1.0.0", "XX", yes)), ruledBy("b", ruleText("GR-XX-0001", "1.0.0", "XX", `{"===":[2,2]}`))}, 2, verify.Accepted, []string{"differ"}},
-		"for a region":               {[]ruledSource{ruledBy("a", ruleText("GR-XX-0001", "1.0.0", "XX", yes), regional(no))}, 2, verify.Accepted, nil},
-		"invalidation, for a region": {[]ruledSource{ruledBy("a", invalidation(ruleText("GR-XX-0001", "1.0.0", "XX", yes)), invalidation(regional(no)))}, 2, verify.RuleFailed, []string{"differ"}},
-		"in one source":              {[]ruledSource{ruledBy("a", ruleText("GR-XX-0001", "1.0.0", "XX", yes), ruleText("GR-XX-0001", "1.0.0", "XX", no))}, 2, verify.RuleFailed, []string{"sources a and a differ"}},
-		"three ways":                 {[]ruledSource{ruledBy("a", ruleText("GR-XX-0001", "1.0.0", "XX", yes)), ruledBy("b", ruleText("GR-XX-0001", "1.0.0", "XX", `{"===":[2,2]}`)), ruledBy("c", ruleText("GR-XX-0001", "1.0.0", "XX", no))}, 3, verify.RuleFailed, []string{"differ", "differ"}},
-		"under the longest name":     {[]ruledSource{ruledBy("a", ruleText(long, "1.0.0", "XX", yes)), ruledBy("b", ruleText(long, "1.0.0", "XX", `{"===":[2,2]}`))}, 1, verify.RuleOpen, []string{"differ", long}},
-		"it does not compile":        {[]ruledSource{ruledBy("a", ruleText("GR-XX-0001", "1.0.0", "XX", `{"nonsense":[1]}`))}, 1, verify.RuleOpen, []string{"rule GR-XX-0001 of XX"}},
-		"a window that is none":      {[]ruledSource{ruledBy("a", bytes.Replace(ruleText("GR-XX-0001", "1.0.0", "XX", yes), []byte("2050-"), []byte("x"), 1))}, 1, verify.RuleOpen, []string{"ValidTo"}},
-		"a type of no use":           {[]ruledSource{ruledBy("a", bytes.Replace(ruleText("GR-XX-0001", "1.0.0", "XX", no), []byte("Acceptance"), []byte("Mask"), 1))}, 0, verify.RulesUnavailable, nil},
-		"another country":            {[]ruledSource{ruledBy("a", ruleText("GR-FR-0001", "1.0.0", "FR", yes))}, 1, verify.RulesUnavailable, nil},
-		"a value set":                {[]ruledSource{withSet(ruledBy("a", ruleText("GR-XX-0001", "1.0.0", "XX", in("v"))), "v", `["EU/1/20/1528"]`)}, 1, verify.Accepted, nil},
-		"a value set of another":     {[]ruledSource{ruledBy("a", ruleText("GR-XX-0001", "1.0.0", "XX", in("v"))), withSet(ruledBy("b"), "v", `["EU/1/20/1528"]`)}, 1, verify.Accepted, nil},
-		"the same set in both forms": {[]ruledSource{withSet(ruledBy("a", ruleText("GR-XX-0001", "1.0.0", "XX", in("v"))), "v", `["b","EU/1/20/1528","b"]`), withSet(ruledBy("b"), "v", `{"valueSetId":"v","valueSetValues":{"EU/1/20/1528":{},"b":{}}}`)}, 1, verify.Accepted, nil},
-		"sets that differ":           {[]ruledSource{withSet(ruledBy("a", ruleText("GR-XX-0001", "1.0.0", "XX", in("v"))), "v", `["a","EU/1/20/1528"]`), withSet(ruledBy("b"), "v", `["a"]`)}, 1, verify.RuleFailed, []string{"value set v: sources a and b differ; only codes that both have count"}},
-		"and both have it":           {[]ruledSource{withSet(ruledBy("a", ruleText("GR-XX-0001", "1.0.0", "XX", in("v"))), "v", `["a","EU/1/20/1528"]`), withSet(ruledBy("b"), "v", `["b","EU/1/20/1528"]`)}, 1, verify.Accepted, []string{"differ"}},
-		"no such set":                {[]ruledSource{ruledBy("a", ruleText("GR-XX-0001", "1.0.0", "XX", in("v")))}, 1, verify.RuleOpen, nil},
-		"a set that is none":         {[]ruledSource{withSet(ruledBy("a", ruleText("GR-XX-0001", "1.0.0", "XX", in("v"))), "v", `[1]`)}, 1, verify.RuleOpen, []string{"value set v of source a"}},
+		"one":                        {[]ruledSource{ruledBy("a", sourcetest.RuleText("GR-XX-0001", "1.0.0", "XX", sourcetest.Yes))}, 1, verify.Accepted, nil},
+		"the same of two":            {[]ruledSource{ruledBy("a", sourcetest.RuleText("GR-XX-0001", "1.0.0", "XX", sourcetest.Yes)), ruledBy("b", sourcetest.RuleText("GR-XX-0001", "1.0.0", "XX", sourcetest.Yes))}, 1, verify.Accepted, nil},
+		"the same in other words":    {[]ruledSource{ruledBy("a", sourcetest.RuleText("GR-XX-0001", "1.0.0", "XX", sourcetest.Yes)), ruledBy("b", spaced)}, 1, verify.Accepted, nil},
+		"two rules of two":           {[]ruledSource{ruledBy("a", sourcetest.RuleText("GR-XX-0001", "1.0.0", "XX", sourcetest.Yes)), ruledBy("b", sourcetest.RuleText("GR-XX-0002", "1.0.0", "XX", sourcetest.No))}, 2, verify.RuleFailed, nil},
+		"a newer version":            {[]ruledSource{ruledBy("a", sourcetest.RuleText("GR-XX-0001", "1.0.0", "XX", sourcetest.No)), ruledBy("b", sourcetest.RuleText("GR-XX-0001", "1.0.1", "XX", sourcetest.Yes))}, 2, verify.Accepted, nil},
+		"they differ":                {[]ruledSource{ruledBy("a", sourcetest.RuleText("GR-XX-0001", "1.0.0", "XX", sourcetest.Yes)), ruledBy("b", sourcetest.RuleText("GR-XX-0001", "1.0.0", "XX", sourcetest.No))}, 2, verify.RuleFailed, []string{"rule GR-XX-0001 1.0.0 of XX: sources a and b differ; both count"}},
+		"the other way round":        {[]ruledSource{ruledBy("a", sourcetest.RuleText("GR-XX-0001", "1.0.0", "XX", sourcetest.No)), ruledBy("b", sourcetest.RuleText("GR-XX-0001", "1.0.0", "XX", sourcetest.Yes))}, 2, verify.RuleFailed, []string{"differ; both count"}},
+		"they differ, both pass":     {[]ruledSource{ruledBy("a", sourcetest.RuleText("GR-XX-0001", "1.0.0", "XX", sourcetest.Yes)), ruledBy("b", sourcetest.RuleText("GR-XX-0001", "1.0.0", "XX", `{"===":[2,2]}`))}, 2, verify.Accepted, []string{"differ"}},
+		"for a region":               {[]ruledSource{ruledBy("a", sourcetest.RuleText("GR-XX-0001", "1.0.0", "XX", sourcetest.Yes), regional(sourcetest.No))}, 2, verify.Accepted, nil},
+		"invalidation, for a region": {[]ruledSource{ruledBy("a", invalidation(sourcetest.RuleText("GR-XX-0001", "1.0.0", "XX", sourcetest.Yes)), invalidation(regional(sourcetest.No)))}, 2, verify.RuleFailed, []string{"differ"}},
+		"in one source":              {[]ruledSource{ruledBy("a", sourcetest.RuleText("GR-XX-0001", "1.0.0", "XX", sourcetest.Yes), sourcetest.RuleText("GR-XX-0001", "1.0.0", "XX", sourcetest.No))}, 2, verify.RuleFailed, []string{"sources a and a differ"}},
+		"three ways":                 {[]ruledSource{ruledBy("a", sourcetest.RuleText("GR-XX-0001", "1.0.0", "XX", sourcetest.Yes)), ruledBy("b", sourcetest.RuleText("GR-XX-0001", "1.0.0", "XX", `{"===":[2,2]}`)), ruledBy("c", sourcetest.RuleText("GR-XX-0001", "1.0.0", "XX", sourcetest.No))}, 3, verify.RuleFailed, []string{"differ", "differ"}},
+		"under the longest name":     {[]ruledSource{ruledBy("a", sourcetest.RuleText(long, "1.0.0", "XX", sourcetest.Yes)), ruledBy("b", sourcetest.RuleText(long, "1.0.0", "XX", `{"===":[2,2]}`))}, 1, verify.RuleOpen, []string{"differ", long}},
+		"it does not compile":        {[]ruledSource{ruledBy("a", sourcetest.RuleText("GR-XX-0001", "1.0.0", "XX", `{"nonsense":[1]}`))}, 1, verify.RuleOpen, []string{"rule GR-XX-0001 of XX"}},
+		"a window that is none":      {[]ruledSource{ruledBy("a", bytes.Replace(sourcetest.RuleText("GR-XX-0001", "1.0.0", "XX", sourcetest.Yes), []byte("2050-"), []byte("x"), 1))}, 1, verify.RuleOpen, []string{"ValidTo"}},
+		"a type of no use":           {[]ruledSource{ruledBy("a", bytes.Replace(sourcetest.RuleText("GR-XX-0001", "1.0.0", "XX", sourcetest.No), []byte("Acceptance"), []byte("Mask"), 1))}, 0, verify.RulesUnavailable, nil},
+		"another country":            {[]ruledSource{ruledBy("a", sourcetest.RuleText("GR-FR-0001", "1.0.0", "FR", sourcetest.Yes))}, 1, verify.RulesUnavailable, nil},
+		"a value set":                {[]ruledSource{withSet(ruledBy("a", sourcetest.RuleText("GR-XX-0001", "1.0.0", "XX", in("v"))), "v", `["EU/1/20/1528"]`)}, 1, verify.Accepted, nil},
+		"a value set of another":     {[]ruledSource{ruledBy("a", sourcetest.RuleText("GR-XX-0001", "1.0.0", "XX", in("v"))), withSet(ruledBy("b"), "v", `["EU/1/20/1528"]`)}, 1, verify.Accepted, nil},
+		"the same set in both forms": {[]ruledSource{withSet(ruledBy("a", sourcetest.RuleText("GR-XX-0001", "1.0.0", "XX", in("v"))), "v", `["b","EU/1/20/1528","b"]`), withSet(ruledBy("b"), "v", `{"valueSetId":"v","valueSetValues":{"EU/1/20/1528":{},"b":{}}}`)}, 1, verify.Accepted, nil},
+		"sets that differ":           {[]ruledSource{withSet(ruledBy("a", sourcetest.RuleText("GR-XX-0001", "1.0.0", "XX", in("v"))), "v", `["a","EU/1/20/1528"]`), withSet(ruledBy("b"), "v", `["a"]`)}, 1, verify.RuleFailed, []string{"value set v: sources a and b differ; only codes that both have count"}},
+		"and both have it":           {[]ruledSource{withSet(ruledBy("a", sourcetest.RuleText("GR-XX-0001", "1.0.0", "XX", in("v"))), "v", `["a","EU/1/20/1528"]`), withSet(ruledBy("b"), "v", `["b","EU/1/20/1528"]`)}, 1, verify.Accepted, []string{"differ"}},
+		"no such set":                {[]ruledSource{ruledBy("a", sourcetest.RuleText("GR-XX-0001", "1.0.0", "XX", in("v")))}, 1, verify.RuleOpen, nil},
+		"a set that is none":         {[]ruledSource{withSet(ruledBy("a", sourcetest.RuleText("GR-XX-0001", "1.0.0", "XX", in("v"))), "v", `[1]`)}, 1, verify.RuleOpen, []string{"value set v of source a"}},
 	} {
 		b := compileRules(test.given)
 		trust := verify.NewTrust(DSCs(signers)).WithRules(b.rules)
 		v := verify.New(verify.Policy{Arrival: "XX", RulesRequire: true})
-		if got := v.Verify(pass, trust, listNow).Reason(); got != test.want || b.rules.Len() != test.rules {
+		if got := v.Verify(pass, trust, sourcetest.Now).Reason(); got != test.want || b.rules.Len() != test.rules {
 			t.Errorf("%s: %v, want %v; %v; %v", name, got, test.want, b.rules, b.faults)
 		}
 		ok := len(b.faults) == len(test.faults)
@@ -107,7 +97,7 @@ func TestRulebookUnion(t *testing.T) {
 // All that is judged by is vouched for by somebody who is not too old.
 func TestRulebookFresh(t *testing.T) {
 	at := func(day int) time.Time { return time.Date(2026, 1, day, 0, 0, 0, 0, time.UTC) }
-	one, two := ruleText("GR-XX-0001", "1.0.0", "XX", yes), ruleText("GR-XX-0002", "1.0.0", "XX", yes)
+	one, two := sourcetest.RuleText("GR-XX-0001", "1.0.0", "XX", sourcetest.Yes), sourcetest.RuleText("GR-XX-0002", "1.0.0", "XX", sourcetest.Yes)
 	until := func(g ruledSource, end time.Time) ruledSource { g.until = end; return g }
 	for name, test := range map[string]struct {
 		given []ruledSource
@@ -123,7 +113,7 @@ func TestRulebookFresh(t *testing.T) {
 		"one has both":             {[]ruledSource{until(ruledBy("a", one, two), at(2)), until(ruledBy("b", two), at(1))}, at(2)},
 		"sets that differ":         {[]ruledSource{until(withSet(ruledBy("a", one), "v", `["a"]`), at(3)), until(withSet(ruledBy("b", one), "v", `["b"]`), at(1))}, at(1)},
 		"sets that are the same":   {[]ruledSource{until(withSet(ruledBy("a", one), "v", `["a"]`), at(3)), until(withSet(ruledBy("b", one), "v", `["a"]`), at(1))}, at(3)},
-		"rules that differ":        {[]ruledSource{until(ruledBy("a", one), at(3)), until(ruledBy("b", ruleText("GR-XX-0001", "1.0.0", "XX", no)), at(1))}, at(1)},
+		"rules that differ":        {[]ruledSource{until(ruledBy("a", one), at(3)), until(ruledBy("b", sourcetest.RuleText("GR-XX-0001", "1.0.0", "XX", sourcetest.No)), at(1))}, at(1)},
 		"a set and nothing else":   {[]ruledSource{ruledBy("a", one), until(withSet(ruledBy("b"), "v", `["a"]`), at(1))}, at(1)},
 		"of no use, and not asked": {[]ruledSource{ruledBy("a", one), until(ruledBy("b", bytes.Replace(two, []byte("Acceptance"), []byte("Mask"), 1)), at(1))}, time.Time{}},
 	} {
@@ -134,7 +124,7 @@ func TestRulebookFresh(t *testing.T) {
 	}
 	var many []ruledSource
 	for i := range 65 {
-		many = append(many, until(ruledBy(fmt.Sprint(i), ruleText(fmt.Sprintf("GR-XX-%04d", i), "1.0.0", "XX", yes)), at(30)))
+		many = append(many, until(ruledBy(fmt.Sprint(i), sourcetest.RuleText(fmt.Sprintf("GR-XX-%04d", i), "1.0.0", "XX", sourcetest.Yes)), at(30)))
 	}
 	if b := compileRules(many); !b.freshUntil(many).Equal(neverFresh) {
 		t.Error("more sources than bits")
@@ -164,11 +154,11 @@ func namedSource(t testing.TB, c SourceConfig) Named {
 func TestRulesAvailable(t *testing.T) {
 	signer := newPassSigner(t, "XX")
 	pass := signer.pass(t, vaccinated)
-	good := ruleFile(t, ruleText("GR-XX-0001", "1.0.0", "XX", yes))
-	bad := ruleFile(t, ruleText("GR-XX-0002", "1.0.0", "XX", no))
-	keys := namedSource(t, SourceConfig{Name: "keys", Kind: kindDirectory, Path: signer.directory})
+	good := ruleFile(t, sourcetest.RuleText("GR-XX-0001", "1.0.0", "XX", sourcetest.Yes))
+	bad := ruleFile(t, sourcetest.RuleText("GR-XX-0002", "1.0.0", "XX", sourcetest.No))
+	keys := namedSource(t, SourceConfig{Name: "keys", Kind: directory.Kind, Path: signer.directory})
 	source := func(name, path string, age time.Duration) Named {
-		return namedSource(t, SourceConfig{Name: name, Kind: kindRulesDirectory, Path: path, MaxAge: age})
+		return namedSource(t, SourceConfig{Name: name, Kind: directory.KindRules, Path: path, MaxAge: age})
 	}
 	for name, test := range map[string]struct {
 		sources  []Named
@@ -188,7 +178,7 @@ func TestRulesAvailable(t *testing.T) {
 		"the only one missing": {[]Named{keys, source("b", "/nowhere", 0)}, 0, verify.RulesUnavailable, verify.Accepted},
 	} {
 		clock := &byTheHand{}
-		clock.Store(listNow.Unix())
+		clock.Store(sourcetest.Now.Unix())
 		y := New(Config{Sources: test.sources}, clock, nil, slog.New(slog.DiscardHandler))
 		if y.Current() != nil {
 			t.Fatalf("%s: trust before anything was asked", name)
@@ -196,7 +186,7 @@ func TestRulesAvailable(t *testing.T) {
 		y.Once(t.Context())
 		for require, want := range map[bool]verify.Reason{true: test.required, false: test.optional} {
 			v := verify.New(verify.Policy{Arrival: "XX", RulesRequire: require})
-			if got := v.Verify(pass, y.Current(), listNow.Add(test.later)).Reason(); got != want {
+			if got := v.Verify(pass, y.Current(), sourcetest.Now.Add(test.later)).Reason(); got != want {
 				t.Errorf("%s, required %t: %v, want %v; %+v", name, require, got, want, y.State())
 			}
 		}
@@ -206,16 +196,16 @@ func TestRulesAvailable(t *testing.T) {
 // A source whose file goes bad keeps what it gave, also over a restart, and says so.
 func TestRulesKept(t *testing.T) {
 	signer := newPassSigner(t, "XX")
-	path := ruleFile(t, ruleText("GR-XX-0001", "1.0.0", "XX", no), ruleText("GR-XX-0002", "1.0.0", "XX", `{"nonsense":[]}`))
+	path := ruleFile(t, sourcetest.RuleText("GR-XX-0001", "1.0.0", "XX", sourcetest.No), sourcetest.RuleText("GR-XX-0002", "1.0.0", "XX", `{"nonsense":[]}`))
 	c := Config{Sources: []Named{
-		namedSource(t, SourceConfig{Name: "keys", Kind: kindDirectory, Path: signer.directory}),
-		namedSource(t, SourceConfig{Name: "rules", Kind: kindRulesDirectory, Path: path}),
+		namedSource(t, SourceConfig{Name: "keys", Kind: directory.Kind, Path: signer.directory}),
+		namedSource(t, SourceConfig{Name: "rules", Kind: directory.KindRules, Path: path}),
 	}}
 	dir := t.TempDir()
 	clock := &byTheHand{}
-	clock.Store(listNow.Unix())
+	clock.Store(sourcetest.Now.Unix())
 	var log bytes.Buffer
-	y := New(c, clock, storeOpen(t, dir), slog.New(slog.NewTextHandler(&log, nil)))
+	y := New(c, clock, openStore(t, dir), slog.New(slog.NewTextHandler(&log, nil)))
 	y.Once(t.Context())
 	for range 3 {
 		y.Once(t.Context())
@@ -236,9 +226,9 @@ func TestRulesKept(t *testing.T) {
 	y.Once(t.Context())
 	v := verify.New(verify.Policy{Arrival: "XX", RulesRequire: true})
 	pass := signer.pass(t, vaccinated)
-	again := New(c, clock, storeOpen(t, dir), slog.New(slog.DiscardHandler))
+	again := New(c, clock, openStore(t, dir), slog.New(slog.DiscardHandler))
 	for name, y := range map[string]*Syncer{"goes on": y, "restarted": again} {
-		if got := v.Verify(pass, y.Current(), listNow); got.Reason() != verify.RuleFailed {
+		if got := v.Verify(pass, y.Current(), sourcetest.Now); got.Reason() != verify.RuleFailed {
 			t.Errorf("%s: %v", name, got.Reason())
 		}
 	}
@@ -246,7 +236,7 @@ func TestRulesKept(t *testing.T) {
 		t.Errorf("%+v", state)
 	}
 	// The store judges what is authentic, and no more.
-	loaded, err := Load(dir, listNow)
+	loaded, err := Load(dir, sourcetest.Now)
 	if err != nil || loaded.Trust.Len() != 1 || loaded.Trust.Rules().Len() != 0 {
 		t.Errorf("%v, %v", err, loaded.Trust.Rules())
 	}
@@ -255,10 +245,10 @@ func TestRulesKept(t *testing.T) {
 // Rules are compiled once per change, not once per publication.
 func TestRulebookCompiledOnce(t *testing.T) {
 	signer := newPassSigner(t, "XX")
-	path := ruleFile(t, ruleText("GR-XX-0001", "1.0.0", "XX", yes))
+	path := ruleFile(t, sourcetest.RuleText("GR-XX-0001", "1.0.0", "XX", sourcetest.Yes))
 	c := Config{Sources: []Named{
-		namedSource(t, SourceConfig{Name: "keys", Kind: kindDirectory, Path: signer.directory}),
-		namedSource(t, SourceConfig{Name: "rules", Kind: kindRulesDirectory, Path: path}),
+		namedSource(t, SourceConfig{Name: "keys", Kind: directory.Kind, Path: signer.directory}),
+		namedSource(t, SourceConfig{Name: "rules", Kind: directory.KindRules, Path: path}),
 	}}
 	y := New(c, &wall{}, nil, slog.New(slog.DiscardHandler))
 	y.Once(t.Context())
@@ -268,7 +258,7 @@ func TestRulebookCompiledOnce(t *testing.T) {
 	if first == nil || y.book.rules != first {
 		t.Error("compiled again")
 	}
-	if err := os.WriteFile(path, ruleText("GR-XX-0001", "1.0.1", "XX", yes), 0o600); err != nil {
+	if err := os.WriteFile(path, sourcetest.RuleText("GR-XX-0001", "1.0.1", "XX", sourcetest.Yes), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	y.Once(t.Context())
@@ -290,11 +280,11 @@ func TestKeysAndRulesNeverMix(t *testing.T) {
 	for _, country := range []string{"AA", "BB"} {
 		signer := newPassSigner(t, country)
 		halves = append(halves, half{Config{Sources: []Named{
-			namedSource(t, SourceConfig{Name: "keys-" + country, Kind: kindDirectory, Path: signer.directory}),
-			namedSource(t, SourceConfig{Name: "rules-" + country, Kind: kindRulesDirectory, Path: ruleFile(t, ruleText("GR-"+country+"-0001", "1.0.0", country, yes))}),
+			namedSource(t, SourceConfig{Name: "keys-" + country, Kind: directory.Kind, Path: signer.directory}),
+			namedSource(t, SourceConfig{Name: "rules-" + country, Kind: directory.KindRules, Path: ruleFile(t, sourcetest.RuleText("GR-"+country+"-0001", "1.0.0", country, sourcetest.Yes))}),
 		}}, unsignedPass(t, signer.kid)})
 	}
-	y := New(halves[0].config, &wall{}, storeOpen(t, t.TempDir()), slog.New(slog.DiscardHandler))
+	y := New(halves[0].config, &wall{}, openStore(t, t.TempDir()), slog.New(slog.DiscardHandler))
 	for _, h := range halves { // each has been asked once
 		y.Configure(h.config)
 		y.Once(t.Context())

@@ -3,6 +3,8 @@ package trustsync
 import (
 	"slices"
 	"strings"
+
+	"gatescan/trustsync/internal/list"
 )
 
 // ruleChanges are the names of the rules and value sets that an answer brought, left out, or has otherwise.
@@ -53,8 +55,8 @@ func namedRules(h *Holding) map[string]*namedRule {
 		return all
 	}
 	for _, body := range h.Rules {
-		head, _ := walkRule(body, func(string) {}) // it was read when it came
-		add("rule "+head.Country+" "+head.Identifier, head.name(), body)
+		head, _ := list.WalkRule(body, func(string) {}) // it was read when it came
+		add("rule "+head.Country+" "+head.Identifier, head.Name(), body)
 	}
 	for _, set := range h.ValueSets {
 		add("set "+set.ID, "value set "+set.ID, set.JSON)

@@ -56,6 +56,8 @@ func TestSnapshot(t *testing.T) {
 		{"barred by key", []Source{hand(both)}, Barred{Keys: []SPKIHash{b.Hash()}}, verify.BadSignature, verify.Barred, 2},
 		{"too old", []Source{aged(both, at.Add(-15*24*time.Hour))}, Barred{}, verify.TrustStale, verify.TrustStale, 2},
 		{"too old in one", []Source{aged(both, at.Add(-15*24*time.Hour)), aged(onlyA, at)}, Barred{}, verify.BadSignature, verify.TrustStale, 2},
+		{"fresh first, too old in the other", []Source{aged(both, at), aged(onlyA, at.Add(-15*24*time.Hour))}, Barred{}, verify.BadSignature, verify.BadSignature, 2},
+		{"by hand first, too old in the other", []Source{hand(onlyA), aged(both, at.Add(-15*24*time.Hour))}, Barred{}, verify.BadSignature, verify.TrustStale, 2},
 		{"too old, and by hand", []Source{aged(both, at.Add(-15*24*time.Hour)), hand(onlyA)}, Barred{}, verify.BadSignature, verify.TrustStale, 2},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -18,6 +18,8 @@ import (
 	"time"
 
 	"gatescan/cmd/gatelab/lists"
+	"gatescan/trustsync/internal/sourcetest"
+	"gatescan/trustsync/store"
 	"gatescan/verify"
 )
 
@@ -127,7 +129,7 @@ func (s *syncSoak) run(duration time.Duration) {
 		}
 		c.Sources = append(c.Sources, source)
 	}
-	store, err := OpenStore(t.TempDir())
+	store, err := store.Open(t.TempDir())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -187,7 +189,7 @@ func (s *syncSoak) disturb() {
 	}
 }
 
-func (s *syncSoak) kid(i int) []byte { return certKID(s.domain.DSCs[i].Raw) }
+func (s *syncSoak) kid(i int) []byte { return sourcetest.CertKID(s.domain.DSCs[i].Raw) }
 
 // settle switches all faults off and waits until all sources are well.
 func (s *syncSoak) settle() {
@@ -237,7 +239,7 @@ func (s *syncSoak) look(ctx context.Context) {
 		add(s.kid(i), verify.BadSignature) // in force, and fresh
 	}
 	for _, dsc := range s.server.Rival().DSCs {
-		add(certKID(dsc.Raw), verify.UnknownKID)
+		add(sourcetest.CertKID(dsc.Raw), verify.UnknownKID)
 	}
 	tick := time.NewTicker(soakLook)
 	defer tick.Stop()

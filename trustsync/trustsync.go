@@ -35,25 +35,27 @@
 // codes that both have, and the state says so. Keys and rules are stored in one file and published as one
 // snapshot.
 //
-//	trustsync.go          the loop: attempt, publish, wait or back off
-//	attempt.go            what is checked of an answer, whatever its source: never backwards, never from the future
-//	quiet.go              on a thread that gives way to all others
-//	snapshot.go           all holdings -> one verify.Trust
-//	rulebook.go           the rules and value sets among them, compiled; rules.go what is read of one; rulechanges.go what changed
-//	state.go              what is known about the attempts
-//	say.go                what the log says of them
-//	store*.go disk.go     generations on disk, their floors, and the operations they need; generation*.go the format
-//	load.go               what somebody names by a path: a directory, a store, a list
+//	trustsync.go    the loop: attempt, publish, wait or back off
+//	attempt.go      what is checked of an answer, whatever its source: never backwards, never from the future
+//	quiet.go        work at low priority
+//	snapshot.go     all holdings -> one verify.Trust
+//	rulebook.go     the rules and value sets among them, compiled; rulechanges.go what changed
+//	state.go        the state of the attempts; say.go what the log says of them
+//	load.go         trust that a path names: a directory, a store, a list
+//	kinds.go        the table of kinds of sources
+//	api.go          types of the rooms below that users of this package need
 //
-//	source.go             what a source is; source_*.go one kind each
-//	document.go           sources that are one signed document; entries.go json_walk.go what lists have in common
-//	rules_document.go     documents that hold many rules
-//	did.go jcs.go         the WHO network's documents and what of them is signed
-//	client*.go            bounded HTTP, and files on a stick; transport.go what it can be told
-//	anchors*.go chain*.go who signed it: pinned keys and authorities; CSCAs
-//	cms*.go ber.go jws.go who signed it: CMS, also in BER; JWS
+// The rooms below, each of which knows only those that stand after it:
 //
-//	signer.go certificate*.go spki.go pem.go  one certificate -> DSC
+//	internal/sources/*  one folder for each publisher; internal/sources what an operator says about a source
+//	store               generations on disk, and their floors
+//	internal/list       what lists and documents of rules have in common
+//	internal/fetch      bounded HTTP, TLS, mirrors, and files on a stick
+//	internal/pki        certificates, keys, CSCAs, CMS and JWS
+//	internal/source     what a source is and gives
+//	internal/files      regular files, and nothing else
+//
+// A new country is a folder under internal/sources and a line in the table of kinds.
 package trustsync
 
 import (
@@ -219,7 +221,7 @@ func (s *Syncer) setLocked(c Config) {
 			*k = kept{Stored: Stored{Kind: source.Traits().Kind, Identity: source.Identity, Floor: k.Floor}}
 		}
 		k.rules = source.Traits().Rules
-		k.has = k.Holding.serves(source.Traits())
+		k.has = k.Holding.Serves(source.Traits())
 		k.state.Name, k.state.Kind = source.Name, k.Kind
 	}
 	if s.restart != nil {

@@ -13,6 +13,12 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"gatescan/trustsync/internal/pki"
+	"gatescan/trustsync/internal/source"
+	"gatescan/trustsync/internal/sources/directory"
+	"gatescan/trustsync/internal/sourcetest"
+	"gatescan/trustsync/store"
 )
 
 // script is a source that gives one answer after the other, the last one for ever, and notes when it was asked.
@@ -81,7 +87,7 @@ func one(s Source, interval time.Duration) Config {
 	return Config{Sources: []Named{{Name: "one", Source: s, Interval: interval}}}
 }
 
-// start runs a Syncer until the test ends.
+// Start runs a Syncer until the test ends.
 func start(t *testing.T, c Config) (*Syncer, *bytes.Buffer) {
 	t.Helper()
 	log := &bytes.Buffer{}
@@ -102,8 +108,8 @@ func start(t *testing.T, c Config) (*Syncer, *bytes.Buffer) {
 func someSigners(t testing.TB, n int) []Signer {
 	t.Helper()
 	var signers []Signer
-	for _, p := range pool(t)[:n] {
-		s, err := ParseSigner(p.DER)
+	for _, p := range sourcetest.Pool(t)[:n] {
+		s, err := pki.ParseSigner(p.DER)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -160,14 +166,14 @@ func TestRunKeepsLastGood(t *testing.T) {
 	for name, bad := range map[string]func(now time.Time) answer{
 		"error":             func(time.Time) answer { return answer{err: broken} },
 		"nothing":           func(time.Time) answer { return answer{} },
-		"nothing usable":    func(time.Time) answer { return answer{skipped: []Skipped{{"x", broken}}} },
+		"nothing usable":    func(time.Time) answer { return answer{skipped: []Skipped{{Name: "x", Err: broken}}} },
 		"unchanged nothing": func(time.Time) answer { return answer{err: fmt.Errorf("x: %w", ErrMalformed)} },
 		"far in the future": func(now time.Time) answer { return signed(now.Add(2 * time.Hour)) },
 		"expired": func(now time.Time) answer {
 			return answer{holding: Holding{Signers: three[:1], Signed: now, Expires: now.Add(-time.Second)}}
 		},
 		"greedy": func(now time.Time) answer {
-			return answer{holding: Holding{Signers: three[:1], Cursor: make([]byte, maxCursor+1)}}
+			return answer{holding: Holding{Signers: three[:1], Cursor: make([]byte, source.MaxCursor+1)}}
 		},
 		"a lab's": func(time.Time) answer {
 			lab := three[0]
@@ -390,7 +396,7 @@ func (s *slow) Traits() Traits { return byHand }
 
 func (s *slow) Fetch(ctx context.Context, now Moment) (*Holding, Report, error) {
 	s.asked.Add(1)
-	now.progress(1, 2)
+	now.ReportProgress(1, 2)
 	select {
 	case <-ctx.Done():
 		return nil, Report{}, ctx.Err()
@@ -456,9 +462,9 @@ func TestRunEnds(t *testing.T) {
 
 func TestRunLog(t *testing.T) {
 	three := someSigners(t, 3)
-	junk := Skipped{"README.md", errors.New("neither PEM nor DER")}
-	key := Skipped{"dsc.key\nlevel=INFO msg=forged", errPrivateKey}
-	other := Skipped{"other.key", errPrivateKey}
+	junk := Skipped{Name: "README.md", Err: errors.New("neither PEM nor DER")}
+	key := Skipped{Name: "dsc.key\nlevel=INFO msg=forged", Err: pki.ErrPrivateKey}
+	other := Skipped{Name: "other.key", Err: pki.ErrPrivateKey}
 	broken := answer{err: errors.New("broken")}
 	with := func(signers []Signer, skipped ...Skipped) answer {
 		return answer{holding: Holding{Signers: signers}, skipped: skipped}
@@ -519,7 +525,7 @@ func TestRunLogBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var many []Skipped
 		for i := range 5000 {
-			many = append(many, Skipped{fmt.Sprint(i), errPrivateKey})
+			many = append(many, Skipped{Name: fmt.Sprint(i), Err: pki.ErrPrivateKey})
 		}
 		y, log := start(t, one(&script{traits: byHand, answers: []answer{{holding: Holding{Signers: three}, skipped: many}}}, time.Hour))
 		synctest.Wait()
@@ -534,9 +540,9 @@ func TestRunLogBounded(t *testing.T) {
 
 func TestRunDirectory(t *testing.T) {
 	dir := t.TempDir()
-	all := pool(t)
-	write(t, dir, "a.der", all[0].DER)
-	source, err := NewSource(SourceConfig{Name: "stick", Kind: kindDirectory, Path: dir})
+	all := sourcetest.Pool(t)
+	sourcetest.WriteFile(t, dir, "a.der", all[0].DER)
+	source, err := NewSource(SourceConfig{Name: "stick", Kind: directory.Kind, Path: dir})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -546,7 +552,7 @@ func TestRunDirectory(t *testing.T) {
 		if y.Current().Len() != 1 {
 			t.Fatalf("%d DSCs, want 1", y.Current().Len())
 		}
-		write(t, dir, "b.pem", pemOf("CERTIFICATE", all[1].DER))
+		sourcetest.WriteFile(t, dir, "b.pem", sourcetest.PEM("CERTIFICATE", all[1].DER))
 		y.Refresh()
 		synctest.Wait()
 		if y.Current().Len() != 2 {
@@ -612,3 +618,13 @@ func TestLoadedIsSaidOnceItIsSo(t *testing.T) {
 type writerFunc func(p []byte) (int, error)
 
 func (f writerFunc) Write(p []byte) (int, error) { return f(p) }
+
+// openStore opens a store that must be good.
+func openStore(t testing.TB, dir string) *Store {
+	t.Helper()
+	s, err := store.Open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}

@@ -21,6 +21,10 @@ import (
 	"time"
 
 	"gatescan/cmd/gatelab/lists"
+	"gatescan/trustsync/internal/pki"
+	"gatescan/trustsync/internal/sources/germany"
+	"gatescan/trustsync/internal/sourcetest"
+	"gatescan/trustsync/store"
 	"gatescan/verify"
 )
 
@@ -51,11 +55,11 @@ func hugeGermany(t testing.TB, d *lists.Domain, n int) (list []byte, kid verify.
 	text.WriteString(`{"certificates":[`)
 	for i := range n {
 		binary.BigEndian.PutUint32(der[at:], uint32(i))
-		kid = kidOf(der)
+		kid = pki.KIDOf(der)
 		if i > 0 {
 			text.WriteByte(',')
 		}
-		fmt.Fprintf(&text, `{"certificateType":"DSC","country":"XX","kid":"%s","rawData":"%s"}`, base64Of(kid[:]), base64Of(der))
+		fmt.Fprintf(&text, `{"certificateType":"DSC","country":"XX","kid":"%s","rawData":"%s"}`, sourcetest.Base64(kid[:]), sourcetest.Base64(der))
 	}
 	text.WriteString(`]}`)
 	if list, err = lists.SignGermany(d, text.Bytes()); err != nil {
@@ -68,7 +72,7 @@ func hugeGermany(t testing.TB, d *lists.Domain, n int) (list []byte, kid verify.
 // 100,000 keys is fetched, read, stored and put into force all the time. "call" is the verifier alone, "frame" counts from
 // when the frame came, with the wait for a processor.
 func BenchmarkVerifyWhileSyncing(b *testing.B) {
-	d := documentDomain(b, 0)
+	d := sourcetest.Domain(b, 0)
 	list, kid := hugeGermany(b, d, whileKeys)
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Write(list)
@@ -77,11 +81,11 @@ func BenchmarkVerifyWhileSyncing(b *testing.B) {
 	for _, processors := range []int{runtime.NumCPU() + SpareProcessors, runtime.NumCPU()} {
 		b.Run(fmt.Sprintf("processors=%d,GOMAXPROCS=%d", runtime.NumCPU(), processors), func(b *testing.B) {
 			defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(processors))
-			source, err := NewSource(SourceConfig{Name: "huge", Kind: kindGermany, URLs: []string{server.URL}, Anchors: d.Signer.PublicPEM()})
+			source, err := NewSource(SourceConfig{Name: "huge", Kind: germany.Kind, URLs: []string{server.URL}, Anchors: d.Signer.PublicPEM()})
 			if err != nil {
 				b.Fatal(err)
 			}
-			store, err := OpenStore(b.TempDir())
+			store, err := store.Open(b.TempDir())
 			if err != nil {
 				b.Fatal(err)
 			}

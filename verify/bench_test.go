@@ -79,3 +79,27 @@ func BenchmarkVerify(b *testing.B) {
 		}
 	})
 }
+
+// BenchmarkVerifyICVP is the whole way of a yellow card with WHO's tables, beside that of a DCC of the same signer.
+func BenchmarkVerifyICVP(b *testing.B) {
+	l := newLab(b)
+	l.es.Domain = DomainAll
+	trust := NewTrust([]DSC{l.es})
+	v := New(Policy{Kinds: SignsICVP | SignsVaccination})
+	for _, bench := range []struct {
+		name string
+		text []byte
+	}{
+		{"ICVP", l.mint(b, sketch{payload: l.icvpClaims(b, l.model(nil, nil), nil)})},
+		{"DCC", l.mint(b, sketch{})},
+	} {
+		b.Run(bench.name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				if sink = v.Verify(bench.text, trust, l.now); !sink.Accepted() {
+					b.Fatal(sink.Reason())
+				}
+			}
+		})
+	}
+}

@@ -46,7 +46,7 @@ func (p pass) implied(now int64) Reason {
 		return BadSignature
 	case tr.IssuedAt > float64(now):
 		return NotYetValid
-	case tr.Expires <= float64(now):
+	case tr.Expires < float64(now):
 		return Expired
 	case tr.Stage == "hcert":
 		return BadDCC
@@ -98,8 +98,17 @@ func judgeCorpus(t *testing.T, passes []pass, moment func(p pass) int64) (found 
 func TestDGCTestdata(t *testing.T) {
 	passes := readPasses(t, "dgc-testdata.jsonl")
 	found := judgeCorpus(t, passes, func(p pass) int64 { return p.Clock })
-	if len(passes) != 345 || found[Accepted] != 264 {
+	if len(passes) != 345 || found[Accepted] != 274 {
 		t.Errorf("%d passes, %v", len(passes), found)
+	}
+	atExpiry := 0 // judged at exp, at which they are still good
+	for _, p := range passes {
+		if p.Truth.Expires == float64(p.Clock) {
+			atExpiry++
+		}
+	}
+	if atExpiry != 10 || found[Expired] != 0 {
+		t.Errorf("%d passes are judged at exp, %d are expired", atExpiry, found[Expired])
 	}
 	t.Logf("%d passes at their own clock: %v", len(passes), found)
 }

@@ -111,7 +111,7 @@ func oracleSigned(message []byte, verifier cose.Verifier) bool {
 // oracleVerifier is the key of a DSC for go-cose.
 func oracleVerifier(t testing.TB, p signed) cose.Verifier {
 	t.Helper()
-	raw := p.dsc.Key.es256.q.Bytes()
+	raw := p.dsc.Key.es256.Bytes()
 	public, err := ecdsa.ParseUncompressedPublicKey(elliptic.P256(), raw)
 	if err != nil {
 		t.Fatal(err)

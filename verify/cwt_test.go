@@ -89,7 +89,7 @@ func FuzzClaims(f *testing.F) {
 		if raw, ok := claims[uint64(claimNotBefore)]; ok {
 			read("nbf", raw, &notBefore)
 		}
-		if !(seconds(expires) > now) || !(seconds(issuedAt) <= now) || notBefore != nil && !(seconds(notBefore) <= now) {
+		if !(seconds(expires) >= now) || !(seconds(issuedAt) <= now) || notBefore != nil && !(seconds(notBefore) <= now) {
 			t.Fatalf("accepted %x with exp %v, iat %v, nbf %v at %v", payload, expires, issuedAt, notBefore, now)
 		}
 		entries := 0

@@ -2,38 +2,23 @@ package verify
 
 import "gatescan/verify/internal/cbor"
 
-// keyDCC is the key of the DCC inside the health certificate claim (SPEC §3.3.1). Others carry other documents.
-const keyDCC = 1
-
-// findDCC goes from the health certificate claim to the DCC in it.
-func findDCC(hcert cbor.Cursor) (dcc cbor.Cursor, ok bool) {
-	documents, ok := hcert.Map()
-	if !ok {
-		return dcc, false
+// findEntry finds out what a pass certifies: the kind of the one entry of a DCC, or ICVP.
+func (cl *claims) findEntry() (kind Kind, refused Reason) {
+	if refused := cl.findDocument(); refused != noObjection {
+		return NoKind, refused
 	}
-	for hcert.Next(&documents) {
-		key, isInt := hcert.Int()
-		if isInt && key == keyDCC {
-			return hcert, true
-		}
-		if !isInt && !hcert.Skip() || !hcert.Skip() {
-			return dcc, false
-		}
+	if cl.document != documentICVP {
+		return countEntries(cl.body)
 	}
-	return dcc, false
+	if cl.icvp, refused = readICVP(cl.body); refused != noObjection {
+		return NoKind, refused
+	}
+	return ICVP, noObjection
 }
 
-// findEntry counts the entries of the groups v, t and r, and returns the kind of the one there must be. A group that
+// countEntries counts the entries of the groups v, t and r, and returns the kind of the one there must be. A group that
 // is empty or null counts nothing (the schema forbids both; issuers have used them).
-func (cl *claims) findEntry() (kind Kind, refused Reason) {
-	if !cl.hasHCERT {
-		return NoKind, BadDCC
-	}
-	dcc, ok := findDCC(cl.hcert)
-	if !ok {
-		return NoKind, BadDCC
-	}
-	cl.dcc = dcc
+func countEntries(dcc cbor.Cursor) (kind Kind, refused Reason) {
 	members, ok := dcc.Map()
 	if !ok {
 		return NoKind, BadDCC
@@ -73,10 +58,10 @@ func (cl *claims) findEntry() (kind Kind, refused Reason) {
 	return kind, noObjection
 }
 
-// kindOf is the kind of the entries in the group of that name.
+// kindOf is the kind of the entries in the group of a DCC of that name.
 func kindOf(name []byte) Kind {
 	if len(name) == 1 {
-		for kind := NoKind + 1; kind < numKinds; kind++ {
+		for kind := Vaccination; kind.isEntry(); kind++ {
 			if kind.String()[0] == name[0] {
 				return kind
 			}
@@ -110,7 +95,7 @@ func textMember(c cbor.Cursor, name string) []byte {
 
 // entry finds the one entry of a payload in which there is one.
 func (cl *claims) entry(kind Kind) (entry cbor.Cursor, ok bool) {
-	group, ok := member(cl.dcc, kind.String())
+	group, ok := member(cl.body, kind.String())
 	if !ok {
 		return entry, false
 	}
@@ -120,7 +105,7 @@ func (cl *claims) entry(kind Kind) (entry cbor.Cursor, ok bool) {
 
 // schema reads which schema the payload says it follows.
 func (cl *claims) schema() (s schema) {
-	ver, ok := member(cl.dcc, "ver")
+	ver, ok := member(cl.body, "ver")
 	if !ok || ver.Null() {
 		return schema{absent: true}
 	}

@@ -44,7 +44,6 @@ func mirrorS(sig []byte) []byte {
 }
 
 func TestES256AgreesWithECDSA(t *testing.T) {
-	scratch := newES256Scratch()
 	private, key := newTestES256(t)
 	signatures := 300
 	if testing.Short() {
@@ -53,16 +52,16 @@ func TestES256AgreesWithECDSA(t *testing.T) {
 	for i := range signatures {
 		digest := sha256.Sum256([]byte{byte(i), byte(i >> 8)})
 		sig := signRS(t, private, digest[:])
-		if !key.es256.verify(&scratch, &digest, sig) {
+		if !verifyES256(key.es256, &digest, sig) {
 			t.Fatalf("refused a good signature %x over %x", sig, digest)
 		}
-		if !key.es256.verify(&scratch, &digest, mirrorS(sig)) {
+		if !verifyES256(key.es256, &digest, mirrorS(sig)) {
 			t.Fatalf("refused (r, n-s) of %x; COSE has no low-s rule", sig)
 		}
 		bit := i % (8 * es256Size)
 		sig[bit/8] ^= 1 << (bit % 8)
 		r, s := new(big.Int).SetBytes(sig[:32]), new(big.Int).SetBytes(sig[32:])
-		if want := ecdsa.Verify(&private.PublicKey, digest[:], r, s); key.es256.verify(&scratch, &digest, sig) != want {
+		if want := ecdsa.Verify(&private.PublicKey, digest[:], r, s); verifyES256(key.es256, &digest, sig) != want {
 			t.Fatalf("differs from crypto/ecdsa on %x over %x", sig, digest)
 		}
 	}
@@ -70,7 +69,6 @@ func TestES256AgreesWithECDSA(t *testing.T) {
 
 // The values of CVE-2022-21449 and their neighbours, in every combination.
 func TestES256RefusesScalarsOutOfRange(t *testing.T) {
-	scratch := newES256Scratch()
 	private, key := newTestES256(t)
 	digest := sha256.Sum256([]byte("x"))
 	good := signRS(t, private, digest[:])
@@ -84,13 +82,13 @@ func TestES256RefusesScalarsOutOfRange(t *testing.T) {
 	for _, r := range append(out, good[:32]) {
 		for _, s := range append(out, good[32:]) {
 			sig := append(bytes.Clone(r), s...)
-			if got, want := key.es256.verify(&scratch, &digest, sig), bytes.Equal(sig, good); got != want {
+			if got, want := verifyES256(key.es256, &digest, sig), bytes.Equal(sig, good); got != want {
 				t.Errorf("%x: got %v, want %v", sig, got, want)
 			}
 		}
 	}
 	for _, length := range []int{0, 1, 63, 65, 66, 96, 128} {
-		if key.es256.verify(&scratch, &digest, append(bytes.Clone(good), make([]byte, 64)...)[:length]) {
+		if verifyES256(key.es256, &digest, append(bytes.Clone(good), make([]byte, 64)...)[:length]) {
 			t.Errorf("accepted a signature of %d bytes", length)
 		}
 	}

@@ -23,7 +23,7 @@ type Explained struct {
 	Description     string // in the wanted language, else in English, else in any
 	Selected        bool
 	Outcome         certlogic.Outcome // of a rule that is selected
-	Why             string            // it is not selected, or open; else empty
+	Why             string            // it is not selected, or open, or what an ICVP lacks; else empty
 	Values          []ExplainedValue  // what the rule may have read, by path; of a rule that is evaluated
 }
 
@@ -52,6 +52,7 @@ func (v *Verifier) Explain(text []byte, trust *Trust, now time.Time, how Explain
 // explainer collects what becomes of rules.
 type explainer struct {
 	how    Explain
+	kind   Kind        // of the pass
 	rules  []Explained // by the DSC that is being tried
 	best   []Explained // by the DSC that got furthest
 	reason Reason
@@ -79,6 +80,14 @@ func (e *explainer) notSelected(r *compiledRule, why string) {
 	x := e.explained(r)
 	x.Why = why
 	e.rules = append(e.rules, x)
+}
+
+// incomplete says of an ICVP what it lacks, as if a rule had.
+func (e *explainer) incomplete(missing []string) {
+	e.rules = append(e.rules, Explained{
+		Identifier: "ICVP-COMPLETE", Version: Version{Major: 1}, Type: Acceptance, CertificateType: ICVP, Selected: true, Outcome: certlogic.Failed,
+		Why: "lacks " + strings.Join(missing, ", "),
+	})
 }
 
 func (e *explainer) judged(r *compiledRule, outcome certlogic.Outcome, cause cause, m *certlogic.Machine) {
@@ -156,7 +165,7 @@ func (e *explainer) shown(at []string, v any) any {
 	if v == nil {
 		return nil
 	}
-	if !e.how.Holder && tellsHolder(at, v) {
+	if !e.how.Holder && e.kind != ICVP && tellsHolder(at, v) { // viewICVP has nothing of the holder
 		return hidden
 	}
 	switch v := v.(type) {

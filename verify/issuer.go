@@ -11,7 +11,7 @@ var issuedUnder = [...]IssuedUnder{
 	{[2]byte{'E', 'L'}, [2]byte{'G', 'R'}},
 }
 
-// mayIssue says whether a DSC of country may sign a pass that names issuer. A pass without an issuer is its DSC's
+// mayIssue says whether a DSC of country may sign a pass that names issuer, in two letters or, as in WHO's network, three. A pass without an issuer is its DSC's
 // country's; a DSC without a country signs for nobody.
 func mayIssue(country string, issuer []byte, more []IssuedUnder) bool {
 	if len(country) != 2 {
@@ -20,10 +20,13 @@ func mayIssue(country string, issuer []byte, more []IssuedUnder) bool {
 	if len(issuer) == 0 {
 		return true
 	}
-	if issuer = trimSpaces(issuer); len(issuer) != 2 {
+	pair := IssuedUnder{Country: [2]byte{country[0], country[1]}}
+	var ok bool
+	if issuer = trimSpaces(issuer); len(issuer) == 2 {
+		pair.Issuer = [2]byte{capital(issuer[0]), capital(issuer[1])}
+	} else if pair.Issuer, ok = alpha2(issuer); !ok {
 		return false
 	}
-	pair := IssuedUnder{[2]byte{capital(issuer[0]), capital(issuer[1])}, [2]byte{country[0], country[1]}}
 	if pair.Issuer == pair.Country {
 		return true
 	}

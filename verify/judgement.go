@@ -33,11 +33,12 @@ type judgement struct {
 // refuses: the first that failed, else the first that is open. met is which parts of the policy the pass meets, as bits.
 func (v *Verifier) judgeRules(rules *Rules, d *DSC, m *sign1, cl *claims, kind Kind, now time.Time) (refused Reason, rule string, met uint8) {
 	q, ok := v.policy.question()
+	require := v.policy.RulesRequire && kind.isEntry() // WHO's tables are the rules for an ICVP, and are always there
 	switch {
-	case !ok, len(v.policy.Parts) > MaxParts, v.policy.RulesRequire && rules.Stale(now):
+	case !ok, len(v.policy.Parts) > MaxParts, require && rules.Stale(now):
 		return RulesUnavailable, "", 0
-	case rules.Len() == 0 && v.policy.Rules.Len() == 0 && len(v.policy.Parts) == 0:
-		if v.policy.RulesRequire {
+	case rules.Len() == 0 && v.policy.Rules.Len() == 0 && len(v.policy.Parts) == 0 && kind.isEntry():
+		if require {
 			return RulesUnavailable, "", 0
 		}
 		return noObjection, "", 0
@@ -46,6 +47,9 @@ func (v *Verifier) judgeRules(rules *Rules, d *DSC, m *sign1, cl *claims, kind K
 	defer v.wipeRules()
 	q.kind, q.ms = kind, now.UnixMilli()
 	j.question = q
+	if j.explain != nil {
+		j.explain.kind = kind
+	}
 	v.prepareRules(d, m, cl, now)
 	for i, source := range [...]*Rules{rules, v.policy.Rules} {
 		if source == nil {
@@ -56,8 +60,11 @@ func (v *Verifier) judgeRules(rules *Rules, d *DSC, m *sign1, cl *claims, kind K
 		v.judgeCountry(source.of(j.arrival), Acceptance)
 		v.judgeCountry(source.of(j.issue), Invalidation)
 	}
-	if refused, rule = j.conclusion(v.policy.RulesRequire); refused == noObjection {
+	if refused, rule = j.conclusion(require); refused == noObjection {
 		refused, rule, met = v.judgeParts()
+	}
+	if refused == noObjection && kind == ICVP {
+		refused, rule = v.judgeICVP(&cl.icvp)
 	}
 	if j.explain != nil {
 		j.explain.finished(refused)
@@ -106,22 +113,29 @@ func (j *judgement) conclusion(require bool) (refused Reason, rule string) {
 func (v *Verifier) prepareRules(d *DSC, m *sign1, cl *claims, now time.Time) {
 	j := &v.rules
 	j.mark = v.join.Used
+	if j.kind == ICVP {
+		cl.body = v.viewICVP(&cl.icvp)
+	}
 	j.schema = cl.schema()
 	j.issue = cl.countryOfIssue(d.Country, j.kind)
 	v.releaseJoined(j.mark)
 
 	j.data = certlogic.Data{
-		Payload: cl.dcc, Clock: now,
+		Payload: cl.body, Clock: now,
 		CountryCode: j.arrival.text(), IssuerCountryCode: j.issue.text(), Region: j.region.text(),
 		KID: j.text.kid[:base64.StdEncoding.EncodedLen(len(m.header.kid))],
 		Exp: appendUTC(j.text.exp[:0], cl.expires), IAT: appendUTC(j.text.iat[:0], cl.issuedAt),
 	}
 	base64.StdEncoding.Encode(j.data.KID, m.header.kid)
+	if j.kind == ICVP {
+		j.data.Clock = v.policy.ICVP.civil(now)
+		j.data.IAT = appendUTC(j.text.iat[:0], v.policy.ICVP.civil(cl.issuedAt))
+	}
 }
 
-// appendUTC writes Unix seconds of the years 1970 to 9999.
-func appendUTC(b []byte, seconds int64) []byte {
-	return time.Unix(seconds, 0).UTC().AppendFormat(b, "2006-01-02T15:04:05Z")
+// appendUTC writes a time of the years 1970 to 9999, without its fraction of a second.
+func appendUTC(b []byte, t time.Time) []byte {
+	return t.UTC().AppendFormat(b, "2006-01-02T15:04:05Z")
 }
 
 // judgeCountry judges by what applies of the rules of one country and one type, until one fails.

@@ -25,7 +25,7 @@ func allRules(t testing.TB) *Rules {
 		all = append(all, rule)
 	}
 	rules, faults := NewRules(all, valueSets(t, "bf683fc4b68d"))
-	if len(faults) > 0 {
+	if len(faults) != 1 { // Togo's rule for a newer engine, see TestRealRules
 		t.Fatal(faults)
 	}
 	return rules
@@ -246,75 +246,4 @@ func TestTimeZonesChangeNothing(t *testing.T) {
 		t.Errorf("the moments were chosen badly: %v", found)
 	}
 	t.Log(found)
-}
-
-// Two passes of one person have one holder, whatever they are of; nobody else has it, and nobody without a name and a
-// date of birth has one.
-func TestHolder(t *testing.T) {
-	l := newLab(t)
-	v := New(Policy{Holder: true})
-	holder := func(v *Verifier, change map[string]any) (Tag, bool) {
-		t.Helper()
-		got := v.Verify(l.mint(t, sketch{payload: l.claims(t, map[int]any{claimHCERT: map[int]any{keyDCC: changedDCC(change)}})}), l.trust(), l.now)
-		if !got.Accepted() {
-			t.Fatal(got.Reason())
-		}
-		if slices.Contains(v.tbs[:], 'X') {
-			t.Error("a name was left in memory")
-		}
-		return got.Holder()
-	}
-	name := func(fnt, gnt any) map[string]any {
-		return map[string]any{"fn": "x", "fnt": fnt, "gnt": gnt}
-	}
-	first, ok := holder(v, map[string]any{"nam": name("MUSTER", "ERIKA")})
-	if !ok {
-		t.Fatal("no holder")
-	}
-	for what, change := range map[string]map[string]any{
-		"another kind":            {"nam": name("MUSTER", "ERIKA"), "v": nil, "t": []any{map[string]any{}}},
-		"spaces":                  {"nam": name(" MUSTER ", "ERIKA ")},
-		"a time in the birthdate": {"nam": name("MUSTER", "ERIKA"), "dob": "1990-01-01T00:00:00"},
-	} {
-		if got, ok := holder(v, change); !ok || got != first {
-			t.Errorf("%s: %v, %v", what, got == first, ok)
-		}
-	}
-	for what, change := range map[string]map[string]any{
-		"another birthdate":   {"nam": name("MUSTER", "ERIKA"), "dob": "1990-01-02"},
-		"another given name":  {"nam": name("MUSTER", "ERIK")},
-		"no given name":       {"nam": name("MUSTER", nil)},
-		"parts moved":         {"nam": name("MUSTERE", "RIKA")},
-		"parts exchanged":     {"nam": name("ERIKA", "MUSTER")},
-		"surname in the date": {"nam": name("MUSTER", "ERIKA\x001990"), "dob": "-01-01"},
-	} {
-		if got, ok := holder(v, change); !ok || got == first {
-			t.Errorf("%s: %v, %v", what, got == first, ok)
-		}
-	}
-	for what, change := range map[string]map[string]any{
-		"no name":            {"nam": nil},
-		"name is a text":     {"nam": "MUSTER"},
-		"name empty":         {"nam": name("", " ")},
-		"name not as text":   {"nam": name(1, nil)},
-		"name too long":      {"nam": name(string(bytes.Repeat([]byte("M"), maxName+1)), "ERIKA")},
-		"no birthdate":       {"nam": name("MUSTER", "ERIKA"), "dob": nil},
-		"birthdate empty":    {"nam": name("MUSTER", "ERIKA"), "dob": ""},
-		"birthdate a number": {"nam": name("MUSTER", "ERIKA"), "dob": 1990},
-	} {
-		if _, ok := holder(v, change); ok {
-			t.Errorf("%s: has a holder", what)
-		}
-	}
-	if got, _ := holder(New(Policy{Holder: true}), map[string]any{"nam": name("MUSTER", "ERIKA")}); got == first {
-		t.Error("two processes have one key")
-	}
-	if _, ok := holder(New(Policy{}), map[string]any{"nam": name("MUSTER", "ERIKA")}); ok {
-		t.Error("nobody asked for the holder")
-	}
-	got := v.Verify(l.mint(t, sketch{payload: l.claims(t, map[int]any{claimHCERT: map[int]any{keyDCC: changedDCC(map[string]any{"nam": name("MUSTER", "ERIKA")})}})}), l.trust(), l.now)
-	refused := got.Refuse(Repeated)
-	if _, ok := refused.Holder(); ok {
-		t.Error("a refusal has a holder")
-	}
 }

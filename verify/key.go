@@ -1,5 +1,7 @@
 package verify
 
+import "gatescan/verify/internal/p256"
+
 // Alg is a COSE signature algorithm (RFC 9053 §2.1, RFC 8230 §2).
 type Alg uint8
 
@@ -22,7 +24,7 @@ func (a Alg) String() string {
 
 // PublicKey is the key of a DSC. It decides the algorithm; a pass can only agree. The zero PublicKey verifies nothing.
 type PublicKey struct {
-	es256 *es256Key
+	es256 *p256.Key
 	ps256 *ps256Key
 }
 

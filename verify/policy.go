@@ -1,15 +1,21 @@
 package verify
 
-// Policy is what an operator may decide about passes. The zero Policy admits every kind, tolerates nothing and
+import "time"
+
+// Policy is what an operator may decide about passes. The zero Policy admits every kind of a DCC, tolerates nothing and
 // asks for no rules.
 type Policy struct {
-	Kinds    Usage     // kinds that are admitted; zero admits all
+	Kinds    Usage     // kinds that are admitted; zero admits every kind of a DCC, and no ICVP
 	Tolerate Tolerance // deviations from the specification that are let through, and counted
 
 	// IssuerMatches refuses a pass whose issuer claim names another country than the DSC that signed it. Genuine
 	// passes break this, so it is off by default; Issuers names exceptions beyond those that mayIssue knows.
 	IssuerMatches bool
 	Issuers       []IssuedUnder
+
+	// ClockSkew is how far iat may lie ahead of now, 0 to MaxClockSkew; more counts as that. It stands for the clocks of
+	// issuer and gate, and gives no room to exp, nbf and the DSC's own dates.
+	ClockSkew time.Duration
 
 	// Arrival is the country whose acceptance rules are judged by, ISO 3166-1 alpha-2; without one there are none.
 	// Something else than a country refuses everybody, with RulesUnavailable. The invalidation rules are always those
@@ -30,9 +36,17 @@ type Policy struct {
 	// some is accepted, and Verdict.Parts says which: it is for the caller to wait for the others. MaxParts at the most.
 	Parts []*Rules
 
+	// ICVP is what is asked of an ICVP besides, if Kinds admits it. A policy with Parts admits none: they are for DCCs.
+	ICVP ICVPPolicy
+
 	// Holder asks for Verdict.Holder, so that two passes can be told to be of the same person.
 	Holder bool
 }
+
+// MaxClockSkew bounds Policy.ClockSkew.
+const MaxClockSkew = 10 * time.Minute
+
+func (p *Policy) clockSkew() time.Duration { return min(max(p.ClockSkew, 0), MaxClockSkew) }
 
 // MaxParts bounds Policy.Parts. A policy with more refuses everybody.
 const MaxParts = 8

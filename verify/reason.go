@@ -8,6 +8,8 @@ const (
 	// Internal is the zero Reason: nobody decided. It refuses.
 	Internal Reason = iota
 
+	// OtherCode: the text came whole and is a code of another family, such as a boarding pass (Verdict.Whole).
+	OtherCode
 	// NotHCERT: the text does not begin with the context identifier of an HCERT.
 	NotHCERT
 	// UnsupportedVersion: HC2: to HC9: or HCA: to HCZ:, an HCERT of a version we cannot read.
@@ -40,12 +42,14 @@ const (
 
 	// BadCWT: signed, but the claims cannot be read, or lack a time.
 	BadCWT
-	// NotYetValid: issued later than now.
+	// NotYetValid: issued later than now (and Policy.ClockSkew), or nbf is.
 	NotYetValid
-	// Expired: exp is not later than now.
+	// Expired: now is later than exp.
 	Expired
 	// IssuerMismatch: the issuer claim names another country than the DSC (policy, off by default).
 	IssuerMismatch
+	// WrongDomain: the lists that vouch for the DSC do so for documents of another kind (DSC.Domain).
+	WrongDomain
 
 	// BadDCC: signed, but what it carries cannot be read as a DCC.
 	BadDCC
@@ -67,17 +71,27 @@ const (
 	RuleFailed
 	// RuleOpen: a rule could not be decided.
 	RuleOpen
+	// ICVPIncomplete: the ICVP lacks what the policy demands, or is of a version that we do not know.
+	ICVPIncomplete
+	// ICVPProduct: the vaccine is not in WHO's catalogue, or not for a disease that the policy asks for.
+	ICVPProduct
+	// ICVPTooEarly: the vaccination is too recent to protect yet (yellow fever: from the tenth day).
+	ICVPTooEarly
+	// ICVPNotValid: the ICVP is outside of its period of validity, or its dates contradict each other.
+	ICVPNotValid
 
 	// ClockUntrusted: the gate does not believe its own clock.
 	ClockUntrusted
-	// Repeated: the same pass again within the configured time.
-	Repeated
 	// SecondPass: good, but another pass of the same person is wanted besides (Policy.Parts).
 	SecondPass
+	// Repeated: the same pass again within the configured time.
+	Repeated
 	// GateClosed: the gate is closed or under maintenance.
 	GateClosed
-	// GateBusy: the gate is still busy with somebody else.
+	// GateBusy: the turnstile is still open for the person before.
 	GateBusy
+	// NoAnswer: the system that was asked whether to open did not answer in time.
+	NoAnswer
 
 	// Accepted: the pass is good. Only Verify can make a Verdict that says so.
 	Accepted
@@ -90,6 +104,7 @@ const NumReasons = int(numReasons)
 
 var reasonText = [numReasons]string{
 	Internal:              "internal",
+	OtherCode:             "other_code",
 	NotHCERT:              "not_hcert",
 	UnsupportedVersion:    "unsupported_version",
 	TooLarge:              "too_large",
@@ -108,6 +123,7 @@ var reasonText = [numReasons]string{
 	NotYetValid:           "not_yet_valid",
 	Expired:               "expired",
 	IssuerMismatch:        "issuer_mismatch",
+	WrongDomain:           "wrong_domain",
 	BadDCC:                "bad_dcc",
 	NotOneEntry:           "not_one_entry",
 	KindNotAllowed:        "kind_not_allowed",
@@ -117,11 +133,16 @@ var reasonText = [numReasons]string{
 	RulesUnavailable:      "rules_unavailable",
 	RuleFailed:            "rule_failed",
 	RuleOpen:              "rule_open",
+	ICVPIncomplete:        "icvp_incomplete",
+	ICVPProduct:           "icvp_product",
+	ICVPTooEarly:          "icvp_too_early",
+	ICVPNotValid:          "icvp_not_valid",
 	ClockUntrusted:        "clock_untrusted",
-	Repeated:              "repeated",
 	SecondPass:            "second_pass",
+	Repeated:              "repeated",
 	GateClosed:            "gate_closed",
 	GateBusy:              "gate_busy",
+	NoAnswer:              "no_answer",
 	Accepted:              "accepted",
 }
 

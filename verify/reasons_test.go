@@ -22,6 +22,7 @@ type probe struct {
 	policy Policy
 	trust  func(l *lab) *Trust
 	now    time.Duration // later than the lab's moment
+	whole  bool          // known to have come whole
 }
 
 func probes(t testing.TB, l *lab) []probe {
@@ -51,7 +52,7 @@ func probes(t testing.TB, l *lab) []probe {
 		}
 	}
 
-	return []probe{
+	return append([]probe{
 		{name: "ES256", want: Accepted},
 		{name: "PS256", want: Accepted, sketch: sketch{alg: PS256}},
 		{name: "no tag", want: Accepted, sketch: message(coseArray)},
@@ -78,6 +79,12 @@ func probes(t testing.TB, l *lab) []probe {
 		{name: "exp tagged", want: Accepted, sketch: claims(m{claimExpires: cbor.Tag{Number: 1, Content: l.expires}})},
 		{name: "exp tagged float", want: Accepted, sketch: claims(m{claimExpires: cbor.Tag{Number: 1, Content: float64(l.expires)}})},
 		{name: "exp single precision", want: Accepted, sketch: claims(m{claimExpires: float32(2e9)})},
+		{name: "exp now", want: Accepted, sketch: claims(m{claimExpires: l.now.Unix()})},
+		{name: "exp now, float", want: Accepted, sketch: claims(m{claimExpires: float64(l.now.Unix()) + 0.5}), now: 500 * time.Millisecond},
+		{name: "exp a fraction ahead", want: Accepted, sketch: claims(m{claimExpires: float64(l.now.Unix()) + 0.75})},
+		{name: "iat now, float", want: Accepted, sketch: claims(m{claimIssuedAt: float64(l.now.Unix()) + 0.25}), now: 250 * time.Millisecond},
+		{name: "iat ahead by the skew", want: Accepted, policy: Policy{ClockSkew: time.Minute}, sketch: claims(m{claimIssuedAt: l.now.Unix() + 60})},
+		{name: "iat ahead by the largest skew", want: Accepted, policy: Policy{ClockSkew: time.Hour}, sketch: claims(m{claimIssuedAt: l.now.Unix() + 600})},
 		{name: "exp a second away", want: Accepted, sketch: claims(m{claimExpires: l.now.Unix() + 1})},
 		{name: "iat now", want: Accepted, sketch: claims(m{claimIssuedAt: l.now.Unix()})},
 		{name: "nbf now", want: Accepted, sketch: claims(m{claimNotBefore: l.now.Unix()})},
@@ -105,6 +112,9 @@ func probes(t testing.TB, l *lab) []probe {
 		{name: "prefix HC0", want: NotHCERT, text: append([]byte("HC0:"), good[4:]...)},
 		{name: "Swiss light", want: NotHCERT, text: append([]byte("LT1:"), good[4:]...)},
 		{name: "space before", want: NotHCERT, text: append([]byte(" "), good...)},
+		{name: "a web address that came whole", want: OtherCode, text: []byte("https://example.org/"), whole: true},
+		{name: "a pass without its prefix that came whole", want: NotHCERT, text: good[4:], whole: true},
+		{name: "a pass that came whole", want: Accepted, text: good, whole: true},
 		{name: "prefix HC2", want: UnsupportedVersion, text: append([]byte("HC2:"), good[4:]...)},
 		{name: "prefix HCZ", want: UnsupportedVersion, text: append([]byte("HCZ:"), good[4:]...)},
 		{name: "text of 4297 characters", want: TooLarge, text: append([]byte(prefix), bytes.Repeat([]byte("0"), maxText-3)...)},
@@ -264,8 +274,14 @@ func probes(t testing.TB, l *lab) []probe {
 		{name: "iat a second ahead", want: NotYetValid, sketch: claims(m{claimIssuedAt: l.now.Unix() + 1})},
 		{name: "iat a fraction ahead", want: NotYetValid, sketch: claims(m{claimIssuedAt: float64(l.now.Unix()) + 0.25})},
 		{name: "nbf a second ahead", want: NotYetValid, sketch: claims(m{claimNotBefore: l.now.Unix() + 1})},
-		{name: "exp now", want: Expired, sketch: claims(m{claimExpires: l.now.Unix()})},
-		{name: "exp a fraction ahead", want: Expired, sketch: claims(m{claimExpires: float64(l.now.Unix()) + 0.75})},
+		{name: "iat ahead by more than the skew", want: NotYetValid, policy: Policy{ClockSkew: time.Minute}, sketch: claims(m{claimIssuedAt: l.now.Unix() + 61})},
+		{name: "iat ahead by more than the largest skew", want: NotYetValid, policy: Policy{ClockSkew: time.Hour}, sketch: claims(m{claimIssuedAt: l.now.Unix() + 601})},
+		{name: "iat now, negative skew", want: Accepted, policy: Policy{ClockSkew: -time.Minute}, sketch: claims(m{claimIssuedAt: l.now.Unix()})},
+		{name: "nbf ahead by the skew", want: NotYetValid, policy: Policy{ClockSkew: time.Minute}, sketch: claims(m{claimNotBefore: l.now.Unix() + 1})},
+		{name: "DSC ahead by the skew", want: DSCNotValid, policy: Policy{ClockSkew: time.Minute}, trust: with(func(d *DSC) { d.NotBefore = l.now.Add(time.Second) })},
+		{name: "exp a nanosecond ago", want: Expired, sketch: claims(m{claimExpires: l.now.Unix()}), now: time.Nanosecond},
+		{name: "exp a fraction ago, float", want: Expired, sketch: claims(m{claimExpires: float64(l.now.Unix()) + 0.5}), now: 500*time.Millisecond + 1},
+		{name: "exp a second ago, skew", want: Expired, policy: Policy{ClockSkew: time.Minute}, sketch: claims(m{claimExpires: l.now.Unix() - 1})},
 		{name: "exp a second ago", want: Expired, sketch: claims(m{claimExpires: l.now.Unix() - 1})},
 		{name: "exp 0", want: Expired, sketch: claims(m{claimExpires: 0})},
 		{name: "exp 42", want: Expired, sketch: claims(m{claimExpires: 42})},
@@ -300,9 +316,19 @@ func probes(t testing.TB, l *lab) []probe {
 			policy: Policy{IssuerMatches: true, Issuers: []IssuedUnder{{[2]byte{'Y', 'Y'}, [2]byte{'X', 'X'}}}},
 		},
 
+		{name: "DSC of another domain", want: WrongDomain, trust: with(func(d *DSC) { d.Domain = DomainPH4H | DomainICVP })},
+		{name: "DSC of another domain, pass expired", want: Expired, sketch: claims(m{claimExpires: l.now.Unix() - 1}), trust: with(func(d *DSC) { d.Domain = DomainPH4H })},
+		{name: "DSC of another domain, two entries", want: WrongDomain, sketch: dcc(map[string]any{"v": []any{entry, entry}}), trust: with(func(d *DSC) { d.Domain = DomainICVP })},
+		{name: "DSC of all domains", want: Accepted, trust: with(func(d *DSC) { d.Domain = DomainAll })},
+		{name: "DSC of the domain behind one of another", want: Accepted, trust: func(l *lab) *Trust {
+			elsewhere := l.es
+			elsewhere.Domain = DomainPH4H
+			return NewTrust([]DSC{elsewhere, l.es})
+		}},
+
 		{name: "no health certificate claim", want: BadDCC, sketch: claims(m{claimHCERT: nil})},
 		{name: "health certificate claim is text", want: BadDCC, sketch: claims(m{claimHCERT: "x"})},
-		{name: "another document", want: BadDCC, sketch: claims(m{claimHCERT: m{5: "vhlink:/x"}})},
+		{name: "another document", want: KindNotAllowed, sketch: claims(m{claimHCERT: m{5: "vhlink:/x"}})},
 		{name: "no document", want: BadDCC, sketch: claims(m{claimHCERT: m{}})},
 		{name: "DCC in a byte string", want: BadDCC, sketch: dcc(mustCBOR(t, map[string]any{"v": []any{entry}}))},
 		{name: "DCC is an array", want: BadDCC, sketch: dcc([]any{})},
@@ -363,13 +389,16 @@ func probes(t testing.TB, l *lab) []probe {
 			sketch: sketch{protected: l.header(t, -257, kid), unprotected: mustCBOR(t, m{labelAlg: coseES256})},
 		},
 		{name: "not tolerated even then: a web address", want: NotHCERT, policy: Policy{Tolerate: TolerateAll}, text: []byte("HTTPS://EXAMPLE.ORG")},
-	}
+	}, icvpProbes(t, l)...)
 }
 
 // later names the issue that brings the first way to produce a reason, for those that Verify cannot produce yet.
 var later = map[Reason]string{
 	RevocationUnavailable: "revocation lists", Revoked: "revocation lists",
 }
+
+// ruledOut are the reasons that name a rule.
+var ruledOut = map[Reason]bool{RuleFailed: true, RuleOpen: true, ICVPProduct: true, ICVPTooEarly: true, ICVPNotValid: true}
 
 func TestProbes(t *testing.T) {
 	l := newLab(t)
@@ -387,6 +416,9 @@ func TestProbes(t *testing.T) {
 			v := New(p.policy)
 			before := bytes.Clone(text)
 			got := v.Verify(text, trust, l.now.Add(p.now))
+			if p.whole {
+				got = got.Whole(text)
+			}
 			if got.Reason() != p.want {
 				t.Errorf("%v, want %v", got.Reason(), p.want)
 			}
@@ -395,14 +427,14 @@ func TestProbes(t *testing.T) {
 			}
 			if wiped := [...]int{
 				len(bytes.Trim(v.compressed[:], "\x00")), len(bytes.Trim(v.message[:], "\x00")),
-				len(bytes.Trim(v.joined[:], "\x00")), len(bytes.Trim(v.tbs[:], "\x00")),
-			}; wiped != [4]int{} {
+				len(bytes.Trim(v.joined[:], "\x00")), len(bytes.Trim(v.tbs[:], "\x00")), len(bytes.Trim(v.view[:], "\x00")),
+			}; wiped != [5]int{} {
 				t.Errorf("left in memory: %v bytes", wiped)
 			}
 			if clean := New(p.policy).rules; !sameButMachine(v.rules, clean) || v.join.Used != 0 {
 				t.Errorf("left in memory: %+v", v.rules)
 			}
-			if byRule := got.Rule() != ""; byRule != (got.Reason() == RuleFailed || got.Reason() == RuleOpen) {
+			if byRule := got.Rule() != ""; byRule != ruledOut[got.Reason()] && !strings.Contains(p.name, "asked for") {
 				t.Errorf("%v by rule %q", got.Reason(), got.Rule())
 			}
 			if tolerated := strings.HasPrefix(p.name, "tolerated"); tolerated != (got.Tolerated() != 0) {

@@ -44,7 +44,7 @@ type Rule struct {
 	SchemaVersion   Version // of the payload it was written for
 	Engine          string  // CERTLOGIC, in capitals
 	EngineVersion   Version
-	CertificateType Kind // NoKind for General: a rule for every kind
+	CertificateType Kind // NoKind for General: a rule for every kind of a DCC
 	Description     []Description
 	ValidFrom       time.Time // first instant at which it is in force
 	ValidTo         time.Time // first instant at which it no longer is; zero for ever
@@ -68,7 +68,7 @@ const (
 )
 
 // certificateType has the names of kinds in rules.
-var certificateType = [numKinds]string{NoKind: "General", Vaccination: "Vaccination", Test: "Test", Recovery: "Recovery"}
+var certificateType = [numKinds]string{NoKind: "General", Vaccination: "Vaccination", Test: "Test", Recovery: "Recovery", ICVP: "ICVP"}
 
 // RuleError is what is wrong with a rule.
 type RuleError struct {

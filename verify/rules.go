@@ -18,6 +18,7 @@ import (
 type Rules struct {
 	countries map[country]*countryRules
 	valueSets *certlogic.ValueSets
+	catalogue *Catalogue // nil unless it is among the value sets
 	count     int
 
 	freshUntil time.Time
@@ -43,7 +44,7 @@ type compiledRule struct {
 	Rule
 	home     country
 	program  *certlogic.Program // nil: never decided
-	err      error              // why it has no program
+	err      error              // why it is never decided, of a program or not; nil for a rule that is usable
 	set      *certlogic.Set     // that program is of
 	from, to int64              // in force from the first until before the second, ms since 1970
 }
@@ -55,12 +56,23 @@ const (
 )
 
 // NewRules compiles rules and value sets (id to codes). It keeps nothing of sets. The errors name every rule that
-// cannot be used as it is, each a *RuleError; the others are in force. So is one that does not compile, or that
+// cannot be used as it is, each a *RuleError; the others are in force. One more names what keeps the sets from being a
+// Catalogue, if some of one is there. In force, too, is a rule that does not compile, or that
 // ParseRule had an error with, if it has Identifier, Type and Country: it is never decided, and refuses with RuleOpen
 // whoever it applies to.
 func NewRules(rules []Rule, sets map[string][]string) (*Rules, []error) {
 	r := &Rules{countries: map[country]*countryRules{}, valueSets: certlogic.NewValueSets(sets)}
 	var faults []error
+	for _, id := range catalogueSets {
+		if _, ok := sets[id]; !ok {
+			continue
+		}
+		var err error
+		if r.catalogue, err = NewCatalogue(sets); err != nil {
+			faults = append(faults, err)
+		}
+		break
+	}
 	byCountry := map[country][]*compiledRule{}
 	for i := range rules {
 		rule := newCompiledRule(rules[i])
@@ -142,8 +154,10 @@ func compileRules(list []*compiledRule) (faults []error) {
 			if isFull(err) {
 				compiler = certlogic.Compiler{} // holds this rule alone
 			}
-			rule.program, rule.err = nil, err
-			faults = append(faults, &RuleError{Identifier: rule.Identifier, Country: rule.Country, Open: true, Err: err})
+			rule.program = nil
+		}
+		if rule.err = cmp.Or(rule.foreign(), err); rule.err != nil {
+			faults = append(faults, rule.unusable())
 		}
 	}
 	finish(len(list))
@@ -171,7 +185,7 @@ func sortRules(list []*compiledRule) *countryRules {
 	for _, rule := range list {
 		kinds := c.of(rule.Type)
 		for kind := NoKind + 1; kind < numKinds; kind++ {
-			if rule.CertificateType == NoKind || rule.CertificateType == kind {
+			if rule.CertificateType == kind || rule.CertificateType == NoKind && kind.isEntry() {
 				kinds[kind] = append(kinds[kind], rule)
 			}
 		}

@@ -35,7 +35,7 @@ func BenchmarkRules(b *testing.B) {
 		v := New(Policy{Arrival: bench.code, RulesRequire: true})
 		b.Run(bench.name+"/select", func(b *testing.B) {
 			b.ReportAllocs()
-			cl := claims{issuer: []byte("DE"), expires: l.expires, dcc: cbor.NewCursor(mustCBOR(b, dcc), &v.join)}
+			cl := claims{issuer: []byte("DE"), expires: time.Unix(l.expires, 0), body: cbor.NewCursor(mustCBOR(b, dcc), &v.join)}
 			m := sign1{header: header{kid: l.es.KID[:]}}
 			for b.Loop() {
 				if refused, rule, _ := v.judgeRules(bench.rules, &l.es, &m, &cl, Vaccination, now); refused != noObjection && refused != RuleOpen {

@@ -138,7 +138,7 @@ func TestNationalRulesEndToEnd(t *testing.T) {
 			reason, by = got.Reason(), got.Rule()
 		} else {
 			fromSelection++
-			cl := claims{expires: l.expires, dcc: cursor.NewCursor(mustCBOR(t, test.Payload), &v.join)}
+			cl := claims{expires: time.Unix(l.expires, 0), body: cursor.NewCursor(mustCBOR(t, test.Payload), &v.join)}
 			reason, by, _ = v.judgeRules(rules, &l.es, &sign1{}, &cl, kind, clock)
 		}
 		switch {

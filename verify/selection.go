@@ -59,7 +59,7 @@ const (
 // country of arrival alone.
 func (q *question) excludes(r *compiledRule) exclusion {
 	switch {
-	case r.CertificateType != NoKind && r.CertificateType != q.kind:
+	case r.CertificateType != q.kind && (r.CertificateType != NoKind || !q.kind.isEntry()):
 		return otherKind
 	case r.Type == Acceptance && string(q.region.text()) != r.Region:
 		return otherRegion

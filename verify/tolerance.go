@@ -11,7 +11,9 @@ const (
 	NoPrefix
 	// NotCompressed: the COSE message was not put through zlib.
 	NotCompressed
+	// ICVPVersion: the ICVP names a version of the model that is not known (REQ-DE-27 would have an inspector look).
+	ICVPVersion
 
 	// TolerateAll is every deviation that can be tolerated.
-	TolerateAll = AlgUnprotected | NoPrefix | NotCompressed
+	TolerateAll = AlgUnprotected | NoPrefix | NotCompressed | ICVPVersion
 )

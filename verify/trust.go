@@ -20,6 +20,7 @@ type DSC struct {
 	NotBefore time.Time // first instant of validity
 	NotAfter  time.Time // last instant of validity
 	Usage     Usage     // kinds it may sign; zero restricts nothing
+	Domain    Domain    // whose documents it vouches for; zero is DCC alone
 	Key       PublicKey // ES256 or PS256; a DSC without one is dropped by NewTrust
 
 	FreshUntil time.Time // last instant at which a list that is not too old vouches for it; zero for ever
@@ -47,6 +48,7 @@ func NewTrust(dscs []DSC, barred ...KID) *Trust {
 	}
 	slices.SortStableFunc(t.dscs, func(a, b DSC) int { return compareKIDs(a.KID, b.KID) })
 	slices.SortFunc(t.barred, compareKIDs)
+	prepareTables(t.dscs)
 	for i, d := range t.dscs {
 		if d.FreshUntil.IsZero() {
 			t.freshUntil = time.Time{}

@@ -6,6 +6,7 @@ type Verdict struct {
 	kind      Kind
 	alg       Alg
 	tolerated Tolerance
+	family    Family
 
 	kidLen    uint8
 	issuerLen uint8
@@ -15,8 +16,12 @@ type Verdict struct {
 
 	met, parts uint8 // of Policy.Parts, as bits
 
+	disease    Disease
+	productLen uint8
+	product    [maxProduct]byte
+
 	rule      string // of the rules' memory
-	holder    Tag
+	holder    Holder
 	hasHolder bool
 }
 
@@ -45,6 +50,21 @@ func (v Verdict) refuseBy(r Reason, rule string) Verdict {
 	return v.Refuse(r)
 }
 
+// Whole is v for a text of which the caller knows that it came whole: a line of a file, a frame with its terminator.
+// NotHCERT becomes OtherCode if the text is of a family (FamilyOf); nothing else changes.
+func (v Verdict) Whole(text []byte) Verdict {
+	if v.reason != NotHCERT {
+		return v
+	}
+	if v.family = FamilyOf(text); v.family != NoFamily {
+		v.reason = OtherCode
+	}
+	return v
+}
+
+// Family is what kind of code the text is, with OtherCode; else NoFamily.
+func (v Verdict) Family() Family { return v.family }
+
 // Accepted says whether the pass is good.
 func (v Verdict) Accepted() bool { return v.reason == Accepted }
 
@@ -72,16 +92,23 @@ func (v *Verdict) Issuer() string { return string(v.issuer[:v.issuerLen]) }
 // Tag identifies the pass within this process; ok is false unless the pass was accepted.
 func (v *Verdict) Tag() (t Tag, ok bool) { return v.tag, v.reason == Accepted }
 
-// Rule is the Identifier of the rule that refused, with RuleFailed or RuleOpen; else empty. It is at most 40 bytes of
+// Disease is what an ICVP is against; 0 for other passes, and while its product has not been found in the catalogue.
+func (v Verdict) Disease() Disease { return v.disease }
+
+// Product is the code of an ICVP's product as it is in the catalogue; empty where Disease is 0.
+// It allocates and is meant for people who ask, not for the gate.
+func (v *Verdict) Product() string { return string(v.product[:v.productLen]) }
+
+// Rule is the Identifier of the rule that refused, with RuleFailed, RuleOpen or a reason of WHO's tables; else empty. It is at most 40 bytes of
 // letters, digits and "-._", and not a copy.
 func (v *Verdict) Rule() string { return v.rule }
 
 // Parts says which parts of the policy the pass meets, as bits, and which there are. It counts for a pass that was accepted.
 func (v *Verdict) Parts() (met, of uint8) { return v.met, v.parts }
 
-// Holder tells the passes of one person from those of others within this process: a keyed hash of transliterated name
-// and date of birth. ok is false unless the policy asked for it, the pass was accepted, and it has both.
-func (v *Verdict) Holder() (t Tag, ok bool) { return v.holder, v.hasHolder && v.reason == Accepted }
+// Holder tells the passes of one person from those of others within this process. ok is false unless the policy asked
+// for it, the pass was accepted, and it has a name and a date of birth.
+func (v *Verdict) Holder() (h Holder, ok bool) { return v.holder, v.hasHolder && v.reason == Accepted }
 
 // Tolerated is what had to be tolerated to get this far; zero in any configuration that tolerates nothing.
 func (v Verdict) Tolerated() Tolerance { return v.tolerated }

@@ -24,20 +24,22 @@ type Verifier struct {
 	message    [maxCWT]byte
 	joined     [maxJoined]byte
 	tbs        [maxCWT + 32]byte
+	view       [maxView]byte // an ICVP as rules see it
 
 	compressedUsed, messageUsed, tbsUsed int
 
 	inflater inflater
 	check    cbor.Checker
 	join     cbor.Arena
-	es256    es256Scratch
 	ps256    ps256Scratch
 	rules    judgement
+	tables   *icvpTables // WHO's; nil while no policy has admitted an ICVP
 }
 
 // New makes a verifier. Its tags are keyed with a fresh random key.
 func New(p Policy) *Verifier {
-	v := &Verifier{policy: p, es256: newES256Scratch(), ps256: newPS256Scratch()}
+	v := &Verifier{ps256: newPS256Scratch()}
+	v.SetPolicy(p)
 	v.rules.machine = certlogic.NewMachine()
 	v.join.Buf = v.joined[:]
 	rand.Read(v.tagKey[:]) // never fails (crypto/rand)
@@ -46,7 +48,12 @@ func New(p Policy) *Verifier {
 }
 
 // SetPolicy changes the policy for the passes to come. Tags stay comparable.
-func (v *Verifier) SetPolicy(p Policy) { v.policy = p }
+func (v *Verifier) SetPolicy(p Policy) {
+	v.policy = p
+	if p.Kinds.admits(ICVP) {
+		v.tables = builtInICVP()
+	}
+}
 
 // Verify judges a QR text at a moment. It allocates nothing and keeps nothing of the text; nil trust refuses with
 // NoTrust. The package documentation says in which order it looks.
@@ -162,21 +169,32 @@ func (v *Verifier) judge(d *DSC, m *sign1, trust *Trust, digest *[sha256.Size]by
 	}
 	kind, refusedEntry := cl.findEntry()
 	verdict.kind = kind // also of a pass that has expired
-	if refused := cl.judgeTimes(now); refused != noObjection {
+	if cl.lacksTime() {
+		return verdict.Refuse(BadCWT)
+	}
+	if refused := cl.judgeTimes(now, v.policy.clockSkew()); refused != noObjection {
 		return verdict.Refuse(refused)
 	}
 	if v.policy.IssuerMatches && !mayIssue(d.Country, cl.issuer, v.policy.Issuers) {
 		return verdict.Refuse(IssuerMismatch)
 	}
 	switch {
+	case !d.Domain.vouchesFor(cl.document):
+		return verdict.Refuse(WrongDomain)
 	case refusedEntry != noObjection:
 		return verdict.Refuse(refusedEntry)
-	case !v.policy.Kinds.allows(kind):
+	case !v.policy.Kinds.admits(kind):
 		return verdict.Refuse(KindNotAllowed)
-	case !d.Usage.allows(kind):
+	case !d.Usage.maySign(kind):
 		return verdict.Refuse(KeyUsage)
 	}
+	if kind == ICVP {
+		v.lookUp(trust.rules, &cl.icvp, &verdict)
+	}
 	refused, rule, met := v.judgeRules(trust.rules, d, m, &cl, kind, now)
+	if cl.icvp.flagged {
+		verdict.tolerated |= ICVPVersion
+	}
 	if refused != noObjection {
 		return verdict.refuseBy(refused, rule)
 	}
@@ -186,6 +204,7 @@ func (v *Verifier) judge(d *DSC, m *sign1, trust *Trust, digest *[sha256.Size]by
 		verdict.holder, verdict.hasHolder = v.holder(&cl)
 	}
 	verdict.tag = v.tag(d.Key, m.signature)
+	d.Key.accepted(now)
 	verdict.reason = Accepted
 	return verdict
 }
@@ -193,7 +212,7 @@ func (v *Verifier) judge(d *DSC, m *sign1, trust *Trust, digest *[sha256.Size]by
 func (v *Verifier) signed(key PublicKey, digest *[sha256.Size]byte, signature []byte) bool {
 	switch {
 	case key.es256 != nil:
-		return key.es256.verify(&v.es256, digest, signature)
+		return verifyES256(key.es256, digest, signature)
 	case key.ps256 != nil:
 		return key.ps256.verify(&v.ps256, digest, signature)
 	}
@@ -219,5 +238,6 @@ func (v *Verifier) wipe() {
 	clear(v.message[:v.messageUsed])
 	clear(v.joined[:v.join.Used])
 	clear(v.tbs[:v.tbsUsed])
+	clear(v.view[:])
 	v.compressedUsed, v.messageUsed, v.join.Used, v.tbsUsed = 0, 0, 0, 0
 }

@@ -13,6 +13,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -49,6 +50,7 @@ var (
 const demoConfig = `# Written by gatelab demo.
 [reader]
 device = %q
+away = "500ms"
 [trust]
 lab = true
 directory = "lab/dsc"
@@ -96,8 +98,13 @@ func runDemo(args []string, stdin io.Reader, stdout, stderr io.Writer) error {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
+	// A reader that closes the pipe (gatelab demo | head) must not kill this process before it has ended the daemon and
+	// removed its files: Go dies of a SIGPIPE on standard output unless the signal is ignored (package os/signal).
+	signal.Ignore(syscall.SIGPIPE)
+	ctx, unread := context.WithCancel(ctx)
+	defer unread()
 
-	d := demo{dir: *dir, view: newView(stdout)}
+	d := demo{dir: *dir, view: newView(stdout, unread)}
 	if err := d.prepare(); err != nil {
 		return err
 	}
@@ -307,10 +314,14 @@ func (d *demo) visit(ctx context.Context, stdin io.Reader, once bool) error {
 	}
 }
 
-// textOf is the QR text in the picture of that name, or else the line itself.
+// textOf returns the QR text in the picture that line names, or else line itself. A line that ends like a picture's name
+// must name one: nobody types such a QR text by hand.
 func textOf(line string) (string, error) {
 	name := strings.Trim(line, `"' `)
 	if info, err := os.Stat(name); err != nil || info.IsDir() {
+		if pictureName(name) {
+			return "", fmt.Errorf("%s: there is no such picture; give its path from %s", name, workingDirectory())
+		}
 		return line, nil
 	}
 	f, err := os.Open(name)
@@ -323,6 +334,20 @@ func textOf(line string) (string, error) {
 		return "", fmt.Errorf("%s: %w", name, err)
 	}
 	return text, nil
+}
+
+// pictureName reports whether name ends like the name of a picture.
+func pictureName(name string) bool {
+	return slices.Contains([]string{".png", ".jpg", ".jpeg", ".gif"}, strings.ToLower(filepath.Ext(name)))
+}
+
+// workingDirectory returns the directory against which relative names are read, for a message.
+func workingDirectory() string {
+	dir, err := os.Getwd()
+	if err != nil {
+		return "the working directory"
+	}
+	return dir
 }
 
 // show sends what a barcode module would, and waits until the gate has decided and its lamps are at rest again.

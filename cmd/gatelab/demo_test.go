@@ -1,7 +1,10 @@
 package main
 
 import (
+	"bufio"
 	"bytes"
+	"errors"
+	"fmt"
 	"io"
 	"os"
 	"os/exec"
@@ -22,9 +25,15 @@ func buildBinaries(t *testing.T) (dir string) {
 	return dir
 }
 
-// The whole tour, then a picture and a pasted text of the user's, then Ctrl-C.
 func TestDemo(t *testing.T) {
-	bin, dir := buildBinaries(t), t.TempDir()
+	bin := buildBinaries(t)
+	t.Run("tour", func(t *testing.T) { t.Parallel(); demoTour(t, bin) })
+	t.Run("closed pipe", func(t *testing.T) { t.Parallel(); demoBehindClosedPipe(t, bin) })
+}
+
+// The whole tour, then a picture and a pasted text of the user's, then Ctrl-C.
+func demoTour(t *testing.T, bin string) {
+	dir := t.TempDir()
 	stdin, typed := io.Pipe()
 	demo := exec.Command(filepath.Join(bin, "gatelab"), "demo", "-dir", dir)
 	demo.Stdin = stdin
@@ -63,6 +72,10 @@ func TestDemo(t *testing.T) {
 		t.Fatal(err)
 	}
 	wait("gatescan.toml: ") // no picture, and said so
+	if _, err := io.WriteString(typed, "qr/missing.PNG\n"); err != nil {
+		t.Fatal(err)
+	}
+	wait("qr/missing.PNG: there is no such picture")
 	if err := demo.Process.Signal(syscall.SIGINT); err != nil {
 		t.Fatal(err)
 	}
@@ -90,6 +103,39 @@ type lineWriter chan<- string
 func (w lineWriter) Write(p []byte) (int, error) {
 	w <- string(p)
 	return len(p), nil
+}
+
+// The reader of the demonstration goes away in the middle of the tour. The demonstration ends the daemon and leaves no file.
+func demoBehindClosedPipe(t *testing.T, bin string) {
+	temporary := t.TempDir()
+	demo := exec.Command(filepath.Join(bin, "gatelab"), "demo")
+	demo.Env = append(os.Environ(), "TMPDIR="+temporary)
+	var stderr bytes.Buffer
+	demo.Stderr = &stderr
+	out, err := demo.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := demo.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer demo.Process.Kill()
+	var pid int
+	var gatescan string
+	first, err := bufio.NewReader(out).ReadString('\n')
+	if _, scanned := fmt.Sscanf(first, "%s runs as process %d;", &gatescan, &pid); err != nil || scanned != nil {
+		t.Fatalf("%q: %v, %v", first, err, scanned)
+	}
+	out.Close()
+	if err := demo.Wait(); err != nil {
+		t.Errorf("%v: %s", err, &stderr)
+	}
+	if left, err := os.ReadDir(temporary); err != nil || len(left) != 0 {
+		t.Errorf("left %v, %v", left, err)
+	}
+	if err := syscall.Kill(pid, 0); !errors.Is(err, syscall.ESRCH) {
+		t.Errorf("the daemon, process %d, is still there: %v", pid, err)
+	}
 }
 
 func TestDemoSaysWhatIsWrong(t *testing.T) {

@@ -77,7 +77,7 @@ func (d *demo) tour() (stops []tourStop, err error) {
 		{"A forged pass: the right kid, the wrong key", []byte(forged + "\r"), "bad_signature"},
 		{"A pass of an issuer whom nobody here trusts", []byte(strange + "\r"), "unknown_kid"},
 		{"A genuine published test pass; it expired in 2023", []byte(published + "\r"), "expired"},
-		{"Not a pass: a web address", []byte("https://example.org/ticket/42\r"), "not_hcert"},
+		{"Not a pass: a web address", []byte("https://example.org/ticket/42\r"), "other_code"},
 		{"Garbage on the line", append(noise, '\r'), "not_hcert"},
 		{"Half a pass: the holder was too quick", []byte(half), "bad_deflate"},
 		{"Two passes glued together", []byte(another + es + "\r"), "bad_base45"},

@@ -43,13 +43,14 @@ func readEvents(r io.Reader, events chan<- event) {
 // view prints what a person at the gate would see.
 type view struct {
 	w          io.Writer
+	unread     func() // called when nobody reads w any more
 	colour     bool
 	sent       time.Time // when the barcode module sent its last text
 	lastReason string
 }
 
-func newView(w io.Writer) *view {
-	v := &view{w: w}
+func newView(w io.Writer, unread func()) *view {
+	v := &view{w: w, unread: unread}
 	if f, ok := w.(*os.File); ok && os.Getenv("NO_COLOR") == "" {
 		if info, err := f.Stat(); err == nil {
 			v.colour = info.Mode()&os.ModeCharDevice != 0
@@ -72,7 +73,11 @@ func (v *view) paint(colour, text string) string {
 	return "\x1b[" + colour + "m" + text + "\x1b[0m"
 }
 
-func (v *view) printf(format string, args ...any) { fmt.Fprintf(v.w, format+"\n", args...) }
+func (v *view) printf(format string, args ...any) {
+	if _, err := fmt.Fprintf(v.w, format+"\n", args...); err != nil {
+		v.unread()
+	}
+}
 
 func (v *view) started(gatescan string, pid int, line, dir, page string) {
 	v.printf("%s runs as process %d; its barcode module is %s,", gatescan, pid, line)
@@ -130,7 +135,7 @@ func (v *view) event(e event) {
 }
 
 func kindName(kind string) string {
-	return map[string]string{"v": "vaccination", "t": "test", "r": "recovery"}[kind]
+	return map[string]string{"v": "vaccination", "t": "test", "r": "recovery", "p": "yellow card"}[kind]
 }
 
 func (v *view) prompt(pictures string) {

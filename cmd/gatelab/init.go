@@ -12,7 +12,7 @@ const initUsage = `NAME
     gatelab init - make a trust domain to mint passes in
 
 SYNOPSIS
-    gatelab init [-country CC] [-usage LETTERS] [-rsa-bits N] DIR
+    gatelab init [-country CC] [-usage LETTERS] [-rsa-bits N] [-icvp] DIR
 
 DESCRIPTION
     Makes a CSCA and two DSCs under it, one for ES256 and one for PS256, all valid from
@@ -28,6 +28,8 @@ OPTIONS
     -usage LETTERS    restrict both DSCs to vaccination (v), test (t), recovery (r) entries,
                       or several of them (default: not restricted)
     -rsa-bits N       size of the PS256 key: 2048, 3072 or 4096 (default 2048)
+    -icvp             make a third DSC, for ES256, of WHO's domain PH4H: it signs what
+                      'gatelab mint -icvp' mints, and 'gatelab serve' lists it apart
 `
 
 // samplePayload is a vaccination entry of an invented person, for the command line that init suggests.
@@ -40,6 +42,7 @@ func runInit(args []string, _ io.Reader, stdout, _ io.Writer) error {
 	country := fs.String("country", "XX", "")
 	usage := fs.String("usage", "", "")
 	rsaBits := fs.Int("rsa-bits", 2048, "")
+	icvp := fs.Bool("icvp", false, "")
 	if err := parseFlags(fs, args); err != nil {
 		return err
 	}
@@ -61,6 +64,11 @@ func runInit(args []string, _ io.Reader, stdout, _ io.Writer) error {
 	l, err := newLab(*country, *rsaBits, oids)
 	if err != nil {
 		return err
+	}
+	if *icvp {
+		if err := l.addPH4H(oids); err != nil {
+			return err
+		}
 	}
 	if err := l.write(dir); err != nil {
 		return err
@@ -106,12 +114,25 @@ func newLab(country string, rsaBits int, usages []asn1.ObjectIdentifier) (*lab, 
 	return l, nil
 }
 
+// addPH4H makes the signer of ICVPs. Those of PH4H have the DCC's key usages, for there is none of their own.
+func (l *lab) addPH4H(usages []asn1.ObjectIdentifier) error {
+	signer, err := newDSC(l.csca, l.country, es256, 0, usages)
+	if err != nil {
+		return fmt.Errorf("making the PH4H signer: %w", err)
+	}
+	l.ph4h = &signer
+	return nil
+}
+
 // describe says what was made in dir and what to try next.
 func (l *lab) describe(dir string) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "Made a lab for %s in %s\n", l.country, dir)
 	for _, dsc := range l.dscs {
 		fmt.Fprintf(&b, "    DSC %s  kid %x\n", dsc.alg, dsc.kid())
+	}
+	if l.ph4h != nil {
+		fmt.Fprintf(&b, "    PH4H %s  kid %x\n", l.ph4h.alg, l.ph4h.kid())
 	}
 	fmt.Fprintf(&b, "A gate has to trust %s/dsc. Mint a first pass:\n    echo '%s' | gatelab mint -lab %[1]s\n", dir, samplePayload)
 	return b.String()

@@ -34,6 +34,7 @@ type lab struct {
 	country string
 	csca    credential
 	dscs    []credential
+	ph4h    *credential // signs ICVPs; nil if the lab was made without
 }
 
 // labIndex is the content of lab.json. Paths are relative to it, with slashes.
@@ -41,6 +42,7 @@ type labIndex struct {
 	Country string     `json:"country"`
 	CSCA    labEntry   `json:"csca"`
 	DSC     []labEntry `json:"dsc"`
+	PH4H    *labEntry  `json:"ph4h,omitempty"`
 }
 
 type labEntry struct {
@@ -86,6 +88,13 @@ func openLab(dir string) (*lab, error) {
 			return nil, fmt.Errorf("lab %s: DSC %d: %w", dir, i+1, err)
 		}
 		l.dscs = append(l.dscs, dsc)
+	}
+	if index.PH4H != nil {
+		signer, err := index.PH4H.read(root)
+		if err != nil {
+			return nil, fmt.Errorf("lab %s: PH4H: %w", dir, err)
+		}
+		l.ph4h = &signer
 	}
 	return l, nil
 }

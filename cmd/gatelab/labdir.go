@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"slices"
 	"strings"
 )
 
@@ -78,6 +79,11 @@ func (w *labWriter) credentials(l *lab) (labIndex, error) {
 		name := strings.ToLower(string(dsc.alg)) + ".pem"
 		index.DSC = append(index.DSC, labEntry{dsc.alg, "dsc/" + name, "keys/dsc-" + name})
 	}
+	signers, entries := l.dscs, index.DSC
+	if l.ph4h != nil {
+		index.PH4H = &labEntry{l.ph4h.alg, "dsc/ph4h.pem", "keys/dsc-ph4h.pem"}
+		signers, entries = append(slices.Clone(signers), *l.ph4h), append(slices.Clone(entries), *index.PH4H)
+	}
 
 	if err := w.dir("keys", 0o700); err != nil {
 		return index, err
@@ -91,16 +97,16 @@ func (w *labWriter) credentials(l *lab) (labIndex, error) {
 	if err := w.key(index.CSCA.Key, l.csca); err != nil {
 		return index, err
 	}
-	for i, entry := range index.DSC {
-		if err := w.key(entry.Key, l.dscs[i]); err != nil {
+	for i, entry := range entries {
+		if err := w.key(entry.Key, signers[i]); err != nil {
 			return index, err
 		}
 	}
 	if err := w.certificate(index.CSCA.Certificate, l.csca); err != nil {
 		return index, err
 	}
-	for i, entry := range index.DSC {
-		if err := w.certificate(entry.Certificate, l.dscs[i]); err != nil {
+	for i, entry := range entries {
+		if err := w.certificate(entry.Certificate, signers[i]); err != nil {
 			return index, err
 		}
 	}

@@ -13,10 +13,10 @@ import (
 )
 
 const mintUsage = `NAME
-    gatelab mint - sign DCC payloads as passes
+    gatelab mint - sign DCC or ICVP payloads as passes
 
 SYNOPSIS
-    gatelab mint -lab DIR [-alg ALG] [-iss CC] [-iat TIME] [-exp TIME] [-png DIR] [FILE|-]
+    gatelab mint -lab DIR [-alg ALG] [-iss CC] [-iat TIME] [-exp TIME] [-icvp] [-png DIR] [FILE|-]
 
 DESCRIPTION
     Reads JSON lines, one DCC payload each, from FILE or standard input, and prints one QR
@@ -32,6 +32,9 @@ OPTIONS
     -iss CC      issuer claim (default: the lab's country); -iss "" leaves it out
     -iat TIME    time of issue, RFC 3339, cut to seconds (default: now)
     -exp TIME    time of expiry, RFC 3339, cut to seconds (default: one year after -iat)
+    -icvp        each payload is a WHO yellow card (ICVP, sub-claim -6), written in whichever of
+                 its forms, and not a DCC. The lab's PH4H signer signs it, if 'gatelab init -icvp'
+                 made one; without -exp it has no expiry, as those of WHO's network
     -png DIR     also write each pass as a QR image, DIR/0001.png and so on by line; existing
                  files of these names are replaced. Error correction is level Q; a text too
                  long for it gets M or L and a word on standard error
@@ -44,6 +47,7 @@ type minter struct {
 	issuer string
 	iat    *time.Time // nil: the moment of minting
 	exp    *time.Time // nil: a year after iat
+	icvp   bool       // payloads are ICVPs
 	png    string     // directory, or "" for no images
 	stdout io.Writer
 	stderr io.Writer
@@ -57,6 +61,7 @@ func runMint(args []string, stdin io.Reader, stdout, stderr io.Writer) error {
 	fs.StringVar(&m.issuer, "iss", "", "")
 	fs.Func("iat", "", setTime(&m.iat))
 	fs.Func("exp", "", setTime(&m.exp))
+	fs.BoolVar(&m.icvp, "icvp", false, "")
 	fs.StringVar(&m.png, "png", "", "")
 	if err := parseFlags(fs, args); err != nil {
 		return err
@@ -156,7 +161,7 @@ func (m *minter) mintLine(n int, line []byte) error {
 
 // claims puts the defaults in.
 func (m *minter) claims(now time.Time) claims {
-	c := claims{issuer: m.issuer, issuedAt: now}
+	c := claims{issuer: m.issuer, issuedAt: now, icvp: m.icvp, forLife: m.icvp && m.exp == nil}
 	if m.iat != nil {
 		c.issuedAt = *m.iat
 	}

@@ -14,38 +14,55 @@ import (
 // hcertPrefix is the context identifier of version 1 (eHN HCERT specification, 4.2.2).
 const hcertPrefix = "HC1:"
 
+// Keys inside the health certificate claim (WHO smart-trust, hcert_spec 3.2.7.1).
+const (
+	keyDCC  = 1
+	keyICVP = -6
+)
+
 // claims are what the lab says about a pass, beside its payload.
 type claims struct {
 	issuer   string // claim 1; left out when empty
 	issuedAt time.Time
 	expires  time.Time // both are cut to whole seconds
+
+	icvp    bool // the payload is an ICVP, and the lab's signer of ICVPs signs
+	forLife bool // claim 4 is left out, as ICVPs have it
 }
 
 // cwt is the payload of the COSE message (RFC 8392, and eHN HCERT specification, 3.3).
 type cwt struct {
 	Issuer   string                  `cbor:"1,keyasint,omitempty"`
-	Expires  int64                   `cbor:"4,keyasint"`
+	Expires  *int64                  `cbor:"4,keyasint,omitempty"`
 	IssuedAt int64                   `cbor:"6,keyasint"`
 	HCERT    map[int]cbor.RawMessage `cbor:"-260,keyasint"`
 }
 
 // mint makes the QR text of one pass: payload, a JSON text, under the claims and signed with the lab's first DSC of
-// the algorithm. The payload is not judged, so that bad passes can be made too.
+// the algorithm. An ICVP is signed by the lab's PH4H signer if it has one of the algorithm. The payload is not judged, so
+// that bad passes can be made too.
 func (l *lab) mint(payload []byte, alg algorithm, c claims) (string, error) {
 	signer, err := l.dsc(alg)
+	key := keyDCC
+	if c.icvp {
+		key = keyICVP
+		if l.ph4h != nil && l.ph4h.alg == alg {
+			signer, err = l.ph4h, nil
+		}
+	}
 	if err != nil {
 		return "", err
 	}
-	dcc, err := payloadCBOR(payload)
+	document, err := payloadCBOR(payload)
 	if err != nil {
 		return "", err
 	}
-	signed, err := cbor.Marshal(cwt{
-		Issuer:   c.issuer,
-		Expires:  c.expires.Unix(),
-		IssuedAt: c.issuedAt.Unix(),
-		HCERT:    map[int]cbor.RawMessage{1: dcc},
-	})
+	content := cwt{Issuer: c.issuer, IssuedAt: c.issuedAt.Unix(), HCERT: map[int]cbor.RawMessage{key: document}}
+	if !c.forLife {
+		expires := c.expires.Unix()
+		content.Expires = &expires
+	}
+	signed, err := cbor.Marshal(content)
 	if err != nil {
 		return "", fmt.Errorf("encoding the claims: %w", err)
 	}

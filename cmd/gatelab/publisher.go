@@ -62,6 +62,9 @@ func (l *lab) publisher(dir string) (*publisher, error) {
 	for _, dsc := range l.dscs {
 		p.domain.DSCs = append(p.domain.DSCs, dsc.cert)
 	}
+	if l.ph4h != nil {
+		p.domain.PH4H = []*x509.Certificate{l.ph4h.cert}
+	}
 	return p, p.domain.WithRules()
 }
 

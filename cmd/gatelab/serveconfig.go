@@ -34,6 +34,7 @@ type servedSource struct {
 	CSCAs       string   `json:"cscas,omitempty"`
 	CA          string   `json:"ca"`
 	Pins        []string `json:"pins"`
+	Domain      string   `json:"domain,omitempty"`
 	Certificate string   `json:"certificate,omitempty"`
 	Key         string   `json:"key,omitempty"`
 	Signer      string   `json:"signer,omitempty"`
@@ -62,7 +63,7 @@ func (p *publisher) describe(s *lists.Server) served {
 			one.Certificate = anchor("tls-client.pem")
 			one.Key = filepath.Join(p.dir, publisherDir, "tls-client.pem")
 		}
-		one.Signer = o.Signer
+		one.Signer, one.Domain = o.Signer, o.Domain
 		if o.Token != "" {
 			one.Token = anchor(o.Name + ".token")
 		}
@@ -108,6 +109,7 @@ func (one servedSource) toml() string {
 	line("cscas", one.CSCAs)
 	line("ca", one.CA)
 	line("pins", one.Pins)
+	line("domain", one.Domain)
 	line("certificate", one.Certificate)
 	line("key", one.Key)
 	line("signer", one.Signer)

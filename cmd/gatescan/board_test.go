@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"gatescan/cmd/gatescan/passtest"
 	"gatescan/driver/drivertest"
 )
 
@@ -54,7 +55,7 @@ func newBoardGate(t *testing.T, outputs, linkerFlags string, o drivertest.Option
 func newBoardGateReading(t *testing.T, reader, outputs, linkerFlags string, o drivertest.Options) *boardGate {
 	t.Helper()
 	dir := t.TempDir()
-	g := &boardGate{t: t, lab: filepath.Join(buildGatelab(t), "gatelab"), labDir: filepath.Join(dir, "lab")}
+	g := &boardGate{t: t, lab: filepath.Join(passtest.BuildLab(t), "gatelab"), labDir: filepath.Join(dir, "lab")}
 	g.host(g.lab, "", "init", g.labDir)
 
 	binary := filepath.Join(dir, "gatescan")
@@ -64,7 +65,7 @@ func newBoardGateReading(t *testing.T, reader, outputs, linkerFlags string, o dr
 		t.Fatalf("%v\n%s", err, out)
 	}
 	config := filepath.Join(dir, "gatescan.toml")
-	text := fmt.Sprintf("[reader]\n%s[trust]\nlab = true\ndirectory = \"/etc/dsc\"\n[clock]\nrequire = \"rtc\"\nfile = \"\"\n[counters]\ndirectory = \"\"\n[turnstile]\npulse = %q\nshow = \"500ms\"\n%s",
+	text := fmt.Sprintf("[reader]\naway = \"200ms\"\n%s[trust]\nlab = true\ndirectory = \"/etc/dsc\"\n[clock]\nrequire = \"rtc\"\nfile = \"\"\n[counters]\ndirectory = \"\"\n[turnstile]\npulse = %q\nshow = \"500ms\"\n%s",
 		reader, boardPulse, outputs)
 	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
 		t.Fatal(err)

@@ -113,7 +113,7 @@ func (g *boardGate) holds() (files, memory int) {
 // middle of a text with its settings forgotten and put back, for as often as is asked, by one process that does not grow.
 func TestBoardModule(t *testing.T) {
 	const relay = drivertest.LEDLine
-	g := newBoardGateReading(t, "device = \"usb:0403:6001\"\nmodule = \"MODULE\"\n", "[outputs]\nrelay = \"oneshot gate:relay\"\n", "", drivertest.Options{})
+	g := newBoardGateReading(t, "device = \"usb:0403:6001\"\nmodule = \"MODULE\"\nsame_code_delay = \"100ms\"\n", "[outputs]\nrelay = \"oneshot gate:relay\"\n", "", drivertest.Options{})
 	cable := newBoardCable(g.Serial)
 	good := g.pass()
 	n := drivertest.Repeats(t, "GATESCAN_REPLUGS", 1)

@@ -11,9 +11,10 @@ import (
 // tag "carry", so that an export does not forget it.
 var noPath = []string{
 	"reader.module", "reader.parity", "trust.barred", "trust.source.name", "trust.source.kind", "trust.source.urls", "trust.source.signer",
-	"trust.source.domain", "trust.source.usage", "trust.source.participants", "trust.source.countries", "trust.source.pins",
-	"policy.kinds", "selftest.daily", "policy.tolerate", "policy.issuers", "rules.country", "rules.region", "rules.mode", "turnstile.mode",
-	"turnstile.direction", "status.address", "status.name", "status.hosts", "daemon.group",
+	"trust.source.domain", "trust.source.environment", "trust.source.usage", "trust.source.participants", "trust.source.countries", "trust.source.pins",
+	"policy.kinds", "selftest.daily", "policy.tolerate", "policy.issuers", "rules.country", "rules.region", "rules.mode", "icvp.diseases",
+	"icvp.complete", "icvp.unknown_version", "turnstile.mode",
+	"turnstile.direction", "status.address", "status.name", "status.hosts", "status.proxies", "daemon.group",
 }
 
 func TestEveryTextIsCarriedOrIsNoPath(t *testing.T) {

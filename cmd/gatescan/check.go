@@ -17,8 +17,8 @@ const checkUsage = `NAME
     gatescan check - verify QR texts
 
 SYNOPSIS
-    gatescan check [-json] [-trust PATH] [-at TIME] [-tolerate]
-                   [-rules PATH -country CC [-region R] [-explain [-lang LL] [-holder]]]
+    gatescan check [-json] [-trust PATH] [-at TIME] [-skew D] [-tolerate] [-icvp]
+                   [-rules PATH -country CC [-region R]] [-explain [-lang LL] [-holder]]
                    [FILE|-]
 
 DESCRIPTION
@@ -34,7 +34,13 @@ DESCRIPTION
                  it every text that gets that far is refused as no_trust
     -at TIME     judge at this moment (RFC 3339, such as 2022-01-31T12:00:00Z), not now; how
                  old the trust data are does not count then
+    -skew D      let a pass be issued up to D (such as 5m, at most 10m) later than that, as
+                 run does for clocks that are a little behind (policy.clock_skew)
     -tolerate    let through, and name, deviations that some passes were issued with
+    -icvp        let WHO's yellow cards (ICVP) through as well, as kind p, and judge them by WHO's
+                 decision tables and catalogue, which 'gatescan config -rules icvp' prints; days are
+                 those of UTC. Certificates that -trust names vouch for them, a list does if it is
+                 of the domain PH4H or ICVP. Without it a yellow card is kind_not_allowed
     -rules PATH  judge by these rules as well: a JSON file with "rules" and "valueSets" (id to
                  codes), an array of rules, or a directory of such files and of value sets as
                  the EU publishes them. Acceptance rules are those of -country, invalidation
@@ -44,8 +50,8 @@ DESCRIPTION
     -country CC  the country of arrival, ISO 3166-1
     -region R    take the acceptance rules of this region, and no others; without it those that
                  name no region
-    -explain     say of each rule considered what became of it, what it demands and what it
-                 looked at
+    -explain     with -rules or -icvp: say of each rule considered what became of it, what it
+                 demands and what it looked at
     -lang LL     in this language if the rule has it, such as de; else in English
     -holder      show values that tell who the holder is, too
     -json        answer with one JSON object a line
@@ -62,13 +68,18 @@ func runCheck(args []string, stdin io.Reader, stdout, stderr io.Writer) (int, er
 	trustPath := flags.String("trust", "", "")
 	at := flags.String("at", "", "")
 	tolerate := flags.Bool("tolerate", false, "")
+	icvp := flags.Bool("icvp", false, "")
+	skew := flags.Duration("skew", 0, "")
 	var ruled ruleFlags
 	ruled.define(flags)
 	if err := parseFlags(flags, args, 1); err != nil {
 		return 0, err
 	}
-	if err := ruled.wrong(); err != nil {
+	if err := ruled.wrong(*icvp); err != nil {
 		return 0, err
+	}
+	if *skew < 0 || *skew > verify.MaxClockSkew {
+		return 0, usageError(fmt.Sprintf("-skew %v is out of range; it must be 0s to %v", duration(*skew), duration(verify.MaxClockSkew)))
 	}
 
 	now := time.Now
@@ -79,9 +90,12 @@ func runCheck(args []string, stdin io.Reader, stdout, stderr io.Writer) (int, er
 		}
 		now = func() time.Time { return moment }
 	}
-	var policy verify.Policy
+	policy := verify.Policy{ClockSkew: *skew}
 	if *tolerate {
 		policy.Tolerate = verify.TolerateAll
+	}
+	if *icvp {
+		policy.Kinds = verify.SignsVaccination | verify.SignsTest | verify.SignsRecovery | verify.SignsICVP
 	}
 	trust, err := checkTrust(*trustPath, *at != "", stderr)
 	if err != nil {
@@ -126,6 +140,7 @@ func runCheck(args []string, stdin io.Reader, stdout, stderr io.Writer) (int, er
 		} else {
 			a.Verdict = verifier.Verify(text, trust, now())
 		}
+		a.Verdict = a.Verdict.Whole(text)
 		if !a.Accepted() {
 			status = exitFailed
 		}
@@ -165,6 +180,9 @@ func checkTrust(path string, given bool, stderr io.Writer) (*verify.Trust, error
 	}
 	if loaded.Trust.Len() == 0 {
 		fmt.Fprintf(stderr, "gatescan check: no usable certificate in %s\n", path)
+	}
+	if loaded.Form == "certificates" { // no list says what for
+		return loaded.Trust.InDomain(verify.DomainAll), nil
 	}
 	return loaded.Trust, nil
 }

@@ -24,9 +24,12 @@ type answerJSON struct {
 	Line    int        `json:"line"`
 	Verdict string     `json:"verdict"`
 	Reason  string     `json:"reason"`
+	Family  string     `json:"family,omitempty"` // of another code
 	KID     string     `json:"kid,omitempty"`
 	Alg     string     `json:"alg,omitempty"`
 	Kind    string     `json:"kind,omitempty"`
+	Disease string     `json:"disease,omitempty"` // of a yellow card: yellow_fever, polio
+	Product string     `json:"product,omitempty"` // of a yellow card: its code in WHO's catalogue
 	Issuer  string     `json:"issuer,omitempty"`
 	Rule    string     `json:"rule,omitempty"`
 	Rules   []ruleJSON `json:"rules,omitzero"` // with -explain
@@ -49,8 +52,8 @@ func (a judgedText) form() answerJSON {
 		verdict = "accepted"
 	}
 	form := answerJSON{
-		Line: a.line, Verdict: verdict, Reason: a.Reason().String(), KID: hex.EncodeToString(a.KID()),
-		Alg: a.Alg().String(), Kind: a.Kind().String(), Issuer: a.Issuer(), Rule: a.Rule(),
+		Line: a.line, Verdict: verdict, Reason: a.Reason().String(), Family: a.Family().String(), KID: hex.EncodeToString(a.KID()),
+		Alg: a.Alg().String(), Kind: a.Kind().String(), Disease: a.Disease().String(), Product: a.Product(), Issuer: a.Issuer(), Rule: a.Rule(),
 	}
 	if a.explained {
 		form.Rules = []ruleJSON{}
@@ -91,7 +94,7 @@ func (a judgedText) human(w io.Writer) error {
 		fmt.Fprintf(&b, ": %s", form.Reason)
 	}
 	for _, fact := range []struct{ name, value string }{
-		{"rule", form.Rule}, {"kind", form.Kind}, {"issuer", form.Issuer}, {"alg", form.Alg}, {"kid", form.KID},
+		{"family", form.Family}, {"rule", form.Rule}, {"kind", form.Kind}, {"disease", form.Disease}, {"product", form.Product}, {"issuer", form.Issuer}, {"alg", form.Alg}, {"kid", form.KID},
 	} {
 		if fact.value != "" {
 			fmt.Fprintf(&b, " %s=%q", fact.name, fact.value)

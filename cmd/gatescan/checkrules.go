@@ -28,7 +28,7 @@ func (f *ruleFlags) define(flags *flag.FlagSet) {
 }
 
 // wrong says what does not go together.
-func (f *ruleFlags) wrong() error {
+func (f *ruleFlags) wrong(icvp bool) error {
 	switch {
 	case f.path != "" && f.country == "":
 		return usageError("-rules needs the country of arrival: say which with -country, such as -country DE")
@@ -36,8 +36,8 @@ func (f *ruleFlags) wrong() error {
 		return usageError("-country needs rules: say where they are with -rules")
 	case f.region != "" && f.country == "":
 		return usageError("-region is a part of a country: say which with -country")
-	case f.explain && f.path == "":
-		return usageError("-explain explains rules: say where they are with -rules")
+	case f.explain && f.path == "" && !icvp:
+		return usageError("-explain explains rules: say where they are with -rules, or judge yellow cards with -icvp")
 	case !f.explain && f.how != verify.Explain{}:
 		return usageError("-lang and -holder are for -explain")
 	}

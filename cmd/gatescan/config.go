@@ -13,7 +13,12 @@ import (
 	"strings"
 	"time"
 
+	"gatescan/cmd/gatescan/clock"
+	"gatescan/cmd/gatescan/control"
+	"gatescan/cmd/gatescan/gate"
+	"gatescan/cmd/gatescan/output"
 	"gatescan/cmd/gatescan/status"
+	"gatescan/cmd/gatescan/unit"
 	"gatescan/driver/gpio"
 	"gatescan/driver/turnstile"
 	"gatescan/trustsync"
@@ -28,7 +33,7 @@ import (
 var exampleConfig string
 
 // maxConfigSize bounds a configuration file, in bytes.
-const maxConfigSize = 1 << 20
+const maxConfigSize = unit.MaxConfig
 
 // config is what an operator decides. The tags are the keys of the file.
 type config struct {
@@ -37,25 +42,29 @@ type config struct {
 	Clock     clockSection    `toml:"clock"`
 	Policy    policyConfig    `toml:"policy"`
 	Rules     rulesConfig     `toml:"rules"`
+	ICVP      icvpConfig      `toml:"icvp"`
 	Turnstile turnstileConfig `toml:"turnstile"`
 	Outputs   outputsConfig   `toml:"outputs"`
 	Inputs    inputsConfig    `toml:"inputs"`
 	Counters  countersConfig  `toml:"counters"`
 	Status    statusConfig    `toml:"status"`
 	Selftest  selftestConfig  `toml:"selftest"`
+	Memory    memoryConfig    `toml:"memory"`
 	Daemon    daemonConfig    `toml:"daemon"`
 
 	file   string           // full path
 	sum    string           // SHA-256 of the file, in hexadecimal digits
 	trust  trustsync.Config // what Trust says, with its files read
 	status status.Config    // what Status says, with its files read
+
+	catalogue *verify.Catalogue // in the file that ICVP names; nil without one
 }
 
 type clockSection struct {
-	Require    clockState `toml:"require"`
-	Hold       duration   `toml:"hold"`
-	MaxForward duration   `toml:"max_forward"`
-	File       string     `toml:"file" carry:"never"`
+	Require    clock.State `toml:"require"`
+	Hold       duration    `toml:"hold"`
+	MaxForward duration    `toml:"max_forward"`
+	File       string      `toml:"file" carry:"never"`
 }
 
 type turnstileConfig struct {
@@ -118,7 +127,9 @@ func (d duration) String() string {
 
 const (
 	maxRepeatWindow = time.Hour
-	maxDebounce     = time.Second
+	// defaultClockSkew is what Switzerland allows: tests are shown moments after they were issued.
+	defaultClockSkew = 5 * time.Minute
+	maxDebounce      = time.Second
 )
 
 func defaultConfig() config {
@@ -128,18 +139,20 @@ func defaultConfig() config {
 			Directory: "/etc/gatescan/dsc", Interval: duration(trustsync.DefaultInterval), MaxAge: duration(trustsync.DefaultMaxAge),
 			Store: "/var/lib/gatescan/trust", Barred: []string{},
 		},
-		Clock:  clockSection{Require: defaultRequire, Hold: duration(defaultHold), File: "/var/lib/gatescan/clock"},
-		Policy: policyConfig{Kinds: []string{"v", "t", "r"}, Tolerate: []string{}, Issuers: []string{}},
+		Clock:  clockSection{Require: clock.DefaultRequire, Hold: duration(clock.DefaultHold), File: "/var/lib/gatescan/clock"},
+		Policy: policyConfig{Kinds: []string{"v", "t", "r"}, ClockSkew: duration(defaultClockSkew), Tolerate: []string{}, Issuers: []string{}},
 		Rules:  rulesConfig{Window: duration(defaultSecondPass)},
+		ICVP:   defaultICVP(),
 		Turnstile: turnstileConfig{
 			Mode: "open", Direction: directionA, Pulse: duration(turnstile.DefaultPulse), Show: duration(turnstile.DefaultShow), Entry: duration(5 * time.Second),
 		},
-		Outputs:  outputsConfig{Relay: outputSpec{output{Kind: kindSimulated}}},
+		Outputs:  outputsConfig{Relay: outputSpec{output.Output{Kind: output.Simulated}}},
 		Inputs:   inputsConfig{Debounce: duration(30 * time.Millisecond)},
 		Counters: defaultCounters(),
 		Status:   defaultStatus(),
 		Selftest: selftestConfig{Daily: "03:30", File: "/var/lib/gatescan/selftest.json"},
-		Daemon:   daemonConfig{Runtime: defaultRuntime},
+		Memory:   defaultMemory(),
+		Daemon:   daemonConfig{Runtime: control.DefaultRuntime},
 	}
 }
 
@@ -218,6 +231,8 @@ func (c *config) readFiles(dir string) (mistakes []mistake) {
 	c.trust, mistakes = c.Trust.build(dir)
 	mistakes = append(mistakes, c.Rules.sourced(c.trust.Sources)...)
 	var wrong []mistake
+	c.catalogue, wrong = c.ICVP.build(dir)
+	mistakes = append(mistakes, wrong...)
 	c.status, wrong = c.Status.build(dir, c.Daemon.Group, c.Counters.Zone.location())
 	return append(mistakes, wrong...)
 }
@@ -287,16 +302,16 @@ func (c *config) check() (mistakes []mistake) {
 		bad("clock.file", "%q: give the full path of a file that survives a restart, or leave it empty", c.Clock.File)
 	}
 	if len(c.Policy.Kinds) == 0 {
-		bad("policy.kinds", "no kind is admitted, so nobody could pass; name some of \"v\", \"t\" and \"r\"")
+		bad("policy.kinds", "no kind is admitted, so nobody could pass; name some of \"v\", \"t\", \"r\" and \"p\"")
 	}
 	for _, kind := range c.Policy.Kinds {
 		if usages[kind] == 0 {
-			bad("policy.kinds", "%q is no kind; there are \"v\" (vaccination), \"t\" (test) and \"r\" (recovery)", kind)
+			bad("policy.kinds", "%q is no kind; there are \"v\" (vaccination), \"t\" (test), \"r\" (recovery) and \"p\" (WHO's yellow card)", kind)
 		}
 	}
 	for _, word := range c.Policy.Tolerate {
 		if tolerances[word] == 0 {
-			bad("policy.tolerate", "%q cannot be tolerated; there are %s", word, strings.Join(toleranceNames(verify.TolerateAll), ", "))
+			bad("policy.tolerate", "%q cannot be tolerated; there are %s", word, strings.Join(toleranceNames(verify.TolerateAll&^verify.ICVPVersion), ", "))
 		}
 	}
 	for _, pair := range c.Policy.Issuers {
@@ -305,7 +320,8 @@ func (c *config) check() (mistakes []mistake) {
 		}
 	}
 	within("policy.repeat_window", c.Policy.RepeatWindow, 0, maxRepeatWindow)
-	if _, ok := modes[c.Turnstile.Mode]; !ok {
+	within("policy.clock_skew", c.Policy.ClockSkew, 0, verify.MaxClockSkew)
+	if _, ok := gate.ParseMode(c.Turnstile.Mode); !ok {
 		bad("turnstile.mode", "%q is no mode; there are \"open\", \"closed\" and \"maintenance\"", c.Turnstile.Mode)
 	}
 	within("turnstile.pulse", c.Turnstile.Pulse, turnstile.MinPulse, turnstile.MaxPulse)
@@ -318,16 +334,20 @@ func (c *config) check() (mistakes []mistake) {
 	if c.Turnstile.Hold && !passage.spec.wired {
 		bad("turnstile.hold", "the arm would be free for all of turnstile.entry, for there is no passage input; wire %s, or use pulses", passage.key)
 	}
-	if c.Turnstile.Hold && relay.spec.Kind == kindOneshot && time.Duration(c.Turnstile.Entry) > gpio.MaxPulse {
+	if c.Turnstile.Hold && relay.spec.Kind == output.Oneshot && time.Duration(c.Turnstile.Entry) > gpio.MaxPulse {
 		bad("turnstile.entry", "the kernel holds a relay for %v at the most", duration(gpio.MaxPulse))
 	}
 	within("inputs.debounce", c.Inputs.Debounce, 0, maxDebounce)
 	mistakes = append(mistakes, c.Outputs.check(relay.key)...)
 	c.Rules.check(c.Policy.Kinds, bad)
+	c.ICVP.check(c.Policy.Kinds, c.Rules.Mode, bad)
 	c.Counters.check(bad)
 	c.Selftest.check(bad)
+	if n := c.Memory.Tables; n < 0 || n > maxTables {
+		bad("memory.tables", "%d is out of range; it must be 0 to %d MiB", n, maxTables)
+	}
 	if !filepath.IsAbs(c.Daemon.Runtime) {
-		bad("daemon.runtime", "%q: give the full path of a directory, such as %s", c.Daemon.Runtime, defaultRuntime)
+		bad("daemon.runtime", "%q: give the full path of a directory, such as %s", c.Daemon.Runtime, control.DefaultRuntime)
 	}
 	if c.Daemon.Watchdog != "" && !filepath.IsAbs(c.Daemon.Watchdog) {
 		bad("daemon.watchdog", "%q: give the full path of the device, such as /dev/watchdog, or leave it empty", c.Daemon.Watchdog)
@@ -337,7 +357,7 @@ func (c *config) check() (mistakes []mistake) {
 
 // warnings names what is no mistake and yet may not be meant.
 func (c *config) warnings() (warnings []mistake) {
-	if relay, _ := c.granted(); relay.spec.Kind == kindLine && c.Turnstile.Hold {
+	if relay, _ := c.granted(); relay.spec.Kind == output.Line && c.Turnstile.Hold {
 		warnings = append(warnings, mistake{key: "turnstile.hold", text: "with a relay on a plain line, a frozen process holds the arm free " +
 			"until the watchdog ends it; prefer pulses, or a relay that the kernel pulses (oneshot)"})
 	}
@@ -362,9 +382,9 @@ func (c *config) turnstile() turnstile.Config {
 	return t
 }
 
-func (c *config) clock() clockConfig {
-	return clockConfig{
-		require: c.Clock.Require, hold: time.Duration(c.Clock.Hold), maxForward: time.Duration(c.Clock.MaxForward),
-		file: c.Clock.File, build: buildTime(),
+func (c *config) clock() clock.Config {
+	return clock.Config{
+		Require: c.Clock.Require, Hold: time.Duration(c.Clock.Hold), MaxForward: time.Duration(c.Clock.MaxForward),
+		File: c.Clock.File, Build: buildTime(),
 	}
 }

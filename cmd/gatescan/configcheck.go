@@ -6,6 +6,9 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"time"
+
+	"gatescan/cmd/gatescan/rules"
 
 	"github.com/pelletier/go-toml/v2"
 )
@@ -17,16 +20,19 @@ SYNOPSIS
     gatescan config -check FILE
     gatescan config -example
     gatescan config -rules NAME -country CC [-region R]
+    gatescan config -rules icvp
     gatescan config -export ARCHIVE -config FILE [-secrets] [-json]
     gatescan config -import ARCHIVE -config FILE [-replace] [-dry-run] [-json]
 
 DESCRIPTION
     -check FILE   names every mistake with its line and what to do about it; if there is
-                  none, prints what is in effect, defaults included
+                  none, prints what is in effect, defaults included. Rules of the country of
+                  arrival that cannot be judged by are named, as far as they are on this machine
     -example      prints a file with every key at its default and explained
     -rules NAME   prints rules that are built in, for gatescan check -rules: eu (the EU's
                   acceptance periods of February 2022, which rules.built_in switches on),
-                  3g, 2g, booster (the modes), test (with 2g the mode 2g+)
+                  3g, 2g, booster (the modes), test (with 2g the mode 2g+), icvp (WHO's
+                  decision tables for yellow cards and the catalogue of products)
 
     -export ARCHIVE
                   puts FILE and all files that it names into a new tar, for the unit that
@@ -99,7 +105,7 @@ func runConfig(args []string, _ io.Reader, stdout, stderr io.Writer) (int, error
 	if err != nil {
 		return 0, err
 	}
-	for _, warning := range c.warnings() {
+	for _, warning := range append(c.warnings(), c.unusableRules(time.Now())...) {
 		fmt.Fprintf(stderr, "%s: warning: %s: %s\n", *check, warning.key, warning.text)
 	}
 	fmt.Fprintf(stderr, "%s: good\n", *check)
@@ -136,7 +142,7 @@ func together(flags *flag.FlagSet, actions map[string][]string) error {
 
 // printRules prints built-in rules for a country and a region.
 func printRules(w io.Writer, name string, c rulesConfig) error {
-	if c.Country == "" {
+	if c.Country == "" && name != rules.ICVP {
 		return usageError("say for which country: -country DE")
 	}
 	c.Window = duration(defaultSecondPass)
@@ -147,7 +153,7 @@ func printRules(w io.Writer, name string, c rulesConfig) error {
 	if len(mistakes) > 0 {
 		return mistakes[0]
 	}
-	text, err := printBuiltIn(name, c.Country, c.Region)
+	text, err := rules.Print(name, c.Country, c.Region)
 	if err != nil {
 		return usageError(err.Error())
 	}

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"gatescan/cmd/gatescan/unit"
 	"gatescan/trustsync"
 )
 
@@ -20,8 +21,8 @@ type exporter struct {
 	dir     string // of the configuration
 	secrets bool
 	hidden  []fs.FileInfo // the files of secret keys, under whatever path
-	files   map[string]*unitFile
-	unit    unitArchive
+	files   map[string]*unit.File
+	unit    unit.Archive
 	size    int
 }
 
@@ -29,7 +30,7 @@ type exporter struct {
 // and the time where they were counted; trust data is fetched and proved by the replacement itself, since nothing signs a
 // copy of the store; and the clock's floor of this unit, which may be wrong, would bind one whose clock was never asked. The
 // replacement's own floors stay in force, so that nothing there becomes older.
-func exportUnit(path string, secrets bool, now time.Time) (*unitArchive, error) {
+func exportUnit(path string, secrets bool, now time.Time) (*unit.Archive, error) {
 	c, err := readConfig(path)
 	if err != nil {
 		return nil, err
@@ -38,13 +39,13 @@ func exportUnit(path string, secrets bool, now time.Time) (*unitArchive, error) 
 	if err != nil {
 		return nil, err
 	}
-	e := exporter{dir: dir, secrets: secrets, files: map[string]*unitFile{}}
-	e.unit.files = map[string][]byte{}
-	e.unit.manifest = unitManifest{
+	e := exporter{dir: dir, secrets: secrets, files: map[string]*unit.File{}}
+	e.unit.Files = map[string][]byte{}
+	e.unit.Manifest = unit.Manifest{
 		Version: version, Made: now.UTC().Truncate(time.Second), Name: c.Status.Name, Secrets: secrets,
-		Files: []unitFile{}, Directories: []unitDirectory{}, LeftOut: []leftOut{},
+		Files: []unit.File{}, Directories: []unit.Directory{}, LeftOut: []unit.LeftOut{},
 	}
-	if e.unit.config, err = readConfigText(path); err != nil {
+	if e.unit.Config, err = readConfigText(path); err != nil {
 		return nil, err
 	}
 	keys := c.carriedKeys()
@@ -59,10 +60,10 @@ func exportUnit(path string, secrets bool, now time.Time) (*unitArchive, error) 
 		}
 	}
 	for _, f := range e.files {
-		e.unit.manifest.Files = append(e.unit.manifest.Files, *f)
+		e.unit.Manifest.Files = append(e.unit.Manifest.Files, *f)
 	}
-	slices.SortFunc(e.unit.manifest.Files, func(a, b unitFile) int { return strings.Compare(a.Path, b.Path) })
-	e.unit.seal()
+	slices.SortFunc(e.unit.Manifest.Files, func(a, b unit.File) int { return strings.Compare(a.Path, b.Path) })
+	e.unit.AddChecksums()
 	return &e.unit, nil
 }
 
@@ -109,16 +110,16 @@ func (e *exporter) key(key carriedKey) error {
 
 // directory takes along the files directly in it that the gate reads.
 func (e *exporter) directory(name string, key carriedKey) error {
-	names, err := readNames(under(e.dir, name), maxUnitFiles)
+	names, err := readNames(under(e.dir, name), unit.MaxFiles)
 	if err != nil {
 		return err
 	}
-	e.unit.manifest.Directories = append(e.unit.manifest.Directories, unitDirectory{name, key.name})
+	e.unit.Manifest.Directories = append(e.unit.Manifest.Directories, unit.Directory{Path: name, Key: key.name})
 	for _, base := range names {
 		file := filepath.Join(name, base)
 		switch {
 		case !key.reads(under(e.dir, file)):
-		case !isUnitPath(file):
+		case !unit.IsPath(file):
 			return fmt.Errorf("%q cannot be carried: give it a name that can be printed", file)
 		default:
 			if err := e.file(file, key); err != nil {
@@ -166,7 +167,7 @@ func (e *exporter) file(name string, key carriedKey) error {
 		f.Keys = append(f.Keys, key.name)
 		return nil
 	}
-	data, err := readSmall(under(e.dir, name), maxUnitFile)
+	data, err := readSmall(under(e.dir, name), unit.MaxFile)
 	if err != nil {
 		return err
 	}
@@ -175,11 +176,11 @@ func (e *exporter) file(name string, key carriedKey) error {
 		e.leaveOut(name, key.name, "secret", true)
 		return nil
 	}
-	if e.size += len(data); e.size > maxUnitSize || len(e.files) == maxUnitFiles {
-		return fmt.Errorf("with %s there would be more than %d files or %d bytes; does the key name the right place?", name, maxUnitFiles, maxUnitSize)
+	if e.size += len(data); e.size > unit.MaxSize || len(e.files) == unit.MaxFiles {
+		return fmt.Errorf("with %s there would be more than %d files or %d bytes; does the key name the right place?", name, unit.MaxFiles, unit.MaxSize)
 	}
-	e.files[name] = &unitFile{Path: name, Keys: []string{key.name}, Secret: secret}
-	e.unit.files[name] = data
+	e.files[name] = &unit.File{Path: name, Keys: []string{key.name}, Secret: secret}
+	e.unit.Files[name] = data
 	return nil
 }
 
@@ -193,10 +194,10 @@ func (e *exporter) isSecret(path string, data []byte) bool {
 }
 
 func (e *exporter) leaveOut(name, key, why string, secret bool) {
-	list := &e.unit.manifest.LeftOut
-	if i := slices.IndexFunc(*list, func(l leftOut) bool { return l.Path == name }); i >= 0 {
+	list := &e.unit.Manifest.LeftOut
+	if i := slices.IndexFunc(*list, func(l unit.LeftOut) bool { return l.Path == name }); i >= 0 {
 		(*list)[i].Keys = append((*list)[i].Keys, key)
 		return
 	}
-	*list = append(*list, leftOut{name, []string{key}, why, secret})
+	*list = append(*list, unit.LeftOut{Path: name, Keys: []string{key}, Why: why, Secret: secret})
 }

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"gatescan/cmd/gatescan/unit"
 )
 
 // spareGate is a configuration with every key that names a file, and those files.
@@ -39,6 +41,8 @@ key = "tls/client.key"
 name = "rules"
 kind = "rules_directory"
 path = "rules"
+[icvp]
+catalogue = "products.json"
 [status]
 name = "South entrance, lane 3"
 tokens = "tokens"
@@ -62,6 +66,7 @@ func newSpareGate(t *testing.T) *spareGate {
 	g.public["tls/status.pem"], g.secret["tls/status.key"] = pair()
 	g.public["barred.txt"] = "kid:0123456789abcdef # lost in May\n"
 	g.public["rules/values.json"] = `{"rules":[],"valueSets":{"colours":["green"]}}`
+	g.public["products.json"] = `{"rules":[],"valueSets":{"icvp-yellow-fever":["Mine"],"icvp-polio":[]}}`
 	g.secret["who.token"] = "token-for-the-list-1234567890\n"
 	g.secret["tokens"] = "token-for-the-venue-1234567890\n"
 	for name, text := range g.public {
@@ -172,7 +177,7 @@ func TestMoveToSpareUnit(t *testing.T) {
 			}
 		}
 	}
-	if found != 13 {
+	if found != 14 {
 		t.Errorf("%d files", found)
 	}
 	if left := namesBelow(t, filepath.Dir(spare)); len(left) != found+1 {
@@ -330,11 +335,11 @@ func TestExportIsDeterministic(t *testing.T) {
 			t.Fatal(err)
 		}
 		var b bytes.Buffer
-		if err := u.write(&b); err != nil {
+		if err := u.Write(&b); err != nil {
 			t.Fatal(err)
 		}
-		if !slices.IsSortedFunc(u.manifest.Files, func(a, b unitFile) int { return strings.Compare(a.Path, b.Path) }) || len(u.manifest.Files) != 13 {
-			t.Error(u.manifest.Files)
+		if !slices.IsSortedFunc(u.Manifest.Files, func(a, b unit.File) int { return strings.Compare(a.Path, b.Path) }) || len(u.Manifest.Files) != 14 {
+			t.Error(u.Manifest.Files)
 		}
 		made = append(made, b.String())
 	}

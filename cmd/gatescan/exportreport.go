@@ -10,9 +10,10 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"time"
+
+	"gatescan/cmd/gatescan/unit"
 )
 
 // runExport is gatescan config -export.
@@ -21,7 +22,7 @@ func runExport(archive, path string, secrets, asJSON bool, stdout io.Writer) (in
 	if err != nil {
 		return 0, err
 	}
-	report := exportReport{Archive: archive, unitManifest: u.manifest}
+	report := exportReport{Archive: archive, Manifest: u.Manifest}
 	if err := report.write(u); err != nil {
 		return 0, err
 	}
@@ -30,7 +31,7 @@ func runExport(archive, path string, secrets, asJSON bool, stdout io.Writer) (in
 	} else {
 		err = report.print(stdout)
 	}
-	if report.lacksSecrets() {
+	if report.LacksSecrets() {
 		return exitFailed, err
 	}
 	return exitDone, err
@@ -42,13 +43,13 @@ type exportReport struct {
 	Size    int    `json:"size"` // bytes
 	SHA256  string `json:"sha256"`
 	Mode    string `json:"mode"`
-	unitManifest
+	unit.Manifest
 }
 
 // write puts the archive where nothing is, and reads it back.
-func (r *exportReport) write(u *unitArchive) (err error) {
+func (r *exportReport) write(u *unit.Archive) (err error) {
 	mode := fs.FileMode(0o644)
-	if u.manifest.Secrets { // also if there are none: the configuration may hold a password
+	if u.Manifest.Secrets { // also if there are none: the configuration may hold a password
 		mode = 0o600
 	}
 	f, err := os.OpenFile(r.Archive, os.O_RDWR|os.O_CREATE|os.O_EXCL, mode)
@@ -64,7 +65,7 @@ func (r *exportReport) write(u *unitArchive) (err error) {
 		}
 	}()
 	hash, size := sha256.New(), new(counter)
-	if err := u.write(io.MultiWriter(f, hash, size)); err != nil {
+	if err := u.Write(io.MultiWriter(f, hash, size)); err != nil {
 		return err
 	}
 	_ = f.Chmod(mode) // for the umask; not every file system keeps modes
@@ -75,7 +76,7 @@ func (r *exportReport) write(u *unitArchive) (err error) {
 	if err != nil {
 		return err
 	}
-	if _, err := readUnitArchive(io.NewSectionReader(f, 0, info.Size())); err != nil {
+	if _, err := unit.Read(io.NewSectionReader(f, 0, info.Size())); err != nil {
 		return fmt.Errorf("%s cannot be read back: %w", r.Archive, err)
 	}
 	r.Size, r.SHA256, r.Mode = int(*size), hex.EncodeToString(hash.Sum(nil)), fmt.Sprintf("%04o", info.Mode().Perm())
@@ -95,13 +96,9 @@ func syncDirectory(dir string) error {
 	return errors.Join(d.Sync(), d.Close())
 }
 
-func (m *unitManifest) lacksSecrets() bool {
-	return slices.ContainsFunc(m.LeftOut, func(l leftOut) bool { return l.Secret })
-}
-
 func (r *exportReport) print(w io.Writer) error {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s: %s and %s\n", r.Archive, unitConfigEntry, countOf(len(r.Files), "file"))
+	fmt.Fprintf(&b, "%s: %s and %s\n", r.Archive, unit.ConfigEntry, countOf(len(r.Files), "file"))
 	for _, f := range r.Files {
 		secret := ""
 		if f.Secret {
@@ -112,7 +109,7 @@ func (r *exportReport) print(w io.Writer) error {
 	for _, l := range r.LeftOut {
 		fmt.Fprintf(&b, "left out: %s (%s): %s\n", l.Path, strings.Join(l.Keys, ", "), l.Why)
 	}
-	if r.lacksSecrets() {
+	if r.LacksSecrets() {
 		b.WriteString("With -secrets it would hold those too; without, copy them to the replacement by hand.\n")
 	}
 	if r.Secrets {

@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"gatescan/cmd/gatescan/output"
 	"gatescan/driver/gpio"
 	"gatescan/driver/turnstile"
 
@@ -27,7 +28,7 @@ type hardware struct {
 
 // openedOutput is an output that was opened, and left inert by that.
 type openedOutput struct {
-	output
+	output.Output
 	haltCloser
 }
 
@@ -44,7 +45,7 @@ func openHardware(c config, board gpio.Board, stdout io.Writer, totals func() (a
 			h.close()
 		}
 	}()
-	if c.Outputs.Relay.Kind == kindSimulated {
+	if c.Outputs.Relay.Kind == output.Simulated {
 		h.simulation = newSimulation(stdout, totals)
 		sim := turnstile.NewSimulated(h.simulation.changed)
 		h.relay, h.lamps = sim.Relay(), sim
@@ -78,7 +79,7 @@ func openHardware(c config, board gpio.Board, stdout io.Writer, totals func() (a
 		lamps[i] = opened.(pgpio.PinOut) // config.check lets no oneshot be a lamp
 	}
 	lines := turnstile.Lines{Green: lamps[0], Red: lamps[1], Yellow: lamps[2], Buzzer: lamps[3]}
-	if c.Outputs.Buzzer.Kind == kindPWM {
+	if c.Outputs.Buzzer.Kind == output.PWM {
 		lines.Buzzer, lines.Speaker = nil, lamps[3]
 	}
 	h.head = turnstile.NewLampHead(lines, log)
@@ -87,18 +88,18 @@ func openHardware(c config, board gpio.Board, stdout io.Writer, totals func() (a
 }
 
 func (h *hardware) open(board gpio.Board, o keyedOutput) (io.Closer, error) {
-	opened, err := o.spec.open(board)
+	opened, err := o.spec.Open(board)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", o.key, err)
 	}
-	h.opened = append(h.opened, openedOutput{o.spec.output, opened.(haltCloser)}) // all of driver/gpio's are
+	h.opened = append(h.opened, openedOutput{o.spec.Output, opened.(haltCloser)}) // all of driver/gpio's are
 	return opened, nil
 }
 
 // halt makes one output inert and keeps it: some chips make an input of a line that is let go.
-func (h *hardware) halt(o output) error {
+func (h *hardware) halt(o output.Output) error {
 	for _, opened := range h.opened {
-		if opened.output == o {
+		if opened.Output == o {
 			return opened.Halt()
 		}
 	}
@@ -113,7 +114,7 @@ func (h *hardware) close() error {
 	var errs []error
 	for i := len(h.opened) - 1; i >= 0; i-- {
 		if err := h.opened[i].Close(); err != nil {
-			errs = append(errs, fmt.Errorf("%s: %w", h.opened[i].output, err))
+			errs = append(errs, fmt.Errorf("%s: %w", h.opened[i].Output, err))
 		}
 	}
 	return errors.Join(errs...)

@@ -11,7 +11,9 @@ import (
 	"time"
 
 	"gatescan/cmd/gatescan/counters"
+	"gatescan/cmd/gatescan/output"
 	"gatescan/driver/gpio"
+	"gatescan/driver/gpio/gpiotest"
 	"gatescan/driver/turnstile"
 
 	pgpio "periph.io/x/conn/v3/gpio"
@@ -42,14 +44,14 @@ debounce = "0s"
 
 func TestHardware(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		sim := gpio.NewSimulated("chip", 8, nil)
+		sim := gpiotest.New("chip", 8, nil)
 		sim.AddLED("gate:red")
 		sim.Set(4, pgpio.High) // ready
 		sim.Set(0, pgpio.High) // the relay is wired active-low: inert before anybody drives it
 		var log strings.Builder
 		logger := slog.New(slog.NewTextHandler(&log, nil))
 		c := parsed(t, wired)
-		h, err := openHardware(c, sim.Board(), io.Discard, nil, logger)
+		h, err := openHardware(c, gpio.On(sim.Kernel()), io.Discard, nil, logger)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -59,7 +61,7 @@ func TestHardware(t *testing.T) {
 		gate := turnstile.New(c.turnstile(), h.relay, h.lamps, logger)
 		ctx, cancel := context.WithCancel(t.Context())
 		var parts sync.WaitGroup
-		listen(ctx, c, sim.Board(), gate, logger, &parts)
+		listen(ctx, c, gpio.On(sim.Kernel()), gate, logger, &parts)
 		synctest.Wait()
 		gate.Rest(turnstile.Idle)
 
@@ -118,10 +120,10 @@ func TestHardware(t *testing.T) {
 
 func TestHardwareOneshot(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		sim := gpio.NewSimulated("chip", 8, nil)
+		sim := gpiotest.New("chip", 8, nil)
 		sim.AddLED("gate:relay")
 		c := parsed(t, "[outputs]\nrelay = \"oneshot gate:relay\"\n")
-		h, err := openHardware(c, sim.Board(), io.Discard, nil, slog.New(slog.DiscardHandler))
+		h, err := openHardware(c, gpio.On(sim.Kernel()), io.Discard, nil, slog.New(slog.DiscardHandler))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -151,7 +153,7 @@ func TestHardwareOneshot(t *testing.T) {
 // tones.
 func TestHardwareDirectionB(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		sim := gpio.NewSimulated("chip", 8, nil)
+		sim := gpiotest.New("chip", 8, nil)
 		sim.AddPWM("pwmchip0", "fe20c000.pwm", 2)
 		c := parsed(t, `[outputs]
 relay = "line chip 0"
@@ -164,18 +166,18 @@ debounce = "0s"
 [turnstile]
 direction = "b"
 `)
-		if got := c.outputs(); len(got) != 3 || got[0].Offset != 1 || got[1].Offset != 0 || got[2].Kind != kindPWM {
+		if got := c.outputs(); len(got) != 3 || got[0].Offset != 1 || got[1].Offset != 0 || got[2].Kind != output.PWM {
 			t.Errorf("release would know %v", got)
 		}
 		logger := slog.New(slog.DiscardHandler)
-		h, err := openHardware(c, sim.Board(), io.Discard, nil, logger)
+		h, err := openHardware(c, gpio.On(sim.Kernel()), io.Discard, nil, logger)
 		if err != nil {
 			t.Fatal(err)
 		}
 		gate := turnstile.New(c.turnstile(), h.relay, h.lamps, logger)
 		ctx, cancel := context.WithCancel(t.Context())
 		var parts sync.WaitGroup
-		listen(ctx, c, sim.Board(), gate, logger, &parts)
+		listen(ctx, c, gpio.On(sim.Kernel()), gate, logger, &parts)
 		synctest.Wait()
 		edge := func(line int) {
 			sim.Set(line, pgpio.High)
@@ -223,16 +225,16 @@ func TestHardwareErrors(t *testing.T) {
 		"[outputs]\nrelay = \"line chip 0\"\nred = \"line chip 0\"\n":        "outputs.red: ",
 		"[outputs]\nrelay = \"line BARRIER\"\nred = \"line NO_SUCH_LINE\"\n": "outputs.red: ",
 	} {
-		sim := gpio.NewSimulated("chip", 8, nil)
+		sim := gpiotest.New("chip", 8, nil)
 		sim.NameLine(1, "BARRIER")
 		sim.Take(7, "somebody else")
 		c := parsed(t, name)
-		_, err := openHardware(c, sim.Board(), io.Discard, new(counters.Counters).Totals, slog.New(slog.DiscardHandler))
+		_, err := openHardware(c, gpio.On(sim.Kernel()), io.Discard, new(counters.Counters).Totals, slog.New(slog.DiscardHandler))
 		if err == nil || !strings.HasPrefix(err.Error(), want) {
 			t.Errorf("%q: %v", name, err)
 		}
 		for _, offset := range []int{0, 1} {
-			out, err := sim.Board().OpenOutput(gpio.Line{Chip: "chip", Offset: offset})
+			out, err := gpio.On(sim.Kernel()).OpenOutput(gpio.Line{Chip: "chip", Offset: offset})
 			if err != nil {
 				t.Errorf("%q: line %d is still open: %v", name, offset, err)
 				continue
@@ -245,18 +247,18 @@ func TestHardwareErrors(t *testing.T) {
 // An input that blocks blocks while it cannot be read, and is read again.
 func TestLostInput(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		sim := gpio.NewSimulated("chip", 8, nil)
+		sim := gpiotest.New("chip", 8, nil)
 		c := parsed(t, "[outputs]\nrelay = \"line chip 0\"\n[inputs]\nnot_ready = \"line chip 4\"\ndebounce = \"0s\"\n")
-		h, err := openHardware(c, sim.Board(), io.Discard, nil, slog.New(slog.DiscardHandler))
+		h, err := openHardware(c, gpio.On(sim.Kernel()), io.Discard, nil, slog.New(slog.DiscardHandler))
 		if err != nil {
 			t.Fatal(err)
 		}
 		gate := turnstile.New(c.turnstile(), h.relay, h.lamps, slog.New(slog.DiscardHandler))
-		other := gpio.NewSimulated("chip", 8, nil)
+		other := gpiotest.New("chip", 8, nil)
 		other.Take(4, "somebody else")
 		ctx, cancel := context.WithCancel(t.Context())
 		var parts sync.WaitGroup
-		listen(ctx, c, other.Board(), gate, slog.New(slog.DiscardHandler), &parts)
+		listen(ctx, c, gpio.On(other.Kernel()), gate, slog.New(slog.DiscardHandler), &parts)
 		synctest.Wait()
 		if gate.Open() {
 			t.Error("let somebody through although nobody knows whether the turnstile is ready")
@@ -271,5 +273,39 @@ func TestLostInput(t *testing.T) {
 		parts.Wait()
 		gate.Close()
 		h.close()
+	})
+}
+
+// A relay that cannot be made inert any more is no progress: the watchdog is not served, so that another process may try.
+func TestStuckRelayIsNoProgress(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		sim := gpiotest.New("chip", 8, nil)
+		sim.AddLED("gate:red")
+		sim.Set(4, pgpio.High) // ready
+		d, err := newDaemon(parsed(t, wired), gpio.On(sim.Kernel()), io.Discard, slog.New(slog.DiscardHandler))
+		if err != nil {
+			t.Fatal(err)
+		}
+		stalled := func() string {
+			d.reading.Beat()
+			d.lamps.Beat()
+			d.looking.Beat()
+			return strings.Join(d.progress.Stalled(), ", ")
+		}
+		if !d.turnstile.Open() {
+			t.Fatal("not opened")
+		}
+		time.Sleep(turnstile.DefaultPulse / 2)
+		sim.Unplug()
+		if said := stalled(); said != "" {
+			t.Errorf("during the pulse: %s", said)
+		}
+		time.Sleep(turnstile.DefaultPulse + 2*relayLimit)
+		if said := stalled(); !strings.HasPrefix(said, "relay for ") {
+			t.Errorf("the relay is stuck, and stalled is %q", said)
+		}
+		if err := d.close(); err == nil {
+			t.Error("closed, although the relay cannot be made inert")
+		}
 	})
 }

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"encoding/json"
 	"errors"
@@ -9,20 +8,19 @@ import (
 	"io"
 	"log/slog"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"strings"
-	"syscall"
 	"testing"
 	"time"
+
+	"gatescan/cmd/gatescan/control"
+	"gatescan/cmd/gatescan/control/controltest"
+	"gatescan/cmd/gatescan/output"
 
 	"golang.org/x/sys/unix"
 )
 
-// What a helper process does; its environment says which.
+// The modes of a helper process.
 const (
-	helperVariable = "GATESCAN_TEST_HELPER"
-
 	helperServes   = "serves"   // a daemon: lock, outputs, a line, control socket
 	helperStarts   = "starts"   // a daemon whose control socket comes late
 	helperDeaf     = "deaf"     // a daemon that does not serve its control socket
@@ -30,99 +28,93 @@ const (
 	helperUnable   = "unable"   // a daemon whose line does not obey
 	helperMute     = "mute"     // holds the lock and nothing else
 	helperImpostor = "impostor" // holds the lock, but the lock file names another process
-	helperLocks    = "locks"    // tries to take the lock, says what came of it and ends
-	helperAsks     = "asks"     // asks for the state, says what came of it and ends
 )
 
 // The test binary becomes a helper before it becomes a test.
 func init() {
-	mode, rest, _ := strings.Cut(os.Getenv(helperVariable), " ")
-	if mode == "" {
-		return
-	}
-	if err := help(mode, strings.Fields(rest)); err != nil {
-		fmt.Println("failed:", err)
-		os.Exit(1)
-	}
-	os.Exit(0)
+	controltest.Become(map[string]controltest.Mode{
+		helperServes:   serves(helperServes),
+		helperStarts:   serves(helperStarts),
+		helperDeaf:     serves(helperDeaf),
+		helperJammed:   serves(helperJammed),
+		helperUnable:   serves(helperUnable),
+		helperMute:     serves(helperMute),
+		helperImpostor: serves(helperImpostor),
+	})
 }
 
-// help expects the runtime directory, the line, and what else the mode needs.
-func help(mode string, args []string) error {
-	dir, path := args[0], args[1]
-	// A name like that is why field 22 of /proc/PID/stat is counted from the last parenthesis; and like the real daemon
-	// it keeps its memory private, which makes root the owner of /proc/PID.
-	if err := errors.Join(os.WriteFile("/proc/self/comm", []byte(") R 1 (2"), 0), unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0)); err != nil {
-		return err
+// closers are closed together.
+type closers []io.Closer
+
+func (all closers) Close() (err error) {
+	for _, one := range all {
+		err = errors.Join(err, one.Close())
 	}
-	if mode == helperAsks {
-		_, err := askControl(context.Background(), dir, request{Command: commandState})
-		return err
-	}
-	held, err := acquireLock(dir)
-	if err != nil || mode == helperLocks {
-		return err
-	}
-	line, err := openFileLine(path, "1")
-	if err != nil {
-		return err
-	}
-	switch mode {
-	case helperMute:
-	case helperImpostor:
-		_, err = fmt.Fprintf(io.NewOffsetWriter(held.file, 0), holderFormat, atoi(args[2]), atoi(args[3]))
-	default:
-		err = serveLine(mode, held, path)
-	}
-	if err != nil {
-		return err
-	}
-	fmt.Println("ready")
-	time.Sleep(time.Hour)
-	return line.Close()
+	return err
 }
 
-func atoi(s string) (n uint64) {
-	fmt.Sscan(s, &n)
-	return n
+// serves expects the file of the line as the first argument of a helper.
+func serves(mode string) controltest.Mode {
+	return func(dir string, args []string) (io.Closer, error) {
+		held, err := control.Acquire(dir)
+		if err != nil {
+			return nil, err
+		}
+		line, err := openFileLine(args[0], "1")
+		if err != nil {
+			return nil, err
+		}
+		switch mode {
+		case helperMute:
+		case helperImpostor:
+			var file *os.File
+			if file, err = os.OpenFile(filepath.Join(dir, "lock"), os.O_WRONLY, 0); err == nil {
+				_, err = fmt.Fprintf(io.NewOffsetWriter(file, 0), "%10s %20s\n", args[1], args[2])
+				err = errors.Join(err, file.Close())
+			}
+		default:
+			err = serveLine(mode, held, args[0])
+		}
+		return closers{held, line}, err
+	}
 }
 
 // serveLine is a daemon with one line.
-func serveLine(mode string, held *lock, path string) error {
-	if err := writeOutputs(held, []output{testLine}); err != nil {
+func serveLine(mode string, held *control.Lock, path string) error {
+	if err := output.Write(held.Disk(), []output.Output{testLine}); err != nil {
 		return err
 	}
 	if mode == helperStarts {
-		fmt.Println("ready")
+		fmt.Println(controltest.Ready)
 		time.Sleep(300 * time.Millisecond)
 	}
-	control, err := listenControl(held, "", slog.New(slog.DiscardHandler))
+	socket, err := control.Listen(held, "", slog.New(slog.DiscardHandler))
 	if err != nil {
 		return err
 	}
 	closed := false
-	commands := handlers{
-		commandRelease: func(context.Context, request) (any, error) {
+	commands := control.Handlers{
+		control.CommandRelease: func(context.Context, control.Request) (any, error) {
 			closed = true
-			return releaseEach([]output{testLine}, func(output) error {
+			return releaseEach([]output.Output{testLine}, func(output.Output) error {
 				if mode == helperUnable {
 					return errors.New("input/output error")
 				}
 				return os.WriteFile(path, []byte("0"), 0)
 			}), nil
 		},
-		commandState: func(context.Context, request) (any, error) { return map[string]bool{"closed": closed}, nil },
+		control.CommandState: func(context.Context, control.Request) (any, error) { return map[string]bool{"closed": closed}, nil },
 	}
 	if mode == helperJammed {
-		commands[commandRelease] = func(context.Context, request) (any, error) { select {} }
+		commands[control.CommandRelease] = func(context.Context, control.Request) (any, error) { select {} }
 	}
 	if mode != helperDeaf {
-		go control.serve(context.Background(), commands)
+		go socket.Serve(context.Background(), commands)
 	}
 	return nil
 }
 
-var testLine = output{Kind: kindLine, Chip: "pinctrl-bcm2711", Offset: 17, ActiveLow: true}
+var testLine = output.Output{Kind: output.Line, Chip: "pinctrl-bcm2711", Offset: 17, ActiveLow: true}
 
 // openFileLine is a line whose level is in a file.
 func openFileLine(path, level string) (*os.File, error) {
@@ -138,112 +130,24 @@ func openFileLine(path, level string) (*os.File, error) {
 	return f, err
 }
 
-// helper is a running one.
+// helper is a helper process with a line.
 type helper struct {
+	*controltest.Helper
+
 	t    *testing.T
-	cmd  *exec.Cmd
-	dir  string // its runtime directory
 	line string // the file of its line
 }
 
-// newPlace is where helpers of any user can work.
-func newPlace(t *testing.T) helper {
+func newHelper(t *testing.T) helper {
 	t.Helper()
-	parent, err := os.MkdirTemp("", "gatescan")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { os.RemoveAll(parent) })
-	if err := os.Chmod(parent, 0o755); err != nil {
-		t.Fatal(err)
-	}
-	return helper{t: t, dir: filepath.Join(parent, "run"), line: filepath.Join(parent, "line")}
-}
-
-// start runs a helper until it is ready; what it says otherwise is returned.
-func (h *helper) start(user int, mode string, more ...any) (said string) {
-	h.t.Helper()
-	h.cmd = exec.Command("/proc/self/exe") // which another user could not reach by its path
-	h.cmd.Env = append(os.Environ(), helperVariable+"="+strings.TrimSpace(fmt.Sprintln(append([]any{mode, h.dir, h.line}, more...)...)))
-	if user != os.Geteuid() {
-		h.cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uint32(user), Gid: uint32(user)}}
-	}
-	h.cmd.Stderr = os.Stderr
-	stdout, err := h.cmd.StdoutPipe()
-	if err != nil {
-		h.t.Fatal(err)
-	}
-	if err := h.cmd.Start(); err != nil {
-		h.t.Fatal(err)
-	}
-	running := h.cmd
-	h.t.Cleanup(func() { running.Process.Kill(); running.Wait() })
-	said, err = bufio.NewReader(stdout).ReadString('\n')
-	if err != nil && said == "" {
-		said = err.Error()
-	}
-	return strings.TrimSpace(said)
+	h := helper{controltest.New(t), t, ""}
+	h.line = filepath.Join(filepath.Dir(h.Dir), "line")
+	return h
 }
 
 func (h *helper) mustStart(mode string, more ...any) {
 	h.t.Helper()
-	if said := h.start(os.Geteuid(), mode, more...); said != "ready" {
-		h.t.Fatalf("the helper says %q", said)
-	}
-}
-
-// signal returns when a SIGSTOP has stopped every thread: until then the process may still answer.
-func (h *helper) signal(s syscall.Signal) {
-	h.t.Helper()
-	if err := h.cmd.Process.Signal(s); err != nil {
-		h.t.Fatal(err)
-	}
-	for begin := time.Now(); s == syscall.SIGSTOP && !h.stopped(); time.Sleep(time.Millisecond) {
-		if time.Since(begin) > 10*time.Second {
-			h.t.Fatal("it does not stop")
-		}
-	}
-}
-
-func (h *helper) stopped() bool {
-	h.t.Helper()
-	threads, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/stat", h.cmd.Process.Pid))
-	if err != nil || len(threads) == 0 {
-		h.t.Fatalf("no threads: %v", err)
-	}
-	for _, thread := range threads {
-		if state, err := processState(thread); err == nil && state != 'T' {
-			return false
-		}
-	}
-	return true
-}
-
-// processState is field 3 of a stat file.
-func processState(path string) (state byte, err error) {
-	stat, err := os.ReadFile(path)
-	if err != nil {
-		return 0, err
-	}
-	return stat[strings.LastIndexByte(string(stat), ')')+2], nil
-}
-
-// end waits for the process to be dead, and says what of.
-func (h *helper) end() syscall.WaitStatus {
-	h.t.Helper()
-	timeout := time.AfterFunc(10*time.Second, func() {
-		h.cmd.Process.Signal(syscall.SIGQUIT)
-		h.cmd.Process.Signal(syscall.SIGCONT)
-	})
-	defer timeout.Stop()
-	h.cmd.Wait()
-	return h.cmd.ProcessState.Sys().(syscall.WaitStatus)
-}
-
-// alive says whether the process still runs, be it stopped.
-func (h *helper) alive() bool {
-	state, err := processState(fmt.Sprintf("/proc/%d/stat", h.cmd.Process.Pid))
-	return err == nil && state != 'Z' && state != 'X'
+	h.MustStart(mode, append([]any{h.line}, more...)...)
 }
 
 func (h *helper) level() string {

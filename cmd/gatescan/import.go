@@ -1,8 +1,6 @@
 package main
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -11,18 +9,20 @@ import (
 	"os"
 	"path/filepath"
 
+	"gatescan/cmd/gatescan/unit"
+
 	"golang.org/x/sys/unix"
 )
 
 // runImport is gatescan config -import.
 func runImport(archive, path string, replace, dryRun, asJSON bool, stdout, stderr io.Writer) (int, error) {
-	u, sum, err := openUnitArchive(archive)
+	u, sum, err := unit.Open(archive)
 	if err != nil {
 		return 0, err
 	}
 	im := importer{archive: archive, path: path, replace: replace, dryRun: dryRun, group: serviceGroup}
 	im.report = importReport{
-		Archive: archive, SHA256: sum, Config: path, Name: u.manifest.Name, Made: u.manifest.Made, Version: u.manifest.Version, DryRun: dryRun,
+		Archive: archive, SHA256: sum, Config: path, Name: u.Manifest.Name, Made: u.Manifest.Made, Version: u.Manifest.Version, DryRun: dryRun,
 		Wrote: []string{}, Replaced: []string{}, Unchanged: []string{}, Removed: []string{}, Present: []string{}, ByHand: []byHand{}, Warnings: []string{},
 	}
 	if err := im.run(u); err != nil {
@@ -39,31 +39,6 @@ func runImport(archive, path string, replace, dryRun, asJSON bool, stdout, stder
 	return exitDone, err
 }
 
-// openUnitArchive reads an archive, and says what its bytes hash to.
-func openUnitArchive(path string) (*unitArchive, string, error) {
-	info, err := os.Stat(path) // a pipe would block
-	if err != nil {
-		return nil, "", err
-	}
-	if !info.Mode().IsRegular() || info.Size() > maxUnitArchive {
-		return nil, "", fmt.Errorf("%s: %w: it is no plain file of at most %d bytes", path, errUnitArchive, maxUnitArchive)
-	}
-	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_NONBLOCK, 0)
-	if err != nil {
-		return nil, "", err
-	}
-	defer f.Close()
-	u, err := readUnitArchive(f)
-	if err != nil {
-		return nil, "", fmt.Errorf("%s: %w", path, err)
-	}
-	hash := sha256.New()
-	if _, err := io.Copy(hash, io.NewSectionReader(f, 0, info.Size())); err != nil {
-		return nil, "", err
-	}
-	return u, hex.EncodeToString(hash.Sum(nil)), nil
-}
-
 // importer puts an archive into the directory of a configuration, and writes nowhere else.
 type importer struct {
 	archive         string
@@ -74,7 +49,7 @@ type importer struct {
 
 	dir, name   string // of the configuration: directory and base name
 	made        bool   // the directory
-	unit        *unitArchive
+	unit        *unit.Archive
 	config      config                  // of the archive
 	files       map[string]*importFile  // into dir, by their paths below it
 	directories map[string][]carriedKey // below dir, that hold what the archive holds and nothing else that is read
@@ -84,15 +59,15 @@ type importer struct {
 	report      importReport
 }
 
-func (im *importer) run(u *unitArchive) (err error) {
+func (im *importer) run(u *unit.Archive) (err error) {
 	im.unit = u
 	if im.dir, err = filepath.Abs(filepath.Dir(im.path)); err != nil {
 		return err
 	}
 	im.name = filepath.Base(im.path)
 	var mistakes []mistake
-	if im.config, mistakes = parseConfig(u.config); len(mistakes) > 0 {
-		return fmt.Errorf("nothing was changed: %w", &configError{im.archive + ": " + unitConfigEntry, mistakes})
+	if im.config, mistakes = parseConfig(u.Config); len(mistakes) > 0 {
+		return fmt.Errorf("nothing was changed: %w", &configError{im.archive + ": " + unit.ConfigEntry, mistakes})
 	}
 	if err := im.assign(); err != nil {
 		return fmt.Errorf("nothing was changed: %s: %w", im.archive, err)

@@ -10,40 +10,46 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"gatescan/cmd/gatescan/unit"
 )
 
 // writeUnit puts an archive into a file.
-func writeUnit(t *testing.T, u *unitArchive) string {
+func writeUnit(t *testing.T, u *unit.Archive) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "unit.tar")
-	if err := os.WriteFile(path, u.bytes(t), 0o600); err != nil {
+	var b bytes.Buffer
+	if err := u.Write(&b); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, b.Bytes(), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	return path
 }
 
 // aUnit is an archive of a configuration and of files by their paths.
-func aUnit(config string, files map[string]string, directories ...string) *unitArchive {
-	u := &unitArchive{config: []byte(config), files: map[string][]byte{}}
+func aUnit(config string, files map[string]string, directories ...string) *unit.Archive {
+	u := &unit.Archive{Config: []byte(config), Files: map[string][]byte{}}
 	for path, text := range files {
-		u.files[path] = []byte(text)
-		u.manifest.Files = append(u.manifest.Files, unitFile{Path: path})
+		u.Files[path] = []byte(text)
+		u.Manifest.Files = append(u.Manifest.Files, unit.File{Path: path})
 	}
-	slices.SortFunc(u.manifest.Files, func(a, b unitFile) int { return strings.Compare(a.Path, b.Path) })
+	slices.SortFunc(u.Manifest.Files, func(a, b unit.File) int { return strings.Compare(a.Path, b.Path) })
 	for _, path := range directories {
-		u.manifest.Directories = append(u.manifest.Directories, unitDirectory{path, ""})
+		u.Manifest.Directories = append(u.Manifest.Directories, unit.Directory{Path: path})
 	}
-	u.seal()
+	u.AddChecksums()
 	return u
 }
 
 // An archive writes nowhere but below the directory of the configuration, and nothing that this does not name.
 func TestImportRefuses(t *testing.T) {
-	barred := func(path string) *unitArchive {
+	barred := func(path string) *unit.Archive {
 		return aUnit(fmt.Sprintf("[trust]\nbarred_file = %q\n", path), map[string]string{filepath.Clean(path): "# none\n"})
 	}
 	for name, tc := range map[string]struct {
-		unit    *unitArchive
+		unit    *unit.Archive
 		prepare func(t *testing.T, dir string)
 		want    string
 	}{
@@ -112,12 +118,12 @@ func TestImportRefuses(t *testing.T) {
 				tc.prepare(t, dir)
 			}
 			u := tc.unit
-			if files := u.files; bytes.Contains(u.config, []byte("DIR")) {
+			if files := u.Files; bytes.Contains(u.Config, []byte("DIR")) {
 				texts := map[string]string{}
 				for path, data := range files {
 					texts[strings.Replace(path, "DIR", dir, 1)] = string(data)
 				}
-				u = aUnit(strings.ReplaceAll(string(u.config), "DIR", dir), texts)
+				u = aUnit(strings.ReplaceAll(string(u.Config), "DIR", dir), texts)
 			}
 			before := namesBelow(t, above)
 			said := importInto(t, filepath.Join(dir, "gatescan.toml"), writeUnit(t, u), exitUsage, "-replace")
@@ -277,7 +283,7 @@ func TestImportedSecretsAreTheDaemons(t *testing.T) {
 	}
 	g := newSpareGate(t)
 	archive, _ := g.export(t, exitDone, "-secrets")
-	u, _, err := openUnitArchive(archive)
+	u, _, err := unit.Open(archive)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -299,4 +305,32 @@ func TestImportedSecretsAreTheDaemons(t *testing.T) {
 	if info, err := os.Stat(filepath.Join(dir, "anchors.pem")); err != nil || accessOf(info) != (access{0o644, 0, 0}) {
 		t.Error(info, err)
 	}
+}
+
+// Whatever an archive holds, an import writes inside the directory alone.
+func FuzzImportPaths(f *testing.F) {
+	var seed bytes.Buffer
+	if err := aUnit("[trust]\nbarred_file = \"barred.txt\"\ndirectory = \"dsc\"\n", map[string]string{"barred.txt": "# none\n", "dsc/a.pem": "a"}, "dsc").Write(&seed); err != nil {
+		f.Fatal(err)
+	}
+	f.Add(seed.Bytes())
+	f.Fuzz(func(t *testing.T, data []byte) {
+		u, err := unit.Read(bytes.NewReader(data))
+		if err != nil {
+			return
+		}
+		c, mistakes := parseConfig(u.Config)
+		if len(mistakes) > 0 {
+			return
+		}
+		im := importer{unit: u, dir: "/etc/gatescan", name: "gatescan.toml", config: c}
+		if im.assign() != nil {
+			return
+		}
+		for below := range im.files {
+			if !filepath.IsLocal(below) || below == "." || below == im.name {
+				t.Fatalf("%q would be written", below)
+			}
+		}
+	})
 }

@@ -11,6 +11,8 @@ import (
 	"strings"
 	"testing"
 
+	"gatescan/cmd/gatescan/unit"
+
 	"github.com/pelletier/go-toml/v2"
 )
 
@@ -227,7 +229,7 @@ func meaning(path string) (string, error) {
 // cutImport is an import over an older configuration, and what the two say.
 type cutImport struct {
 	gate, spare *spareGate
-	archive     *unitArchive
+	archive     *unit.Archive
 	old, new    string
 	template    string // directory of a copy of the spare unit
 }
@@ -247,7 +249,7 @@ func newCutImport(t *testing.T) *cutImport {
 	c.spare.write(t, "gatescan.toml", strings.ReplaceAll(readFile(t, c.gate.config), "rules_directory\"\npath = \"rules", "rules_directory\"\npath = \"dsc"), 0o644)
 	archive, _ := c.gate.export(t, exitDone, "-secrets")
 	var err error
-	if c.archive, _, err = openUnitArchive(archive); err != nil {
+	if c.archive, _, err = unit.Open(archive); err != nil {
 		t.Fatal(err)
 	}
 	if c.old, err = meaning(c.spare.config); err != nil {

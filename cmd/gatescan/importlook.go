@@ -12,11 +12,13 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"gatescan/cmd/gatescan/unit"
 )
 
 // look compares the archive with what is there, and says what keeps the import from going on.
 func (im *importer) look() (err error) {
-	if im.present, err = im.standing(im.name, im.unit.config); err != nil {
+	if im.present, err = im.standing(im.name, im.unit.Config); err != nil {
 		return err
 	}
 	im.report.add(im.name, im.present)
@@ -65,7 +67,7 @@ func (im *importer) standing(below string, data []byte) (presence, error) {
 	case !info.Mode().IsRegular():
 		return absent, inTheWay(path, info)
 	}
-	there, err := readSmall(path, maxUnitFile)
+	there, err := readSmall(path, unit.MaxFile)
 	if err != nil {
 		return absent, err
 	}
@@ -119,7 +121,7 @@ func (im *importer) lookInto(below string) error {
 	if there, err := im.reachable(below); err != nil || !there {
 		return err
 	}
-	names, err := readNames(filepath.Join(im.dir, below), maxUnitFiles)
+	names, err := readNames(filepath.Join(im.dir, below), unit.MaxFiles)
 	if err != nil {
 		return err
 	}
@@ -139,16 +141,16 @@ func (im *importer) lookInto(below string) error {
 	return nil
 }
 
-// leftOut is whether the manifest says that the archive does not hold a file.
+// LeftOut is whether the manifest says that the archive does not hold a file.
 func (im *importer) leftOut(path string) bool {
-	return slices.ContainsFunc(im.unit.manifest.LeftOut, func(l leftOut) bool { return under(im.dir, l.Path) == path })
+	return slices.ContainsFunc(im.unit.Manifest.LeftOut, func(l unit.LeftOut) bool { return under(im.dir, l.Path) == path })
 }
 
 // elsewhere finds out what is to be done by hand.
 func (im *importer) elsewhere() {
 	for _, o := range im.outside {
-		there, err := readSmall(o.path, maxUnitFile)
-		if err == nil && bytes.Equal(there, im.unit.files[o.file.Path]) {
+		there, err := readSmall(o.path, unit.MaxFile)
+		if err == nil && bytes.Equal(there, im.unit.Files[o.file.Path]) {
 			im.report.Present = append(im.report.Present, o.path)
 			continue
 		}
@@ -163,7 +165,7 @@ func (im *importer) elsewhere() {
 		im.report.ByHand = append(im.report.ByHand, byHand{o.path, fmt.Sprintf("%s: (umask %s; tar -xOf %s %s > %s)",
 			why, mask, shellWord(im.archive), o.file.Entry, shellWord(o.path))})
 	}
-	for _, l := range im.unit.manifest.LeftOut {
+	for _, l := range im.unit.Manifest.LeftOut {
 		path := under(im.dir, l.Path)
 		switch _, err := os.Stat(path); {
 		case err == nil:
@@ -185,8 +187,8 @@ func (im *importer) warn() {
 	if im.config.Trust.Lab {
 		warn("trust.lab: anybody can make passes with gatelab that open this gate")
 	}
-	if info, err := os.Stat(im.path); err == nil && im.present == different && info.ModTime().After(im.unit.manifest.Made) {
-		warn("the archive is of %s, and what it replaces was changed after that, %s", im.unit.manifest.Made.UTC().Format(time.RFC3339),
+	if info, err := os.Stat(im.path); err == nil && im.present == different && info.ModTime().After(im.unit.Manifest.Made) {
+		warn("the archive is of %s, and what it replaces was changed after that, %s", im.unit.Manifest.Made.UTC().Format(time.RFC3339),
 			info.ModTime().UTC().Format(time.RFC3339))
 	}
 }

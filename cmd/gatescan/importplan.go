@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"gatescan/cmd/gatescan/unit"
 )
 
 // importFile is one file to put into the directory of the configuration.
@@ -18,7 +20,7 @@ type importFile struct {
 
 // outsideFile is one that belongs elsewhere.
 type outsideFile struct {
-	file unitFile
+	file unit.File
 	path string
 }
 
@@ -35,8 +37,8 @@ const (
 func (im *importer) assign() error {
 	im.files, im.directories = map[string]*importFile{}, map[string][]carriedKey{}
 	claimed := map[string]bool{}
-	byPath := map[string]unitFile{}
-	for _, f := range im.unit.manifest.Files {
+	byPath := map[string]unit.File{}
+	for _, f := range im.unit.Manifest.Files {
 		byPath[f.Path] = f
 	}
 	for _, key := range im.config.carriedKeys() {
@@ -45,7 +47,7 @@ func (im *importer) assign() error {
 		}
 		name := filepath.Clean(*key.value)
 		below, isInside := inside(im.dir, name)
-		if !isUnitPath(name) || isInside && strings.HasPrefix(below, importPrefix(im.name)) {
+		if !unit.IsPath(name) || isInside && strings.HasPrefix(below, importPrefix(im.name)) {
 			return fmt.Errorf("%s: %q is no path that can be carried", key.name, name)
 		}
 		names := []string{name}
@@ -64,21 +66,21 @@ func (im *importer) assign() error {
 			}
 		}
 	}
-	for _, f := range im.unit.manifest.Files {
+	for _, f := range im.unit.Manifest.Files {
 		if !claimed[f.Path] {
-			return fmt.Errorf("%w: no key of its configuration names %s", errUnitArchive, f.Path)
+			return fmt.Errorf("%w: no key of its configuration names %s", unit.ErrArchive, f.Path)
 		}
 	}
 	return nil
 }
 
 func (im *importer) holdsDirectory(name string) bool {
-	return slices.ContainsFunc(im.unit.manifest.Directories, func(d unitDirectory) bool { return d.Path == name })
+	return slices.ContainsFunc(im.unit.Manifest.Directories, func(d unit.Directory) bool { return d.Path == name })
 }
 
 // below lists the archive's files directly in a directory.
 func (im *importer) below(directory string) (names []string) {
-	for _, f := range im.unit.manifest.Files {
+	for _, f := range im.unit.Manifest.Files {
 		if filepath.Dir(f.Path) == directory {
 			names = append(names, f.Path)
 		}
@@ -87,7 +89,7 @@ func (im *importer) below(directory string) (names []string) {
 }
 
 // place decides where one file goes.
-func (im *importer) place(f unitFile, secret bool) error {
+func (im *importer) place(f unit.File, secret bool) error {
 	below, ok := inside(im.dir, f.Path)
 	if !ok {
 		if slices.ContainsFunc(im.outside, func(o outsideFile) bool { return o.file.Path == f.Path }) {
@@ -96,9 +98,9 @@ func (im *importer) place(f unitFile, secret bool) error {
 		im.outside = append(im.outside, outsideFile{f, under(im.dir, f.Path)})
 		return nil
 	}
-	data := im.unit.files[f.Path]
+	data := im.unit.Files[f.Path]
 	if below == "." || below == im.name || strings.HasPrefix(below, importPrefix(im.name)) || strings.HasPrefix(below, im.name+oldSuffix) {
-		return fmt.Errorf("%w: %s is where the import itself writes", errUnitArchive, f.Path)
+		return fmt.Errorf("%w: %s is where the import itself writes", unit.ErrArchive, f.Path)
 	}
 	file := im.files[below]
 	if file == nil {
@@ -106,7 +108,7 @@ func (im *importer) place(f unitFile, secret bool) error {
 		return nil
 	}
 	if !bytes.Equal(file.data, data) {
-		return fmt.Errorf("%w: %s is there twice", errUnitArchive, f.Path)
+		return fmt.Errorf("%w: %s is there twice", unit.ErrArchive, f.Path)
 	}
 	file.secret = file.secret || secret || f.Secret
 	return nil

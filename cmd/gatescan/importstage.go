@@ -11,6 +11,8 @@ import (
 	"slices"
 	"strings"
 
+	"gatescan/cmd/gatescan/unit"
+
 	"github.com/pelletier/go-toml/v2"
 )
 
@@ -85,7 +87,7 @@ func (s *stage) write(name string, data []byte, a access) error {
 
 // prepare writes all that the import needs, and returns the mistakes of the configuration with these files.
 func (im *importer) prepare(s *stage) error {
-	interim, mistakes := parseConfig(im.unit.config)
+	interim, mistakes := parseConfig(im.unit.Config)
 	if len(mistakes) > 0 {
 		return &configError{im.archive, mistakes}
 	}
@@ -127,14 +129,14 @@ func (im *importer) prepare(s *stage) error {
 	if err := s.write(s.path(stageInterim), append([]byte(interimHeader), text...), im.configAccess()); err != nil {
 		return err
 	}
-	if err := s.write(s.path(stageNew), im.unit.config, im.configAccess()); err != nil {
+	if err := s.write(s.path(stageNew), im.unit.Config, im.configAccess()); err != nil {
 		return err
 	}
 	if mistakes := interim.readFiles(im.dir); len(mistakes) > 0 {
 		for i := range mistakes { // say where the file will be
 			mistakes[i].text = strings.ReplaceAll(mistakes[i].text, filepath.Join(s.dir, s.path(stageCopies)), im.dir)
 		}
-		return &configError{im.archive + ": " + unitConfigEntry, placed(mistakes, im.unit.config)}
+		return &configError{im.archive + ": " + unit.ConfigEntry, placed(mistakes, im.unit.Config)}
 	}
 	im.config = interim
 	_, err = readConfig(filepath.Join(s.dir, s.path(stageInterim)))
@@ -163,7 +165,7 @@ func (im *importer) keepOld(s *stage) error {
 	slices.Sort(replaced)
 	for _, below := range replaced {
 		path := filepath.Join(im.dir, below)
-		data, err := readSmall(path, maxUnitFile)
+		data, err := readSmall(path, unit.MaxFile)
 		if err != nil {
 			return err
 		}
@@ -283,7 +285,7 @@ func (s *stage) remove() error {
 
 // clean removes what this import and those that were cut short prepared.
 func (im *importer) clean(s *stage) error {
-	names, err := readNames(s.dir, maxUnitFiles)
+	names, err := readNames(s.dir, unit.MaxFiles)
 	if err != nil {
 		return err
 	}

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"syscall"
 
+	"gatescan/cmd/gatescan/control"
+
 	"golang.org/x/sys/unix"
 )
 
@@ -60,7 +62,7 @@ func (im *importer) access(below string, secret bool) access {
 	case !secret:
 		return public
 	}
-	if gid, err := findGroup(im.group); err == nil && gid >= 0 {
+	if gid, err := control.FindGroup(im.group); err == nil && gid >= 0 {
 		return access{0o640, -1, gid}
 	}
 	if dir, err := os.Stat(im.dir); err == nil && accessOf(dir).uid > 0 {

@@ -13,10 +13,14 @@ import (
 	"time"
 
 	"gatescan/cmd/gatescan/counters"
+	"gatescan/cmd/gatescan/gate"
+	"gatescan/cmd/gatescan/passtest"
 	"gatescan/cmd/gatescan/status"
+	"gatescan/cmd/gatescan/watchdog"
 	"gatescan/driver/gpio"
 	"gatescan/driver/scanner"
 	"gatescan/driver/turnstile"
+	"gatescan/verify"
 
 	"github.com/creack/pty"
 )
@@ -30,8 +34,14 @@ func BenchmarkFrameToLine(b *testing.B) {
 	b.Run("asked", func(b *testing.B) { frameToLine(b, askedDaemon(b)) })
 }
 
+// rightClock is always believed.
+type rightClock struct{}
+
+func (rightClock) Wall(now time.Time) time.Time { return now }
+func (rightClock) Believed(time.Time) bool      { return true }
+
 func frameToLine(b *testing.B, counts *counters.Counters) {
-	passes, trust := realPasses(b, 200)
+	passes, trust := passtest.Published(b, 200)
 	master, slave, err := pty.Open()
 	if err != nil {
 		b.Fatal(err)
@@ -41,8 +51,6 @@ func frameToLine(b *testing.B, counts *counters.Counters) {
 
 	changed := make(chan time.Time, 1)
 	held := turnstile.Config{Hold: true, Entry: 5 * time.Second}
-	g := newTestGate(b, trust, held)
-	g.observe, g.counts = nil, counts
 	energised := false
 	sim := turnstile.NewSimulated(func(e turnstile.Event) {
 		if e.Relay && !energised {
@@ -50,7 +58,8 @@ func frameToLine(b *testing.B, counts *counters.Counters) {
 		}
 		energised = e.Relay
 	})
-	g.turnstile = turnstile.New(held, sim.Relay(), sim, slog.New(slog.DiscardHandler))
+	arm := turnstile.New(held, sim.Relay(), sim, slog.New(slog.DiscardHandler))
+	g := gate.New(gate.Parts{Trust: func() *verify.Trust { return trust }, Clock: rightClock{}, Turnstile: arm, Counts: counts, Bench: &gate.Bench{}})
 
 	// The reader takes nothing until the line was silent after a decision: one read that ends without a byte.
 	silent := make(chan bool, 1)
@@ -66,7 +75,7 @@ func frameToLine(b *testing.B, counts *counters.Counters) {
 	now := make(chan time.Time, 1)
 	ended := make(chan error)
 	go func() {
-		ended <- reader.Run(b.Context(), func(f scanner.Frame) { g.handle(f, <-now); turns = 0 })
+		ended <- reader.Run(b.Context(), func(f scanner.Frame) { g.Handle(f, <-now); turns = 0 })
 	}()
 
 	var took []time.Duration
@@ -74,11 +83,11 @@ func frameToLine(b *testing.B, counts *counters.Counters) {
 	for i := 0; b.Loop(); i++ {
 		<-silent
 		p := passes[i%len(passes)]
-		if _, err := master.Write([]byte(p.text)); err != nil {
+		if _, err := master.Write([]byte(p.Text)); err != nil {
 			b.Fatal(err)
 		}
 		time.Sleep(time.Millisecond) // the module is still sending
-		now <- p.now
+		now <- p.Now
 		begin := time.Now()
 		if _, err := master.Write([]byte{'\r'}); err != nil {
 			b.Fatal(err)
@@ -86,10 +95,10 @@ func frameToLine(b *testing.B, counts *counters.Counters) {
 		select {
 		case at := <-changed:
 			took = append(took, at.Sub(begin))
-			g.turnstile.Passed()
+			arm.Passed()
 		case <-time.After(time.Second): // on a loaded machine that millisecond may be an idle gap, which ends the frame
 			if lost++; lost > 1+i/1000 {
-				b.Fatalf("%s did not open", p.id)
+				b.Fatalf("%s did not open", p.ID)
 			}
 			select { // whatever became of it, the line is silent by now
 			case <-silent:
@@ -118,7 +127,7 @@ func askedDaemon(b *testing.B) *counters.Counters {
 	if err != nil {
 		b.Fatal(err)
 	}
-	d.watchdog = newWatchdog(&d.progress, nil, silent)
+	d.watchdog = watchdog.New(&d.progress, nil, silent)
 	ctx, cancel := context.WithCancel(context.Background())
 	var parts sync.WaitGroup
 	parts.Go(func() { d.book.Run(ctx) })

@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"strings"
 
+	"gatescan/cmd/gatescan/output"
 	"gatescan/driver/gpio"
 )
 
@@ -16,7 +17,7 @@ const (
 )
 
 // outputSpec is an output in a configuration. Empty is one that is not wired.
-type outputSpec struct{ output }
+type outputSpec struct{ output.Output }
 
 func (s outputSpec) wired() bool { return s.Kind != "" }
 
@@ -26,25 +27,25 @@ func (s *outputSpec) UnmarshalText(text []byte) error {
 	if len(words) == 0 {
 		return nil
 	}
-	s.Kind = outputKind(words[0])
+	s.Kind = output.Kind(words[0])
 	var err error
 	switch words = words[1:]; {
-	case s.Kind == kindLine:
+	case s.Kind == output.Line:
 		var line gpio.Line
 		line, err = parseLine(words, false)
 		s.Chip, s.Offset, s.Name, s.ActiveLow = line.Chip, line.Offset, line.Name, line.ActiveLow
-	case s.Kind == kindPWM && len(words) == 2:
+	case s.Kind == output.PWM && len(words) == 2:
 		s.Chip = words[0]
 		if s.Offset, err = strconv.Atoi(words[1]); err != nil {
 			err = fmt.Errorf("%q is no channel of a PWM chip", words[1])
 		}
-	case len(words) == 1 && s.Kind != kindSimulated:
+	case len(words) == 1 && s.Kind != output.Simulated:
 		s.Name = words[0]
 	case len(words) > 0:
 		err = fmt.Errorf("%q is too much", strings.Join(words, " "))
 	}
 	if err == nil {
-		err = s.validate()
+		err = s.Validate()
 	}
 	if err != nil {
 		return fmt.Errorf("%q is no output: %w; there are %s", text, err, outputForms)
@@ -54,10 +55,10 @@ func (s *outputSpec) UnmarshalText(text []byte) error {
 
 func (s outputSpec) MarshalText() ([]byte, error) {
 	switch {
-	case s.Kind == kindLine:
-		return []byte(formatLine(s.line())), nil
-	case s.Kind == kindPWM:
-		return []byte(s.output.String()), nil
+	case s.Kind == output.Line:
+		return []byte(formatLine(s.Line())), nil
+	case s.Kind == output.PWM:
+		return []byte(s.Output.String()), nil
 	case s.Name != "":
 		return []byte(string(s.Kind) + " " + s.Name), nil
 	}
@@ -118,17 +119,17 @@ func (o *outputsConfig) check(granted string) (mistakes []mistake) {
 	}
 	for _, lamp := range o.lamps() {
 		switch {
-		case lamp.spec.Kind == kindOneshot || lamp.spec.Kind == kindSimulated:
-			bad(lamp.key, "%q is only for the relay; a lamp is \"led NAME\" or \"line …\"", lamp.spec.output)
-		case lamp.spec.Kind == kindPWM && lamp.key != "outputs.buzzer":
-			bad(lamp.key, "%q is only for a buzzer; a lamp is \"led NAME\" or \"line …\"", lamp.spec.output)
-		case lamp.spec.wired() && o.Relay.Kind == kindSimulated:
+		case lamp.spec.Kind == output.Oneshot || lamp.spec.Kind == output.Simulated:
+			bad(lamp.key, "%q is only for the relay; a lamp is \"led NAME\" or \"line …\"", lamp.spec.Output)
+		case lamp.spec.Kind == output.PWM && lamp.key != "outputs.buzzer":
+			bad(lamp.key, "%q is only for a buzzer; a lamp is \"led NAME\" or \"line …\"", lamp.spec.Output)
+		case lamp.spec.wired() && o.Relay.Kind == output.Simulated:
 			bad(lamp.key, "the relay is simulated, and with it the lamps; wire outputs.relay first")
 		}
 	}
-	if (o.Relay.Kind == kindSimulated) != (o.RelayB.Kind == kindSimulated) && o.RelayB.wired() {
+	if (o.Relay.Kind == output.Simulated) != (o.RelayB.Kind == output.Simulated) && o.RelayB.wired() {
 		bad("outputs.relay_b", "one relay is simulated and the other is not; a simulated turnstile has one, outputs.relay")
-	} else if o.RelayB.Kind == kindSimulated {
+	} else if o.RelayB.Kind == output.Simulated {
 		bad("outputs.relay_b", "a simulated turnstile has one relay, outputs.relay")
 	}
 	for _, relay := range []keyedOutput{{"outputs.relay", o.Relay}, {"outputs.relay_b", o.RelayB}} {
@@ -137,21 +138,21 @@ func (o *outputsConfig) check(granted string) (mistakes []mistake) {
 			if relay.key == granted {
 				bad(relay.key, "is empty; a gate has a relay, if only a simulated one")
 			}
-		case kindLED:
+		case output.LED:
 			bad(relay.key, "a LED has no pulse of its own; write \"oneshot %s\", so that the kernel ends it", relay.spec.Name)
-		case kindPWM:
-			bad(relay.key, "%q is only for a buzzer", relay.spec.output)
+		case output.PWM:
+			bad(relay.key, "%q is only for a buzzer", relay.spec.Output)
 		}
 	}
 	return mistakes
 }
 
 // outputs lists what a configuration has the gate drive, the relay first.
-func (c *config) outputs() (outputs []output) {
+func (c *config) outputs() (outputs []output.Output) {
 	relays := c.relays()
 	for _, o := range append(relays[:], c.Outputs.lamps()...) {
 		if o.spec.wired() {
-			outputs = append(outputs, o.spec.output)
+			outputs = append(outputs, o.spec.Output)
 		}
 	}
 	return outputs
@@ -170,7 +171,7 @@ func (s *inputSpec) UnmarshalText(text []byte) error {
 		return nil
 	}
 	err := fmt.Errorf("%q is no kind of input", words[0])
-	if words[0] == string(kindLine) {
+	if words[0] == string(output.Line) {
 		s.line, err = parseLine(words[1:], true)
 	}
 	if err == nil {
@@ -217,7 +218,7 @@ func parseLine(words []string, input bool) (l gpio.Line, err error) {
 }
 
 func formatLine(l gpio.Line) string {
-	s := string(kindLine) + " "
+	s := string(output.Line) + " "
 	if l.Name != "" {
 		s += l.Name
 	} else {

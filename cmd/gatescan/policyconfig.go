@@ -3,6 +3,7 @@ package main
 import (
 	"slices"
 	"strings"
+	"time"
 
 	"gatescan/verify"
 )
@@ -11,6 +12,7 @@ type policyConfig struct {
 	Kinds         []string `toml:"kinds"`
 	Tolerate      []string `toml:"tolerate"`
 	RepeatWindow  duration `toml:"repeat_window"`
+	ClockSkew     duration `toml:"clock_skew"`
 	IssuerMatches bool     `toml:"issuer_matches"`
 	Issuers       []string `toml:"issuers"`
 }
@@ -22,10 +24,14 @@ var tolerances = map[string]verify.Tolerance{
 	"not_compressed":  verify.NotCompressed,
 }
 
+// versionTolerance is the word for what icvp.unknown_version lets through. It is no word of policy.tolerate.
+const versionTolerance = "icvp_version"
+
 var usages = map[string]verify.Usage{
 	verify.Vaccination.String(): verify.SignsVaccination,
 	verify.Test.String():        verify.SignsTest,
 	verify.Recovery.String():    verify.SignsRecovery,
+	verify.ICVP.String():        verify.SignsICVP,
 }
 
 // toleranceNames lists the words for a set of tolerances.
@@ -34,6 +40,9 @@ func toleranceNames(set verify.Tolerance) (words []string) {
 		if set&tolerance != 0 {
 			words = append(words, word)
 		}
+	}
+	if set&verify.ICVPVersion != 0 {
+		words = append(words, versionTolerance)
 	}
 	slices.Sort(words)
 	return words
@@ -47,11 +56,13 @@ func (c *config) policy() (p verify.Policy) {
 		p.Tolerate |= tolerances[word]
 	}
 	p.IssuerMatches = c.Policy.IssuerMatches
+	p.ClockSkew = time.Duration(c.Policy.ClockSkew)
 	for _, pair := range c.Policy.Issuers {
 		under, _ := issuedUnder(pair)
 		p.Issuers = append(p.Issuers, under)
 	}
 	c.Rules.apply(&p)
+	c.ICVP.apply(&p, c.Counters.Zone.location(), c.catalogue)
 	return p
 }
 

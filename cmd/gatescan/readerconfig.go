@@ -1,9 +1,11 @@
 package main
 
 import (
+	"fmt"
 	"strings"
 	"time"
 
+	"gatescan/cmd/gatescan/gate"
 	"gatescan/driver/scanner"
 )
 
@@ -17,12 +19,13 @@ type readerConfig struct {
 	StopBits      int      `toml:"stop_bits"`
 	IdleGap       duration `toml:"idle_gap"`
 	SameCodeDelay duration `toml:"same_code_delay"`
+	Away          duration `toml:"away"`
 }
 
 func defaultReader() readerConfig {
 	return readerConfig{
 		Device: "/dev/ttyACM0", Module: string(scanner.ModuleLine), StopBits: 1,
-		IdleGap: duration(40 * time.Millisecond), SameCodeDelay: duration(time.Second),
+		IdleGap: duration(40 * time.Millisecond), SameCodeDelay: duration(time.Second), Away: duration(gate.DefaultAway),
 	}
 }
 
@@ -31,8 +34,31 @@ func (r readerConfig) check() (mistakes []mistake) {
 	for _, err := range unjoin(r.scanner().Validate()) {
 		mistakes = append(mistakes, mistake{key: readerKey(err), text: err.Error()})
 	}
+	if away := time.Duration(r.Away); away < minAway || away > maxAway {
+		mistakes = append(mistakes, mistake{key: "reader.away", text: fmt.Sprintf("%v is out of range; it must be %v to %v", r.Away, duration(minAway), duration(maxAway))})
+	}
 	return mistakes
 }
+
+// Limits of reader.away: below a module's own pause between two sendings one person would be several, and a person who comes back
+// is to be served at once.
+const (
+	minAway = 200 * time.Millisecond
+	maxAway = 30 * time.Second
+)
+
+// away is how long a code must be away before it is shown anew: reader.away, but longer than the module's pause between two
+// sendings of one code, or a code that stays there would come again and again.
+func (r readerConfig) away() time.Duration {
+	away := time.Duration(r.Away)
+	if c := r.scanner().WithDefaults(); c.Module != scanner.ModuleLine {
+		away = max(away, c.SameCodeDelay+sameCodeSlack)
+	}
+	return away
+}
+
+// sameCodeSlack is how much later than its same-code delay a module may send: the time of a decoding and of the line.
+const sameCodeSlack = 500 * time.Millisecond
 
 // readerKey finds the key that a mistake of the reader is about: its message begins with the words of the key.
 func readerKey(err error) string {

@@ -11,22 +11,22 @@ func TestEffectiveReader(t *testing.T) {
 		file string
 		want readerConfig
 	}{
-		{"", readerConfig{"/dev/ttyACM0", "line", 115200, 8, "none", 1, duration(40 * time.Millisecond), duration(time.Second)}},
+		{"", readerConfig{"/dev/ttyACM0", "line", 115200, 8, "none", 1, duration(40 * time.Millisecond), duration(time.Second), duration(2 * time.Second)}},
 		{
 			"[reader]\ndevice = \"usb:1eab:1d06\"\nmodule = \"accessis\"\n",
-			readerConfig{"usb:1eab:1d06", "accessis", 9600, 7, "even", 1, duration(40 * time.Millisecond), duration(time.Second)},
+			readerConfig{"usb:1eab:1d06", "accessis", 9600, 7, "even", 1, duration(40 * time.Millisecond), duration(time.Second), duration(2 * time.Second)},
 		},
 		{
 			"[reader]\nmodule = \"accessis-raw\"\nsame_code_delay = \"2s\"\n",
-			readerConfig{"/dev/ttyACM0", "accessis-raw", 9600, 8, "none", 1, duration(40 * time.Millisecond), duration(2 * time.Second)},
+			readerConfig{"/dev/ttyACM0", "accessis-raw", 9600, 8, "none", 1, duration(40 * time.Millisecond), duration(2 * time.Second), duration(2 * time.Second)},
 		},
 		{
 			"[reader]\nmodule = \"accessis\"\nbaud = 19200\ndata_bits = 8\nparity = \"none\"\n",
-			readerConfig{"/dev/ttyACM0", "accessis", 19200, 8, "none", 1, duration(40 * time.Millisecond), duration(time.Second)},
+			readerConfig{"/dev/ttyACM0", "accessis", 19200, 8, "none", 1, duration(40 * time.Millisecond), duration(time.Second), duration(2 * time.Second)},
 		},
 		{
 			"[reader]\nmodule = \"gm65\"\nbaud = 57600\n",
-			readerConfig{"/dev/ttyACM0", "gm65", 57600, 8, "none", 1, duration(40 * time.Millisecond), duration(time.Second)},
+			readerConfig{"/dev/ttyACM0", "gm65", 57600, 8, "none", 1, duration(40 * time.Millisecond), duration(time.Second), duration(2 * time.Second)},
 		},
 	} {
 		c, mistakes := parseConfig([]byte(tt.file))

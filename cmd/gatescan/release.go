@@ -9,6 +9,8 @@ import (
 	"strings"
 	"time"
 
+	"gatescan/cmd/gatescan/control"
+	"gatescan/cmd/gatescan/output"
 	"gatescan/driver/gpio"
 )
 
@@ -31,7 +33,7 @@ DESCRIPTION
 
     -config FILE  ask this configuration for DIR if it is not given, and for the outputs
                   if the daemon left no record
-    -runtime DIR  the daemon's runtime directory; default ` + defaultRuntime + `
+    -runtime DIR  the daemon's runtime directory; default ` + control.DefaultRuntime + `
     -json         say what was done as one JSON object
 
 EXIT STATUS
@@ -41,25 +43,25 @@ EXIT STATUS
 `
 
 func runRelease(args []string, _ io.Reader, stdout, stderr io.Writer) (int, error) {
-	return releaser{open: func(o output) (interface{ Close() error }, error) {
-		return o.open(gpio.Board{})
+	return releaser{open: func(o output.Output) (interface{ Close() error }, error) {
+		return o.Open(gpio.Board{})
 	}}.run(args, stdout, stderr)
 }
 
 // How long release waits.
 const (
-	answerPatience = time.Second            // for a daemon's answer
-	lockPatience   = 5 * time.Second        // for the lock, once its holder was killed: a starved board is slow to bury it
-	outputPatience = 2 * time.Second        // for one output
-	namePatience   = 250 * time.Millisecond // for whoever has just taken the lock to write its name into it
-	retryPause     = 10 * time.Millisecond
+	answerTimeout = time.Second            // for a daemon's answer
+	lockTimeout   = 5 * time.Second        // for the lock, once its holder was killed: a starved board is slow to bury it
+	outputTimeout = 2 * time.Second        // for one output
+	nameTimeout   = 250 * time.Millisecond // for whoever has just taken the lock to write its name into it
+	retryPause    = 10 * time.Millisecond
 )
 
 // releaser makes every output inert.
 type releaser struct {
 	dir    string // the runtime directory
 	config string // the configuration file, empty for none
-	open   func(output) (interface{ Close() error }, error)
+	open   func(output.Output) (interface{ Close() error }, error)
 }
 
 // releaseReport says what became of it.
@@ -73,7 +75,7 @@ type releaseReport struct {
 
 // released says what became of one output.
 type released struct {
-	output
+	output.Output
 	Inert bool   `json:"inert"`
 	Error string `json:"error,omitempty"`
 }
@@ -87,7 +89,7 @@ func (r releaser) run(args []string, stdout, stderr io.Writer) (int, error) {
 		return 0, err
 	}
 	if r.dir == "" {
-		r.dir = defaultRuntime
+		r.dir = control.DefaultRuntime
 		if c, err := readConfig(r.config); err == nil {
 			r.dir = c.Daemon.Runtime
 		}
@@ -109,9 +111,9 @@ func (r releaser) run(args []string, stdout, stderr io.Writer) (int, error) {
 func (r *releaseReport) print(stdout, stderr io.Writer) {
 	for _, o := range r.Outputs {
 		if o.Inert {
-			fmt.Fprintf(stdout, "%s: inert\n", o.output)
+			fmt.Fprintf(stdout, "%s: inert\n", o.Output)
 		} else {
-			fmt.Fprintf(stdout, "%s: NOT INERT: %s\n", o.output, o.Error)
+			fmt.Fprintf(stdout, "%s: NOT INERT: %s\n", o.Output, o.Error)
 		}
 	}
 	if r.By == byDaemon {
@@ -135,23 +137,23 @@ const (
 func (r releaser) release() (report releaseReport) {
 	report.By = byRelease
 	report.Outputs = []released{} // [] in JSON
-	ctx, cancel := context.WithTimeout(context.Background(), answerPatience)
+	ctx, cancel := context.WithTimeout(context.Background(), answerTimeout)
 	defer cancel()
 	for {
-		a, askErr := askControl(ctx, r.dir, request{Command: commandRelease})
+		a, askErr := control.Ask(ctx, r.dir, control.Request{Command: control.CommandRelease})
 		if askErr == nil && r.answered(a, &report) {
 			return report
 		}
-		held, err := acquireLock(r.dir)
+		held, err := control.Acquire(r.dir)
 		if err == nil {
 			defer held.Close()
 			r.releaseAll(&report)
 			return report
 		}
-		var locked *lockedError
+		var locked *control.LockedError
 		if !errors.As(err, &locked) {
 			report.trouble("%v", err)
-			if askErr != nil && !errors.Is(askErr, errNoSocket) {
+			if askErr != nil && !errors.Is(askErr, control.ErrNoSocket) {
 				report.trouble("%v", askErr)
 			}
 			break
@@ -180,7 +182,7 @@ func (r *releaseReport) trouble(format string, args ...any) {
 }
 
 // answered takes a daemon's answer as its report. It says false if the daemon did nothing, and should be asked again.
-func (releaser) answered(a answer, report *releaseReport) bool {
+func (releaser) answered(a control.Answer, report *releaseReport) bool {
 	var outputs []released
 	if a.Error != "" || json.Unmarshal(a.Result, &outputs) != nil || len(outputs) == 0 {
 		return false
@@ -193,24 +195,24 @@ func (releaser) answered(a answer, report *releaseReport) bool {
 }
 
 // depose kills who holds the lock, and takes it.
-func (r releaser) depose(report *releaseReport) (*lock, error) {
-	root, owner, err := openRuntime(r.dir)
+func (r releaser) depose(report *releaseReport) (*control.Lock, error) {
+	root, owner, err := control.OpenRuntime(r.dir)
 	if err != nil {
 		return nil, err
 	}
 	defer root.Close()
 	var killErr error
 	for begin := time.Now(); ; time.Sleep(retryPause) {
-		held, err := acquireLock(r.dir)
-		var locked *lockedError
+		held, err := control.Acquire(r.dir)
+		var locked *control.LockedError
 		switch {
 		case err == nil || !errors.As(err, &locked):
 			return held, err
-		case time.Since(begin) > lockPatience, killErr != nil && time.Since(begin) > namePatience:
+		case time.Since(begin) > lockTimeout, killErr != nil && time.Since(begin) > nameTimeout:
 			return nil, errors.Join(err, killErr)
-		case locked.holder.pid != report.Killed:
-			if killErr = locked.holder.kill(owner); killErr == nil {
-				report.Killed = locked.holder.pid
+		case locked.Holder.PID != report.Killed:
+			if killErr = locked.Holder.Kill(owner); killErr == nil {
+				report.Killed = locked.Holder.PID
 			}
 		}
 	}
@@ -231,8 +233,8 @@ func (r releaser) releaseAll(report *releaseReport) {
 }
 
 // outputs are those that the daemon wrote down, else those of the configuration.
-func (r releaser) outputs(report *releaseReport) ([]output, error) {
-	outputs, err := readOutputs(r.dir)
+func (r releaser) outputs(report *releaseReport) ([]output.Output, error) {
+	outputs, err := output.Read(r.dir)
 	if err == nil {
 		return outputs, nil
 	}
@@ -248,7 +250,7 @@ func (r releaser) outputs(report *releaseReport) ([]output, error) {
 }
 
 // releaseOne gives up on an output whose driver does not return, for the sake of the others.
-func (r releaser) releaseOne(o output) error {
+func (r releaser) releaseOne(o output.Output) error {
 	done := make(chan error, 1)
 	go func() {
 		opened, err := r.open(o)
@@ -260,16 +262,16 @@ func (r releaser) releaseOne(o output) error {
 	select {
 	case err := <-done:
 		return err
-	case <-time.After(outputPatience):
-		return fmt.Errorf("its driver did not answer within %v", outputPatience)
+	case <-time.After(outputTimeout):
+		return fmt.Errorf("its driver did not answer within %v", outputTimeout)
 	}
 }
 
 // releaseEach makes one output after the other inert, whatever becomes of those before. The daemon's answer to
-// commandRelease is what it returns.
-func releaseEach(outputs []output, release func(output) error) (all []released) {
+// CommandRelease is what it returns.
+func releaseEach(outputs []output.Output, release func(output.Output) error) (all []released) {
 	for _, o := range outputs {
-		one := released{output: o, Inert: true}
+		one := released{Output: o, Inert: true}
 		if err := release(o); err != nil {
 			one.Inert, one.Error = false, strings.ReplaceAll(err.Error(), "\n", "; ")
 		}

@@ -11,7 +11,11 @@ import (
 	"testing"
 	"time"
 
+	"gatescan/cmd/gatescan/control"
+	"gatescan/cmd/gatescan/output"
+	"gatescan/driver/flash"
 	"gatescan/driver/gpio"
+	"gatescan/driver/gpio/gpiotest"
 
 	periph "periph.io/x/conn/v3/gpio"
 )
@@ -33,7 +37,7 @@ type toldRelease struct {
 // release is gatescan release -json with the lines of the helpers.
 func (h *helper) release(args ...string) (told toldRelease, status int, took time.Duration) {
 	h.t.Helper()
-	r := releaser{open: func(o output) (interface{ Close() error }, error) {
+	r := releaser{open: func(o output.Output) (interface{ Close() error }, error) {
 		if o != testLine {
 			return nil, fmt.Errorf("asked to open %v", o)
 		}
@@ -41,7 +45,7 @@ func (h *helper) release(args ...string) (told toldRelease, status int, took tim
 	}}
 	var stdout, stderr bytes.Buffer
 	begin := time.Now()
-	status, err := r.run(append([]string{"-json", "-runtime", h.dir}, args...), &stdout, &stderr)
+	status, err := r.run(append([]string{"-json", "-runtime", h.Dir}, args...), &stdout, &stderr)
 	took = time.Since(begin)
 	if err != nil || stderr.Len() > 0 {
 		h.t.Fatalf("%v; on standard error: %s", err, &stderr)
@@ -71,14 +75,14 @@ func (h *helper) inert(told toldRelease, status int, by string) {
 func TestReleaseLiving(t *testing.T) {
 	for _, mode := range []string{helperServes, helperStarts} {
 		t.Run(mode, func(t *testing.T) {
-			h := newPlace(t)
+			h := newHelper(t)
 			h.mustStart(mode)
 			told, status, took := h.release()
 			h.inert(told, status, "daemon")
-			if told.Killed != 0 || !h.alive() {
+			if told.Killed != 0 || !h.Alive() {
 				t.Errorf("the daemon was killed: %+v", told)
 			}
-			a, err := askControl(t.Context(), h.dir, request{Command: commandState})
+			a, err := control.Ask(t.Context(), h.Dir, control.Request{Command: control.CommandState})
 			if err != nil || string(a.Result) != `{"closed":true}` {
 				t.Errorf("the daemon's state is %s, %v", a.Result, err)
 			}
@@ -101,23 +105,23 @@ func TestReleaseFrozen(t *testing.T) {
 		{"mute and stopped", helperMute, true, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			h := newPlace(t)
+			h := newHelper(t)
 			h.mustStart(c.mode)
 			if c.stop {
-				h.signal(syscall.SIGSTOP)
+				h.Signal(syscall.SIGSTOP)
 			}
 			if !c.recorded {
 				h.record(t, testLine)
 			}
 			told, status, took := h.release()
 			h.inert(told, status, "release")
-			if told.Killed != h.cmd.Process.Pid {
-				t.Errorf("killed %d instead of %d", told.Killed, h.cmd.Process.Pid)
+			if told.Killed != h.PID() {
+				t.Errorf("killed %d instead of %d", told.Killed, h.PID())
 			}
-			if died := h.end(); died.Signal() != syscall.SIGKILL {
+			if died := h.End(); died.Signal() != syscall.SIGKILL {
 				t.Errorf("the daemon ended with %v", died)
 			}
-			if took < answerPatience || took > answerPatience+lockPatience {
+			if took < answerTimeout || took > answerTimeout+lockTimeout {
 				t.Errorf("took %v", took)
 			}
 			t.Logf("took %v", took)
@@ -126,27 +130,27 @@ func TestReleaseFrozen(t *testing.T) {
 }
 
 // record writes what the outputs are, as a daemon would that is not there.
-func (h *helper) record(t *testing.T, outputs ...output) {
+func (h *helper) record(t *testing.T, outputs ...output.Output) {
 	t.Helper()
-	root, err := os.OpenRoot(h.dir)
+	root, err := os.OpenRoot(h.Dir)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer root.Close()
-	if err := writeOutputs(&lock{dir: h.dir, root: root}, outputs); err != nil {
+	if err := output.Write(flash.In(root), outputs); err != nil {
 		t.Fatal(err)
 	}
 }
 
 func TestReleaseDead(t *testing.T) {
-	h := newPlace(t)
+	h := newHelper(t)
 	h.mustStart(helperServes)
-	h.signal(syscall.SIGKILL)
-	h.end()
+	h.Signal(syscall.SIGKILL)
+	h.End()
 	if h.level() != "1" {
 		t.Fatal("the line was not left energised")
 	}
-	if _, err := os.Stat(filepath.Join(h.dir, "control.sock")); err != nil {
+	if _, err := os.Stat(filepath.Join(h.Dir, "control.sock")); err != nil {
 		t.Fatalf("a dead daemon leaves its socket behind: %v", err)
 	}
 	told, status, took := h.release("-config", "/nonexistent/gatescan.toml")
@@ -178,16 +182,16 @@ func TestReleaseConfiguration(t *testing.T) {
 		{"record of nothing", `[]`, "-", exitFailed, "", "0 outputs"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			h := newPlace(t)
-			if err := os.Mkdir(h.dir, 0o755); err != nil {
+			h := newHelper(t)
+			if err := os.Mkdir(h.Dir, 0o755); err != nil {
 				t.Fatal(err)
 			}
 			if c.record != "-" {
-				writeFile(t, filepath.Join(h.dir, "outputs.json"), c.record)
+				writeFile(t, filepath.Join(h.Dir, "outputs.json"), c.record)
 			}
-			args := []string{"-json", "-runtime", h.dir}
+			args := []string{"-json", "-runtime", h.Dir}
 			if c.config != "-" {
-				config := filepath.Join(h.dir, "gatescan.toml")
+				config := filepath.Join(h.Dir, "gatescan.toml")
 				writeFile(t, config, c.config)
 				args = append(args, "-config", config)
 			}
@@ -216,88 +220,56 @@ func writeFile(t *testing.T, path, text string) {
 
 // Whoever has the process id of a daemon that is gone is left alone.
 func TestReleaseRecycledPID(t *testing.T) {
-	bystander := newPlace(t)
+	bystander := newHelper(t)
 	bystander.mustStart(helperMute)
-	pid := bystander.cmd.Process.Pid
-	p, err := findProcess(pid)
-	if err != nil {
+	pid := bystander.PID()
+	var start uint64
+	if text, err := os.ReadFile(filepath.Join(bystander.Dir, "lock")); err != nil {
+		t.Fatal(err)
+	} else if _, err := fmt.Sscan(string(text), new(int), &start); err != nil {
 		t.Fatal(err)
 	}
 
 	// The lock is held, by a process that cannot be found.
-	h := newPlace(t)
-	h.mustStart(helperImpostor, pid, p.start-1)
+	h := newHelper(t)
+	h.mustStart(helperImpostor, pid, start-1)
 	h.record(t, testLine)
 	told, status, took := h.release()
 	if status != exitFailed || told.Killed != 0 || len(told.Outputs) != 1 || told.Outputs[0].Inert ||
 		!strings.Contains(told.Outputs[0].Error, "busy") || !strings.Contains(strings.Join(told.Trouble, "\n"), "another one than took the lock") {
 		t.Errorf("exit status %d, %+v", status, told)
 	}
-	if !bystander.alive() || !h.alive() {
+	if !bystander.Alive() || !h.Alive() {
 		t.Error("somebody else was killed")
 	}
 	t.Logf("took %v", took)
 
 	// It is not held any more.
-	h.signal(syscall.SIGKILL)
-	h.end()
+	h.Signal(syscall.SIGKILL)
+	h.End()
 	told, status, _ = h.release()
 	h.inert(told, status, "release")
-	if !bystander.alive() || told.Killed != 0 {
+	if !bystander.Alive() || told.Killed != 0 {
 		t.Error("somebody else was killed")
 	}
 
 	// With the right start it is: what kept the bystander alive was nothing else.
-	h.mustStart(helperImpostor, pid, p.start)
+	h.mustStart(helperImpostor, pid, start)
 	told, status, _ = h.release()
-	if status != exitFailed || told.Killed != pid || bystander.end().Signal() != syscall.SIGKILL {
+	if status != exitFailed || told.Killed != pid || bystander.End().Signal() != syscall.SIGKILL {
 		t.Errorf("exit status %d, %+v", status, told)
-	}
-}
-
-// What a daemon's user writes into its lock file does not have root kill what is somebody else's.
-func TestReleaseForeignProcess(t *testing.T) {
-	if os.Geteuid() != 0 {
-		t.Skip("NOT TESTED: that root kills the daemon's own user's processes alone; only root can test it")
-	}
-	const daemonUser, other = 65533, 65534
-	victim := newPlace(t)
-	if err := errors.Join(os.Mkdir(victim.dir, 0o755), os.Chown(victim.dir, other, other), os.WriteFile(victim.line, nil, 0o644), os.Chown(victim.line, other, other)); err != nil {
-		t.Fatal(err)
-	}
-	if said := victim.start(other, helperMute); said != "ready" {
-		t.Fatal(said)
-	}
-	p, err := findProcess(victim.cmd.Process.Pid)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if p.user != other {
-		t.Errorf("the user of process %d is %d", victim.cmd.Process.Pid, p.user)
-	}
-	for owner, wants := range map[int]string{daemonUser: "belongs to user 65534", other: ""} {
-		err := holder{victim.cmd.Process.Pid, p.start}.kill(owner)
-		if fmt.Sprint(err) != "<nil>" && !strings.Contains(err.Error(), wants) || (err == nil) != (wants == "") {
-			t.Errorf("for the runtime directory of %d: %v", owner, err)
-		}
-		if owner == daemonUser && err == nil {
-			t.Fatal("killed")
-		}
-	}
-	if died := victim.end(); died.Signal() != syscall.SIGKILL {
-		t.Errorf("ended with %v", died)
 	}
 }
 
 // A daemon that answers that it could not is believed, and lives.
 func TestReleaseUnable(t *testing.T) {
-	h := newPlace(t)
+	h := newHelper(t)
 	h.mustStart(helperUnable)
 	told, status, _ := h.release()
 	if status != exitFailed || told.By != "daemon" || len(told.Outputs) != 1 || told.Outputs[0].Inert || told.Outputs[0].Error != "input/output error" {
 		t.Errorf("exit status %d, %+v", status, told)
 	}
-	if !h.alive() {
+	if !h.Alive() {
 		t.Error("it was killed")
 	}
 }
@@ -305,11 +277,11 @@ func TestReleaseUnable(t *testing.T) {
 // Each output is tried, whatever became of those before; and the people at the gate can read what became of it.
 func TestReleaseEachOutput(t *testing.T) {
 	levels := map[string]periph.Level{}
-	board := gpio.NewSimulated("pinctrl-bcm2711", 54, nil)
+	board := gpiotest.New("pinctrl-bcm2711", 54, nil)
 	board.AddLED("relay")
 	board.AddLED("green")
 	board.Take(4, "somebody else")
-	relay, err := board.Board().OpenLED("relay")
+	relay, err := gpio.On(board.Kernel()).OpenLED("relay")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -318,28 +290,28 @@ func TestReleaseEachOutput(t *testing.T) {
 	}
 	levels["before"] = board.LED("relay")
 
-	h := newPlace(t)
-	if err := os.Mkdir(h.dir, 0o755); err != nil {
+	h := newHelper(t)
+	if err := os.Mkdir(h.Dir, 0o755); err != nil {
 		t.Fatal(err)
 	}
 	h.record(t,
-		output{Kind: kindLED, Name: "absent"},
-		output{Kind: kindOneshot, Name: "relay"},
-		output{Kind: kindLine, Chip: "pinctrl-bcm2711", Offset: 4},
-		output{Kind: kindLine, Chip: "jammed"},
-		output{Kind: kindLine, Chip: "pinctrl-bcm2711", Offset: 17, ActiveLow: true},
-		output{Kind: kindSimulated},
+		output.Output{Kind: output.LED, Name: "absent"},
+		output.Output{Kind: output.Oneshot, Name: "relay"},
+		output.Output{Kind: output.Line, Chip: "pinctrl-bcm2711", Offset: 4},
+		output.Output{Kind: output.Line, Chip: "jammed"},
+		output.Output{Kind: output.Line, Chip: "pinctrl-bcm2711", Offset: 17, ActiveLow: true},
+		output.Output{Kind: output.Simulated},
 	)
 	forever := make(chan struct{})
 	t.Cleanup(func() { close(forever) })
-	r := releaser{open: func(o output) (interface{ Close() error }, error) {
+	r := releaser{open: func(o output.Output) (interface{ Close() error }, error) {
 		if o.Chip == "jammed" {
 			<-forever
 		}
-		return o.open(board.Board())
+		return o.Open(gpio.On(board.Kernel()))
 	}}
 	var stdout, stderr bytes.Buffer
-	status, err := r.run([]string{"-runtime", h.dir}, &stdout, &stderr)
+	status, err := r.run([]string{"-runtime", h.Dir}, &stdout, &stderr)
 	if err != nil || status != exitFailed || stderr.Len() > 0 {
 		t.Errorf("exit status %d, %v: %s", status, err, &stderr)
 	}
@@ -360,10 +332,10 @@ func TestReleaseEachOutput(t *testing.T) {
 
 // A daemon that runs elsewhere is found by its configuration.
 func TestReleaseRuntimeOfConfiguration(t *testing.T) {
-	h := newPlace(t)
+	h := newHelper(t)
 	h.mustStart(helperServes)
 	config := filepath.Join(t.TempDir(), "gatescan.toml")
-	writeFile(t, config, fmt.Sprintf("[daemon]\nruntime = %q\n", h.dir))
+	writeFile(t, config, fmt.Sprintf("[daemon]\nruntime = %q\n", h.Dir))
 	var stdout, stderr bytes.Buffer
 	status, err := runRelease([]string{"-config", config}, nil, &stdout, &stderr)
 	if err != nil || status != exitDone || stderr.Len() > 0 || !strings.HasSuffix(stdout.String(), ": inert\nthe daemon did it, and keeps the gate closed until it is restarted\n") {

@@ -2,6 +2,9 @@ package main
 
 import (
 	"time"
+
+	"gatescan/cmd/gatescan/gate"
+	"gatescan/verify"
 )
 
 // fixed is what a daemon opens once.
@@ -40,17 +43,18 @@ func (d *daemon) apply(c config) {
 	if err := d.status.Configure(c.status); err != nil {
 		d.log.Error("the status server goes on as it was", "err", err)
 	}
+	verify.SetTableMemory(c.Memory.tables())
 	policy := c.policy()
-	d.gate.policy.Store(&policy)
-	d.gate.mode.Store(int32(modes[c.Turnstile.Mode]))
+	d.gate.SetPolicy(policy)
+	mode, _ := gate.ParseMode(c.Turnstile.Mode) // one that the configuration was checked for
+	d.gate.SetMode(mode)
 	if policy.Tolerate != 0 {
 		d.log.Warn("passes that deviate from the specification are let through", "tolerated", toleranceNames(policy.Tolerate))
 	}
 	for _, warning := range c.warnings() {
 		d.log.Warn(warning.text, "key", warning.key)
 	}
-	d.gate.repeats.setWindow(time.Duration(c.Policy.RepeatWindow))
-	d.gate.waiting.setWindow(time.Duration(c.Rules.Window))
+	d.gate.SetWindows(c.Reader.away(), time.Duration(c.Policy.RepeatWindow), time.Duration(c.Rules.Window))
 	d.turnstile.Configure(c.turnstile())
-	d.gate.clock.reconfigure(c.Clock.Require, time.Duration(c.Clock.Hold), time.Duration(c.Clock.MaxForward))
+	d.clock.Reconfigure(c.Clock.Require, time.Duration(c.Clock.Hold), time.Duration(c.Clock.MaxForward))
 }

@@ -1,13 +1,11 @@
 package main
 
 import (
-	"embed"
-	"encoding/json"
-	"fmt"
 	"slices"
 	"strings"
 	"time"
 
+	"gatescan/cmd/gatescan/rules"
 	"gatescan/trustsync"
 	"gatescan/verify"
 )
@@ -28,11 +26,6 @@ const (
 	maxRulesRegion    = 5 // letters and digits (gateway: ^[A-Z0-9]{0,5}$)
 )
 
-// builtIn are the rules that come with the program, and what they are is said in builtin/README.md.
-//
-//go:embed builtin/*.json
-var builtIn embed.FS
-
 // acceptancePeriods are the built-in rules that rules.built_in stands for.
 const acceptancePeriods = "eu"
 
@@ -43,62 +36,6 @@ var ruleModes = map[string][]string{
 	"2g":      {"2g"},
 	"2g+":     {"2g", "test"},
 	"booster": {"booster"},
-}
-
-// builtInNames are the names of all built-in rules.
-func builtInNames() (names []string) {
-	entries, err := builtIn.ReadDir("builtin")
-	if err != nil {
-		panic(err) // they are in the program
-	}
-	for _, e := range entries {
-		names = append(names, strings.TrimSuffix(e.Name(), ".json"))
-	}
-	return names
-}
-
-// builtInRules are the built-in rules of a name, for a country and a region. There must be ones of that name.
-func builtInRules(name, country, region string) (rules []verify.Rule) {
-	for _, text := range builtInTexts(name, country, region) {
-		rule, err := verify.ParseRule(text)
-		if err != nil {
-			panic(err) // a test reads them all
-		}
-		rules = append(rules, rule)
-	}
-	return rules
-}
-
-// builtInTexts are the same as JSON, a rule each.
-func builtInTexts(name, country, region string) (texts []json.RawMessage) {
-	data, err := builtIn.ReadFile("builtin/" + name + ".json")
-	if err != nil {
-		panic(err)
-	}
-	var file struct{ Rules []map[string]json.RawMessage }
-	if err := json.Unmarshal(data, &file); err != nil {
-		panic(err)
-	}
-	for _, rule := range file.Rules {
-		rule["Country"], _ = json.Marshal(country)
-		if region != "" {
-			rule["Region"], _ = json.Marshal(region)
-		}
-		text, err := json.Marshal(rule)
-		if err != nil {
-			panic(err)
-		}
-		texts = append(texts, text)
-	}
-	return texts
-}
-
-func mustCompile(rules []verify.Rule) *verify.Rules {
-	compiled, faults := verify.NewRules(rules, nil)
-	if len(faults) > 0 {
-		panic(faults[0])
-	}
-	return compiled
 }
 
 func (c *rulesConfig) check(kinds []string, bad func(key, format string, args ...any)) {
@@ -143,27 +80,10 @@ func (c *rulesConfig) sourced(sources []trustsync.Named) []mistake {
 func (c *rulesConfig) apply(p *verify.Policy) {
 	p.Arrival, p.Region, p.RulesRequire = c.Country, c.Region, c.Require
 	if c.BuiltIn {
-		p.Rules = mustCompile(builtInRules(acceptancePeriods, c.Country, c.Region))
+		p.Rules = rules.Compile(acceptancePeriods, c.Country, c.Region)
 	}
 	for _, part := range ruleModes[c.Mode] {
-		p.Parts = append(p.Parts, mustCompile(builtInRules(part, c.Country, c.Region)))
+		p.Parts = append(p.Parts, rules.Compile(part, c.Country, c.Region))
 	}
 	p.Holder = len(p.Parts) > 1
-}
-
-// printBuiltIn is how gatescan check -rules reads built-in rules.
-func printBuiltIn(name, country, region string) (string, error) {
-	if !slices.Contains(builtInNames(), name) {
-		return "", fmt.Errorf("there are no built-in rules %q; there are %s", name, strings.Join(builtInNames(), ", "))
-	}
-	var b strings.Builder
-	b.WriteString("{\"rules\":[\n")
-	for i, text := range builtInTexts(name, country, region) {
-		if i > 0 {
-			b.WriteString(",\n")
-		}
-		b.Write(text)
-	}
-	b.WriteString("\n],\"valueSets\":{}}\n")
-	return b.String(), nil
 }

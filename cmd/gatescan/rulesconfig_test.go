@@ -1,99 +1,44 @@
 package main
 
 import (
-	"encoding/json"
-	"fmt"
 	"strings"
 	"testing"
 	"time"
 
-	"gatescan/trustsync"
+	"gatescan/cmd/gatescan/passtest"
 	"gatescan/verify"
-)
-
-// minter makes passes under a lab's certificate.
-type minter struct {
-	t     *testing.T
-	trust *verify.Trust
-	dir   string
-	lab   string
-}
-
-func newMinter(t *testing.T) *minter {
-	t.Helper()
-	m := &minter{t: t, dir: t.TempDir() + "/lab", lab: buildGatelab(t) + "/gatelab"}
-	runTool(t, m.lab, "", "init", m.dir)
-	loaded, err := trustsync.Load(m.dir+"/dsc", time.Time{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	m.trust = loaded.Trust
-	return m
-}
-
-// mint makes a pass a payload, all issued long ago.
-func (m *minter) mint(payloads ...string) []string {
-	m.t.Helper()
-	out := runTool(m.t, m.lab, strings.Join(payloads, "\n")+"\n", "mint", "-lab", m.dir, "-iat", "2021-01-01T00:00:00Z", "-exp", "2035-01-01T00:00:00Z")
-	texts := strings.Split(out, "\n")
-	if len(texts) != len(payloads) {
-		m.t.Fatalf("%d texts of %d payloads", len(texts), len(payloads))
-	}
-	return texts
-}
-
-// dccOf is a payload of somebody.
-func dccOf(name, entry string) string {
-	return fmt.Sprintf(`{"ver":"1.3.0","nam":{"fnt":%q,"gnt":"A"},"dob":"1980-01-01",%s}`, name, entry)
-}
-
-func vaccinated(dn, sd int, dt string) string {
-	return fmt.Sprintf(`"v":[{"tg":"840539006","mp":"EU/1/20/1528","dn":%d,"sd":%d,"dt":%q,"co":"FR","ci":"URN:UVCI:01:FR:1"}]`, dn, sd, dt)
-}
-
-func tested(tt, tr, sc string) string {
-	return fmt.Sprintf(`"t":[{"tg":"840539006","tt":%q,"tr":%q,"sc":%q,"co":"FR","ci":"URN:UVCI:01:FR:2"}]`, tt, tr, sc)
-}
-
-func recovered(fr string) string {
-	return fmt.Sprintf(`"r":[{"tg":"840539006","fr":%q,"df":"2021-01-01","du":"2030-01-01","co":"FR","ci":"URN:UVCI:01:FR:3"}]`, fr)
-}
-
-const (
-	naat, antigen         = "LP6464-4", "LP217198-3"
-	notDetected, detected = "260415000", "260373001"
 )
 
 // The ends of every built-in period, to the second.
 func TestBuiltInPeriods(t *testing.T) {
-	m := newMinter(t)
+	m := passtest.NewMinter(t)
 	for name, tc := range map[string]struct {
 		entry string
 		at    string
 		want  string // the rule that refuses, empty for none
 	}{
-		"vaccinated for 14 days":         {vaccinated(2, 2, "2022-03-01"), "2022-03-15T00:00:00Z", ""},
-		"a second less":                  {vaccinated(2, 2, "2022-03-01"), "2022-03-14T23:59:59Z", "VR-EU-0003"},
-		"the last second of day 270":     {vaccinated(2, 2, "2022-03-01"), "2022-11-26T23:59:59Z", ""},
-		"day 271":                        {vaccinated(1, 1, "2022-03-01"), "2022-11-27T00:00:00Z", "VR-EU-0004"},
-		"half a series":                  {vaccinated(1, 2, "2022-03-01"), "2022-06-01T00:00:00Z", "VR-EU-0002"},
-		"a booster, at once":             {vaccinated(3, 3, "2022-03-01"), "2022-03-01T00:00:00Z", ""},
-		"a booster of one dose, at once": {vaccinated(2, 1, "2022-03-01"), "2022-03-01T00:00:00Z", ""},
-		"a booster, for years":           {vaccinated(3, 3, "2022-03-01"), "2026-03-01T00:00:00Z", ""},
-		"a booster, before it was given": {vaccinated(3, 3, "2022-03-01"), "2022-02-28T23:59:59Z", "VR-EU-0003"},
-		"another disease":                {strings.Replace(vaccinated(2, 2, "2022-03-01"), "840539006", "1", 1), "2022-06-01T00:00:00Z", "VR-EU-0001"},
-		"a NAAT of 72 hours":             {tested(naat, notDetected, "2022-03-01T10:00:00Z"), "2022-03-04T10:00:00Z", ""},
-		"and a second":                   {tested(naat, notDetected, "2022-03-01T10:00:00Z"), "2022-03-04T10:00:01Z", "TR-EU-0002"},
-		"an antigen test of 24 hours":    {tested(antigen, notDetected, "2022-03-01T10:00:00+01:00"), "2022-03-02T09:00:00Z", ""},
-		"and one second":                 {tested(antigen, notDetected, "2022-03-01T10:00:00+01:00"), "2022-03-02T09:00:01Z", "TR-EU-0002"},
-		"a sample of tomorrow":           {tested(naat, notDetected, "2022-03-02T10:00:00Z"), "2022-03-01T10:00:00Z", "TR-EU-0002"},
-		"a test of another kind":         {tested("LP1", notDetected, "2022-03-01T10:00:00Z"), "2022-03-01T11:00:00Z", "TR-EU-0002"},
-		"detected":                       {tested(naat, detected, "2022-03-01T10:00:00Z"), "2022-03-01T11:00:00Z", "TR-EU-0001"},
-		"recovered for 11 days":          {recovered("2022-03-01"), "2022-03-12T00:00:00Z", ""},
-		"one second less":                {recovered("2022-03-01"), "2022-03-11T23:59:59Z", "RR-EU-0002"},
-		"the last second of day 180":     {recovered("2022-03-01"), "2022-08-28T23:59:59Z", ""},
-		"day 181":                        {recovered("2022-03-01"), "2022-08-29T00:00:00Z", "RR-EU-0002"},
-		"recovered from another disease": {strings.Replace(recovered("2022-03-01"), "840539006", "1", 1), "2022-06-01T00:00:00Z", "RR-EU-0001"},
+		"vaccinated for 14 days":               {passtest.Vaccinated(2, 2, "2022-03-01"), "2022-03-15T00:00:00Z", ""},
+		"a second less":                        {passtest.Vaccinated(2, 2, "2022-03-01"), "2022-03-14T23:59:59Z", "VR-EU-0003"},
+		"the last second of day 270":           {passtest.Vaccinated(2, 2, "2022-03-01"), "2022-11-26T23:59:59Z", ""},
+		"day 271":                              {passtest.Vaccinated(1, 1, "2022-03-01"), "2022-11-27T00:00:00Z", "VR-EU-0004"},
+		"half a series":                        {passtest.Vaccinated(1, 2, "2022-03-01"), "2022-06-01T00:00:00Z", "VR-EU-0002"},
+		"a booster, at once":                   {passtest.Vaccinated(3, 3, "2022-03-01"), "2022-03-01T00:00:00Z", ""},
+		"a booster of one dose, at once":       {passtest.Vaccinated(2, 1, "2022-03-01"), "2022-03-01T00:00:00Z", ""},
+		"a booster, for years":                 {passtest.Vaccinated(3, 3, "2022-03-01"), "2026-03-01T00:00:00Z", ""},
+		"a booster, before it was given":       {passtest.Vaccinated(3, 3, "2022-03-01"), "2022-02-28T23:59:59Z", "VR-EU-0003"},
+		"another disease":                      {strings.Replace(passtest.Vaccinated(2, 2, "2022-03-01"), "840539006", "1", 1), "2022-06-01T00:00:00Z", "VR-EU-0001"},
+		"a NAAT of 72 hours":                   {passtest.Tested(passtest.NAAT, passtest.NotDetected, "2022-03-01T10:00:00Z"), "2022-03-04T10:00:00Z", ""},
+		"and a second":                         {passtest.Tested(passtest.NAAT, passtest.NotDetected, "2022-03-01T10:00:00Z"), "2022-03-04T10:00:01Z", "TR-EU-0002"},
+		"an passtest.Antigen test of 24 hours": {passtest.Tested(passtest.Antigen, passtest.NotDetected, "2022-03-01T10:00:00+01:00"), "2022-03-02T09:00:00Z", ""},
+		"and one second":                       {passtest.Tested(passtest.Antigen, passtest.NotDetected, "2022-03-01T10:00:00+01:00"), "2022-03-02T09:00:01Z", "TR-EU-0002"},
+		"a sample of tomorrow":                 {passtest.Tested(passtest.NAAT, passtest.NotDetected, "2022-03-02T10:00:00Z"), "2022-03-01T10:00:00Z", "TR-EU-0002"},
+		"a test of another kind":               {passtest.Tested("LP1", passtest.NotDetected, "2022-03-01T10:00:00Z"), "2022-03-01T11:00:00Z", "TR-EU-0002"},
+		"passtest.Detected":                    {passtest.Tested(passtest.NAAT, passtest.Detected, "2022-03-01T10:00:00Z"), "2022-03-01T11:00:00Z", "TR-EU-0001"},
+		"recovered for 11 days":                {passtest.Recovered("2022-03-01"), "2022-03-12T00:00:00Z", ""},
+		"one second less":                      {passtest.Recovered("2022-03-01"), "2022-03-11T23:59:59Z", "RR-EU-0002"},
+		"the last second of day 180":           {passtest.Recovered("2022-03-01"), "2022-08-28T23:59:59Z", ""},
+		"day 181":                              {passtest.Recovered("2022-03-01"), "2022-08-29T00:00:00Z", "RR-EU-0002"},
+		"recovered from another disease":       {strings.Replace(passtest.Recovered("2022-03-01"), "840539006", "1", 1), "2022-06-01T00:00:00Z", "RR-EU-0001"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			at, err := time.Parse(time.RFC3339, tc.at)
@@ -103,7 +48,7 @@ func TestBuiltInPeriods(t *testing.T) {
 			for _, region := range []string{"", "BY"} {
 				var p verify.Policy
 				(&rulesConfig{Country: "DE", Region: region, BuiltIn: true}).apply(&p)
-				got := verify.New(p).Verify([]byte(m.mint(dccOf("A", tc.entry))[0]), m.trust, at)
+				got := verify.New(p).Verify([]byte(m.Mint(passtest.DCC("A", tc.entry))[0]), m.Trust, at)
 				want := verify.Accepted
 				if tc.want != "" {
 					want = verify.RuleFailed
@@ -117,11 +62,11 @@ func TestBuiltInPeriods(t *testing.T) {
 }
 
 func TestModes(t *testing.T) {
-	m := newMinter(t)
+	m := passtest.NewMinter(t)
 	at := time.Date(2022, 6, 1, 12, 0, 0, 0, time.UTC)
 	passes := map[string]string{
-		"v": vaccinated(2, 2, "2022-03-01"), "booster": vaccinated(3, 3, "2022-03-01"), "r": recovered("2022-03-01"),
-		"t": tested(antigen, notDetected, "2022-06-01T10:00:00Z"), "positive": tested(antigen, detected, "2022-06-01T10:00:00Z"),
+		"v": passtest.Vaccinated(2, 2, "2022-03-01"), "booster": passtest.Vaccinated(3, 3, "2022-03-01"), "r": passtest.Recovered("2022-03-01"),
+		"t": passtest.Tested(passtest.Antigen, passtest.NotDetected, "2022-06-01T10:00:00Z"), "positive": passtest.Tested(passtest.Antigen, passtest.Detected, "2022-06-01T10:00:00Z"),
 	}
 	for mode, want := range map[string]map[string]string{ // the rule that refuses; what is not there is let through
 		"":        {},
@@ -133,7 +78,7 @@ func TestModes(t *testing.T) {
 		var p verify.Policy
 		(&rulesConfig{Country: "DE", Mode: mode}).apply(&p)
 		for name, entry := range passes {
-			got := verify.New(p).Verify([]byte(m.mint(dccOf("A", entry))[0]), m.trust, at)
+			got := verify.New(p).Verify([]byte(m.Mint(passtest.DCC("A", entry))[0]), m.Trust, at)
 			if got.Rule() != want[name] || got.Accepted() != (want[name] == "") {
 				t.Errorf("mode %q, %s: %v by %q", mode, name, got.Reason(), got.Rule())
 			}
@@ -142,31 +87,5 @@ func TestModes(t *testing.T) {
 				t.Errorf("mode %q, %s: meets %b of %b", mode, name, met, of)
 			}
 		}
-	}
-}
-
-// What is printed is what is in force.
-func TestPrintBuiltIn(t *testing.T) {
-	for _, name := range builtInNames() {
-		text, err := printBuiltIn(name, "DE", "BY")
-		if err != nil {
-			t.Fatal(err)
-		}
-		var file struct{ Rules []json.RawMessage }
-		if err := json.Unmarshal([]byte(text), &file); err != nil || len(file.Rules) == 0 {
-			t.Fatalf("%s: %v\n%s", name, err, text)
-		}
-		for _, raw := range file.Rules {
-			rule, err := verify.ParseRule(raw)
-			if err != nil || rule.Country != "DE" || rule.Region != "BY" || rule.Describe("de") == rule.Describe("en") {
-				t.Errorf("%s: %+v: %v", name, rule, err)
-			}
-		}
-	}
-	if n := len(builtInNames()); n != 5 {
-		t.Errorf("%d built-in sets of rules", n)
-	}
-	if _, err := printBuiltIn("4g", "DE", ""); err == nil {
-		t.Error("there are rules of a name that is none")
 	}
 }

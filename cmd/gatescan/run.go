@@ -12,6 +12,8 @@ import (
 	"runtime"
 	"syscall"
 
+	"gatescan/cmd/gatescan/control"
+	"gatescan/cmd/gatescan/output"
 	"gatescan/driver/gpio"
 	"gatescan/trustsync"
 
@@ -64,7 +66,7 @@ func runRun(args []string, _ io.Reader, stdout, stderr io.Writer) (int, error) {
 	defer signal.Stop(reload)
 
 	// One daemon at a time; and before it opens an output, release can know it.
-	held, err := acquireLock(c.Daemon.Runtime)
+	held, err := control.Acquire(c.Daemon.Runtime)
 	if errors.Is(err, fs.ErrPermission) {
 		return 0, fmt.Errorf("%w; name a directory of your own in daemon.runtime, or have the service manager make this one", err)
 	}
@@ -72,7 +74,7 @@ func runRun(args []string, _ io.Reader, stdout, stderr io.Writer) (int, error) {
 		return 0, err
 	}
 	defer held.Close()
-	if err := writeOutputs(held, c.outputs()); err != nil {
+	if err := output.Write(held.Disk(), c.outputs()); err != nil {
 		return 0, err
 	}
 	d, err := newDaemon(c, gpio.Board{}, stdout, log)

@@ -15,6 +15,8 @@ import (
 	"testing"
 	"time"
 
+	"gatescan/cmd/gatescan/passtest"
+
 	"github.com/creack/pty"
 )
 
@@ -46,6 +48,7 @@ func (s syncWriter) Write(p []byte) (int, error) {
 
 const rigConfig = `[reader]
 device = %q
+away = "200ms"
 [trust]
 lab = true
 directory = "lab/dsc"
@@ -69,7 +72,7 @@ runtime = %q
 func newRig(t *testing.T) *rig {
 	t.Helper()
 	r := &rig{t: t, dir: t.TempDir()}
-	r.lab = filepath.Join(buildGatelab(t), "gatelab")
+	r.lab = filepath.Join(passtest.BuildLab(t), "gatelab")
 	r.run(r.lab, "", "init", "-country", "FR", filepath.Join(r.dir, "lab"))
 	r.plug()
 	r.config(r.standard())
@@ -142,7 +145,7 @@ func (r *rig) config(text string) {
 
 func (r *rig) run(binary, stdin string, args ...string) string {
 	r.t.Helper()
-	return runTool(r.t, binary, stdin, args...)
+	return passtest.Run(r.t, binary, stdin, args...)
 }
 
 func (r *rig) mint(payload string, args ...string) string {

@@ -13,6 +13,7 @@ import (
 	"sync"
 	"time"
 
+	"gatescan/cmd/gatescan/output"
 	"gatescan/cmd/gatescan/status"
 	"gatescan/driver/scanner"
 	"gatescan/trustsync"
@@ -27,7 +28,7 @@ const minFree = 64 << 20
 func (d *daemon) selfChecks(ctx context.Context) (*selfRecord, error) {
 	c := d.settings()
 	r := &selfRecord{
-		Schema: selfSchema, Time: wallAt(time.Now()), Gate: c.Status.Name, Version: version, Source: buildTime(), Binary: binarySum(),
+		Schema: selfSchema, Time: d.clock.Wall(time.Now()), Gate: c.Status.Name, Version: version, Source: buildTime(), Binary: binarySum(),
 		Config: c.file, ConfigSum: c.sum, Machine: thisMachine(), Sources: []selfSource{},
 	}
 	if warnings := c.warnings(); len(warnings) > 0 {
@@ -37,7 +38,7 @@ func (d *daemon) selfChecks(ctx context.Context) (*selfRecord, error) {
 	} else {
 		r.add("configuration", selfPassed, "no mistake")
 	}
-	if c.Outputs.Relay.Kind == kindSimulated {
+	if c.Outputs.Relay.Kind == output.Simulated {
 		r.add("relay", selfWarning, "it is simulated: this gate opens nothing (outputs.relay)")
 	}
 	checks, err := d.status.Checks(ctx)
@@ -129,11 +130,11 @@ func parent(file string) string {
 }
 
 func (d *daemon) checkWatchdogs(r *selfRecord) {
-	switch {
-	case d.watchdog.device != nil:
-		r.add("watchdog", selfPassed, "the board is reset %v after the daemon stops", d.watchdog.device.timeout)
-	case d.watchdog.manager > 0:
-		r.add("watchdog", selfPassed, "the service manager restarts the daemon %v after it stops", d.watchdog.manager)
+	switch manager, board := d.watchdog.Timeouts(); {
+	case board > 0:
+		r.add("watchdog", selfPassed, "the board is reset %v after the daemon stops", board)
+	case manager > 0:
+		r.add("watchdog", selfPassed, "the service manager restarts the daemon %v after it stops", manager)
 	default:
 		r.add("watchdog", selfWarning, "nobody notices if the daemon stops: start it as a service, or set daemon.watchdog")
 	}

@@ -6,6 +6,9 @@ import (
 	"fmt"
 	"time"
 
+	"gatescan/cmd/gatescan/control"
+	"gatescan/cmd/gatescan/gate"
+	"gatescan/cmd/gatescan/output"
 	"gatescan/verify"
 )
 
@@ -15,7 +18,7 @@ const (
 	stepBegin  = "begin"  // takes the gate; answered with a benchHeld
 	stepHeld   = "held"   // says the same again
 	stepSignal = "signal" // shows request.Signal
-	stepRead   = "read"   // waits for a code; answered with a seenCode
+	stepRead   = "read"   // waits for a code; answered with a Seen
 	stepPulse  = "pulse"  // opens the turnstile once; answered with a pulsed
 	stepSave   = "save"   // has the module keep its settings; answered with a selfReader
 	stepEnd    = "end"    // gives the gate back
@@ -44,7 +47,7 @@ type pulsed struct {
 }
 
 // selftest does one step.
-func (d *daemon) selftest(ctx context.Context, asked request) (any, error) {
+func (d *daemon) selftest(ctx context.Context, asked control.Request) (any, error) {
 	now := time.Now()
 	switch asked.Step {
 	case stepChecks:
@@ -52,28 +55,28 @@ func (d *daemon) selftest(ctx context.Context, asked request) (any, error) {
 	case stepBegin:
 		return d.beginBench(now)
 	case stepEnd:
-		d.gate.bench.end(asked.Token)
+		d.bench.End(asked.Token)
 		d.awake()
 		return nil, nil
 	}
-	if err := d.gate.bench.extend(asked.Token, now); err != nil {
+	if err := d.bench.Extend(asked.Token, now); err != nil {
 		return nil, err
 	}
 	switch asked.Step {
 	case stepHeld:
 		return d.benchHeld(asked.Token), nil
 	case stepSignal:
-		signal, err := benchSignal(asked.Signal)
-		if err != nil {
-			return nil, err
+		signal, ok := gate.Signal(asked.Signal)
+		if !ok {
+			return nil, fmt.Errorf("there is no signal %.40q", asked.Signal)
 		}
-		d.gate.bench.show(signal)
+		d.bench.Show(signal)
 		d.awake()
 		return nil, nil
 	case stepRead:
 		ctx, cancel := context.WithTimeout(ctx, readStep)
 		defer cancel()
-		return d.gate.bench.read(ctx)
+		return d.bench.Read(ctx)
 	case stepPulse:
 		return d.pulseOnce(ctx), nil
 	case stepSave:
@@ -86,11 +89,11 @@ func (d *daemon) selftest(ctx context.Context, asked request) (any, error) {
 		s, err := reader.Save(ctx)
 		return selfReaderOf(s), err
 	}
-	return nil, fmt.Errorf("a self-test has no step %q", shorten(asked.Step))
+	return nil, fmt.Errorf("a self-test has no step %.40q", asked.Step)
 }
 
 func (d *daemon) beginBench(now time.Time) (any, error) {
-	token, err := d.gate.bench.begin(now)
+	token, err := d.bench.Begin(testExam(), now)
 	if err != nil {
 		return nil, err
 	}
@@ -102,7 +105,7 @@ func (d *daemon) benchHeld(token string) benchHeld {
 	held := benchHeld{Token: token}
 	c := d.settings()
 	for _, lamp := range c.Outputs.lamps() {
-		if lamp.spec.wired() || c.Outputs.Relay.Kind == kindSimulated {
+		if lamp.spec.wired() || c.Outputs.Relay.Kind == output.Simulated {
 			held.Lamps = append(held.Lamps, lamp.key)
 		}
 	}
@@ -116,7 +119,7 @@ func (d *daemon) benchHeld(token string) benchHeld {
 // passage, if that is wired.
 func (d *daemon) pulseOnce(ctx context.Context) (p pulsed) {
 	before := d.turnstile.Counts()
-	if d.gate.admit(d.gate.bench.goodVerdict()) != verify.Accepted {
+	if d.gate.TestPulse() != verify.Accepted {
 		p.Why = d.turnstile.Trouble()
 		if p.Why == "" {
 			p.Why = "the turnstile is busy, released, or its relay does not obey; see the log"
@@ -148,7 +151,7 @@ func (d *daemon) pulseOnce(ctx context.Context) (p pulsed) {
 // awake has the lamps follow at once.
 func (d *daemon) awake() {
 	select {
-	case d.stir <- struct{}{}:
+	case d.wake <- struct{}{}:
 	default:
 	}
 }

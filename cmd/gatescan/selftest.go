@@ -14,7 +14,10 @@ import (
 	"syscall"
 	"time"
 
+	"gatescan/cmd/gatescan/control"
+	"gatescan/cmd/gatescan/output"
 	"gatescan/driver/gpio"
+	"gatescan/verify"
 )
 
 const selftestUsage = `NAME
@@ -26,15 +29,15 @@ SYNOPSIS
 
 DESCRIPTION
     Checks everything that the gate of FILE needs, asks you to show three codes to the
-    barcode module, to look at each lamp and listen to each tone, and opens the turnstile
+    barcode module (four, if policy.kinds admits yellow cards), to look at each lamp and listen to each tone, and opens the turnstile
     once, after you have said that nobody stands in it. It prints a page to be put on file.
 
     A daemon that runs does all that itself: it is closed for passes until the test is over,
     or until nothing was asked of it for two minutes. Without one this command takes its
     place. Whoever may use the control socket (daemon.group) may do the test.
 
-    -codes FILE   write a page with the three codes, to print or to show on a phone. They open
-                  no gate: no trust data has their certificate, and its key was thrown away
+    -codes FILE   write a page with the codes, to print or to show on a phone. They open no
+                  gate: no trust data has their certificates, whose keys were thrown away
     -alone        ask nobody, show nothing and move nothing: what a daemon does every day at
                   selftest.daily
     -no-pulse     do not open the turnstile
@@ -73,7 +76,7 @@ func runSelftest(args []string, stdin io.Reader, stdout, stderr io.Writer) (int,
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
-	t := &technician{in: bufio.NewReader(stdin), out: stderr, noPulse: *noPulse, save: *save}
+	t := &technician{in: bufio.NewReader(stdin), out: stderr, noPulse: *noPulse, save: *save, icvp: c.policy().Kinds&verify.SignsICVP != 0}
 	record, err := t.test(ctx, c, *alone, stderr)
 	if err != nil {
 		return 0, err
@@ -109,8 +112,8 @@ func writeCodesPage(path string, stderr io.Writer) error {
 
 // test does a self-test by the daemon that lives, or in its place.
 func (t *technician) test(ctx context.Context, c config, alone bool, stderr io.Writer) (*selfRecord, error) {
-	held, err := acquireLock(c.Daemon.Runtime)
-	var living *lockedError
+	held, err := control.Acquire(c.Daemon.Runtime)
+	var living *control.LockedError
 	if errors.As(err, &living) {
 		t.dir = c.Daemon.Runtime
 		return t.visit(ctx, alone)
@@ -120,14 +123,14 @@ func (t *technician) test(ctx context.Context, c config, alone bool, stderr io.W
 	}
 	defer held.Close()
 	fmt.Fprintln(stderr, "No daemon runs; this command does the test in its place.")
-	if err := writeOutputs(held, c.outputs()); err != nil {
+	if err := output.Write(held.Disk(), c.outputs()); err != nil {
 		return nil, err
 	}
 	d, err := newDaemon(c, gpio.Board{}, io.Discard, slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: slog.LevelError})))
 	if err != nil {
 		return nil, err
 	}
-	if t.token, err = d.gate.bench.begin(time.Now()); err != nil { // nobody passes meanwhile
+	if t.token, err = d.bench.Begin(testExam(), time.Now()); err != nil { // nobody passes meanwhile
 		return nil, err
 	}
 	serving, stop := context.WithCancel(context.Background())
@@ -139,7 +142,7 @@ func (t *technician) test(ctx context.Context, c config, alone bool, stderr io.W
 		stop()
 		return nil, errors.Join(err, d.close())
 	}
-	t.ask = func(ctx context.Context, asked request) (any, error) { return d.selftest(ctx, asked) }
+	t.ask = func(ctx context.Context, asked control.Request) (any, error) { return d.selftest(ctx, asked) }
 	t.settle(ctx)
 	record, err := t.visit(ctx, alone)
 	stop()
@@ -152,23 +155,24 @@ type technician struct {
 	out     io.Writer
 	noPulse bool
 	save    bool
+	icvp    bool // the gate admits yellow cards
 
-	dir   string                                      // of the daemon that lives
-	ask   func(context.Context, request) (any, error) // in its place
+	dir   string                                              // of the daemon that lives
+	ask   func(context.Context, control.Request) (any, error) // in its place
 	token string
 }
 
 // step does one step of the self-test, and decodes what is answered into result.
-func (t *technician) step(ctx context.Context, asked request, result any) error {
-	asked.Command, asked.Token = commandTest, t.token
-	limit := controlTimeout + readStep
+func (t *technician) step(ctx context.Context, asked control.Request, result any) error {
+	asked.Command, asked.Token = control.CommandTest, t.token
+	limit := control.Timeout + readStep
 	if asked.Step == stepPulse {
 		limit += time.Minute
 	}
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	if t.ask == nil {
-		got, err := askControl(ctx, t.dir, asked)
+		got, err := control.Ask(ctx, t.dir, asked)
 		if err != nil {
 			return err
 		}
@@ -199,7 +203,7 @@ func (t *technician) settle(ctx context.Context) {
 	until := time.Now().Add(selfSettle)
 	for first := true; time.Now().Before(until) && ctx.Err() == nil; first = false {
 		var r selfRecord
-		if err := t.step(ctx, request{Step: stepChecks}, &r); err == nil && r.Usable {
+		if err := t.step(ctx, control.Request{Step: stepChecks}, &r); err == nil && r.Usable {
 			return
 		}
 		if first {
@@ -213,19 +217,19 @@ func (t *technician) settle(ctx context.Context) {
 func (t *technician) visit(ctx context.Context, alone bool) (*selfRecord, error) {
 	r := &selfRecord{}
 	if alone {
-		return r, t.step(ctx, request{Step: stepChecks}, r)
+		return r, t.step(ctx, control.Request{Step: stepChecks}, r)
 	}
 	var held benchHeld
 	if t.token == "" {
-		if err := t.step(ctx, request{Step: stepBegin}, &held); err != nil {
+		if err := t.step(ctx, control.Request{Step: stepBegin}, &held); err != nil {
 			return nil, err
 		}
 		t.token = held.Token
-	} else if err := t.step(ctx, request{Step: stepHeld}, &held); err != nil {
+	} else if err := t.step(ctx, control.Request{Step: stepHeld}, &held); err != nil {
 		return nil, err
 	}
-	defer func() { _ = t.step(context.WithoutCancel(ctx), request{Step: stepEnd}, nil) }()
-	if err := t.step(ctx, request{Step: stepChecks}, r); err != nil {
+	defer func() { _ = t.step(context.WithoutCancel(ctx), control.Request{Step: stepEnd}, nil) }()
+	if err := t.step(ctx, control.Request{Step: stepChecks}, r); err != nil {
 		return nil, err
 	}
 	r.Attended = true

@@ -3,11 +3,11 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"errors"
-	"os"
 	"path/filepath"
 	"strings"
 	"time"
+
+	"gatescan/driver/flash"
 )
 
 type selftestConfig struct {
@@ -43,7 +43,7 @@ func (d *daemon) testDaily(ctx context.Context) {
 	defer ticker.Stop()
 	local := func() (time.Time, selftestConfig) {
 		c := d.settings()
-		return wallAt(time.Now()).In(c.Counters.Zone.location()), c.Selftest
+		return d.clock.Wall(time.Now()).In(c.Counters.Zone.location()), c.Selftest
 	}
 	now, c := local()
 	done, due := c.dueOn(now)
@@ -91,17 +91,5 @@ func writeRecord(path string, record *selfRecord) error {
 	if err != nil {
 		return err
 	}
-	f, err := os.CreateTemp(filepath.Dir(path), ".selftest-")
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(append(data, '\n'))
-	err = errors.Join(err, f.Chmod(0o644), f.Sync(), f.Close())
-	if err == nil {
-		err = os.Rename(f.Name(), path)
-	}
-	if err != nil {
-		_ = os.Remove(f.Name())
-	}
-	return err
+	return flash.Writer{Disk: flash.Dir(filepath.Dir(path)), Access: flash.Access{Mode: 0o644, LikeDirectory: true}}.Replace(filepath.Base(path), append(data, '\n'))
 }

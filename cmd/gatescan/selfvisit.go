@@ -5,6 +5,9 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"gatescan/cmd/gatescan/control"
+	"gatescan/cmd/gatescan/gate"
 )
 
 // showCodes has the technician show each code to the module.
@@ -13,14 +16,17 @@ func (t *technician) showCodes(ctx context.Context, r *selfRecord, _ *benchHeld)
 		if ctx.Err() != nil {
 			return nil
 		}
+		if code.icvp && !t.icvp {
+			continue
+		}
 		fmt.Fprintf(t.out, "Show the code %q (%s) to the barcode module, within %v.\n", code.name, code.says, readStep)
 		name := "code " + code.name
 		until := time.Now().Add(readStep)
 		for {
-			var seen seenCode
-			err := t.step(ctx, request{Step: stepRead}, &seen)
+			var seen gate.Seen
+			err := t.step(ctx, control.Request{Step: stepRead}, &seen)
 			switch {
-			case err != nil && err.Error() == errBenchOver.Error():
+			case err != nil && err.Error() == gate.ErrBenchOver.Error():
 				return err
 			case err != nil:
 				r.add(name, selfFailed, "%v; is it the right page, and is the module's light on it?", err)
@@ -69,7 +75,7 @@ func (t *technician) lookAtLamps(ctx context.Context, r *selfRecord, held *bench
 		if ctx.Err() != nil {
 			return nil
 		}
-		if err := t.step(ctx, request{Step: stepSignal, Signal: s.signal}, nil); err != nil {
+		if err := t.step(ctx, control.Request{Step: stepSignal, Signal: s.signal}, nil); err != nil {
 			return err
 		}
 		yes, answered := t.yes(fmt.Sprintf("Do you see and hear, as far as it is wired: %s?", s.looks))
@@ -85,7 +91,7 @@ func (t *technician) lookAtLamps(ctx context.Context, r *selfRecord, held *bench
 	if wrong == 0 {
 		r.add("lamps", selfPassed, "all %d signals were seen and heard; wired: %s", len(signalLooks), strings.Join(held.Lamps, ", "))
 	}
-	return t.step(ctx, request{Step: stepSignal, Signal: "closed"}, nil)
+	return t.step(ctx, control.Request{Step: stepSignal, Signal: "closed"}, nil)
 }
 
 // openOnce opens the turnstile, after somebody has looked whether it is empty.
@@ -103,7 +109,7 @@ func (t *technician) openOnce(ctx context.Context, r *selfRecord, held *benchHel
 		return nil
 	}
 	var p pulsed
-	if err := t.step(ctx, request{Step: stepPulse}, &p); err != nil {
+	if err := t.step(ctx, control.Request{Step: stepPulse}, &p); err != nil {
 		return err
 	}
 	switch {
@@ -132,7 +138,7 @@ func (t *technician) saveModule(ctx context.Context, r *selfRecord, _ *benchHeld
 		return nil
 	}
 	var module selfReader
-	if err := t.step(ctx, request{Step: stepSave}, &module); err != nil {
+	if err := t.step(ctx, control.Request{Step: stepSave}, &module); err != nil {
 		r.add("module saved", selfFailed, "%v", err)
 		return nil
 	}

@@ -11,6 +11,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"gatescan/cmd/gatescan/passtest"
 )
 
 const (
@@ -105,7 +107,7 @@ func newSoak(t *testing.T) *soak {
 		}
 	}
 	t.Logf("GATESCAN_SOAK=%v GATESCAN_SOAK_SEED=%d", duration, seed)
-	r := &rig{t: t, dir: t.TempDir(), lab: filepath.Join(buildGatelab(t), "gatelab")}
+	r := &rig{t: t, dir: t.TempDir(), lab: filepath.Join(passtest.BuildLab(t), "gatelab")}
 	r.run(r.lab, "", "init", "-country", "FR", filepath.Join(r.dir, "lab"))
 	now := time.Now()
 	s := &soak{

@@ -45,7 +45,7 @@ func init() {
 		return
 	}
 	var offset atomic.Int64
-	wallAt = func(now time.Time) time.Time { return now.Round(0).Add(time.Duration(offset.Load())) }
+	machine.Offset = func() time.Duration { return time.Duration(offset.Load()) }
 	orders := json.NewDecoder(os.NewFile(soakOrders, "orders"))
 	answers := json.NewEncoder(os.NewFile(soakAnswers, "answers"))
 	go func() {

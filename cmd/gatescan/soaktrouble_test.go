@@ -23,6 +23,7 @@ var (
 
 const soakConfig = `[reader]
 device = %q
+away = "200ms"
 [trust]
 lab = true
 directory = "lab/dsc"

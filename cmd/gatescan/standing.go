@@ -3,7 +3,9 @@ package main
 import (
 	"time"
 
+	"gatescan/cmd/gatescan/clock"
 	"gatescan/cmd/gatescan/counters"
+	"gatescan/cmd/gatescan/gate"
 	"gatescan/cmd/gatescan/status"
 	"gatescan/trustsync"
 	"gatescan/verify"
@@ -17,7 +19,7 @@ type readerStanding struct {
 
 // standing is what the status server tells of the daemon.
 func (d *daemon) standing() status.Daemon {
-	return status.Daemon{State: d.snapshot, Counts: d.buckets, Stalled: d.progress.stalled}
+	return status.Daemon{State: d.snapshot, Counts: d.buckets, Stalled: d.progress.Stalled}
 }
 
 // snapshot is how it stands now.
@@ -25,16 +27,17 @@ func (d *daemon) snapshot() status.Snapshot {
 	now := time.Now()
 	d.takePassages()
 	s := status.Snapshot{
-		Version: version, Time: wallAt(now), Started: d.started,
-		Gate:      d.gate.standing(),
+		Version: version, Time: d.clock.Wall(now), Started: d.started,
+		Gate:      gateStanding(d.gate.Status()),
 		Reader:    d.readerStanding(),
-		Clock:     clockStanding(d.gate.clock.status()),
+		Clock:     clockStanding(d.clock.Status()),
 		Trust:     trustStanding(d.syncer.State()),
 		Totals:    countsOf(d.book.Live().Tally()),
-		Tolerated: d.gate.counts.Tolerated(verify.TolerateAll),
-		Faults:    d.faults(),
+		Tolerated: d.book.Live().Tolerated(verify.TolerateAll),
+		Families:  d.book.Live().Families(),
+		Faults:    append(d.faults(), d.gate.UnusableRules(now)...),
 	}
-	byRule, others := d.gate.counts.Rules()
+	byRule, others := d.book.Live().Rules()
 	for _, c := range byRule {
 		s.ByRule = append(s.ByRule, status.ByRule(c))
 	}
@@ -42,7 +45,7 @@ func (d *daemon) snapshot() status.Snapshot {
 	c := d.settings()
 	_, passage := c.granted()
 	s.Gate.PassageInput = passage.spec.wired
-	for _, trouble := range []string{d.turnstile.Trouble(), d.gate.lacksRules(now)} {
+	for _, trouble := range []string{d.turnstile.Trouble(), d.gate.LacksRules(now)} {
 		if trouble != "" && s.Gate.Open {
 			s.Gate.Open, s.Gate.Why = false, trouble
 		}
@@ -50,10 +53,8 @@ func (d *daemon) snapshot() status.Snapshot {
 	if tested := d.tested.Load(); tested != nil {
 		s.Selftest = status.Selftest{Time: tested.Time, Usable: tested.Usable, Failed: tested.failed()}
 	}
-	s.Watchdogs.Manager = d.watchdog.manager.Seconds()
-	if d.watchdog.device != nil {
-		s.Watchdogs.Board = d.watchdog.device.timeout.Seconds()
-	}
+	manager, board := d.watchdog.Timeouts()
+	s.Watchdogs.Manager, s.Watchdogs.Board = manager.Seconds(), board.Seconds()
 	return s
 }
 
@@ -88,8 +89,7 @@ func (d *daemon) faults() (faults []string) {
 
 // takePassages has what became of the turnstile's pulses counted.
 func (d *daemon) takePassages() {
-	c := d.turnstile.Counts()
-	d.gate.counts.Passages(c.Granted, c.Passages, c.NotEntered, c.Unexpected, c.Back)
+	d.book.Live().Passages(d.turnstile.Counts())
 }
 
 // buckets are what was counted from from on and before to, and all that is undated.
@@ -108,12 +108,7 @@ func (d *daemon) buckets(from, to time.Time) ([]status.Bucket, error) {
 }
 
 func countsOf(t counters.Tally) status.Counts {
-	c := status.Counts{
-		Accepted: t.Accepted(), Refused: t.Refused(),
-		Turnstile: status.Turnstile{
-			Granted: t.Granted, Passages: t.Passages, NotEntered: t.NotEntered, Unexpected: t.Unexpected, Back: t.Back,
-		},
-	}
+	c := status.Counts{Accepted: t.Accepted(), Refused: t.Refused(), Counts: t.Counts}
 	for kind := range t.Frames {
 		for reason, n := range t.Frames[kind] {
 			c.ByReason[reason] += n
@@ -123,7 +118,11 @@ func countsOf(t counters.Tally) status.Counts {
 	return c
 }
 
-func clockStanding(c clockStatus) status.Clock {
+func gateStanding(g gate.Status) status.Gate {
+	return status.Gate{Mode: g.Mode.String(), Open: g.Open, Why: g.Why}
+}
+
+func clockStanding(c clock.Status) status.Clock {
 	return status.Clock{
 		State: c.State.String(), Required: c.Required.String(), Believed: c.Believed, Time: c.Time, Floor: c.Floor,
 		LastSynced: c.LastSynced, HeldUntil: c.HeldUntil, MaxError: c.MaxError, Ahead: c.Offset, Jumps: c.Jumps,

@@ -19,6 +19,7 @@ import (
 	"testing"
 	"time"
 
+	"gatescan/cmd/gatescan/clock"
 	"gatescan/cmd/gatescan/status"
 )
 
@@ -63,18 +64,18 @@ func TestCountersOfADaemon(t *testing.T) {
 	}
 	r.shows("nothing\r")
 	a := r.counters()
-	if a.Zone != "Europe/Berlin" || a.Total.Accepted != 3 || a.Total.Refused != 1 || a.Total.Granted != 3 || a.Total.Reasons["not_hcert"] != 1 {
+	if a.Zone != "Europe/Berlin" || a.Total.Accepted != 3 || a.Total.Refused != 1 || a.Total.Granted != 3 || a.Total.Reasons["other_code"] != 1 {
 		t.Errorf("after four scans: %+v", a)
 	}
 	code, ready := r.get("/readyz?verbose")
-	for _, want := range []string{"[+]gate: open", "[+]reader: connected", "[+]clock: ", "[+]trust: 2 DSCs", "[+]loops: ", "readyz check passed"} {
+	for _, want := range []string{"[+]gate: open", "[+]reader: connected", "[!]clock: ", "[+]trust: 2 DSCs", "[+]loops: ", "readyz check passed"} {
 		if code != http.StatusOK || !strings.Contains(string(ready), want) {
 			t.Errorf("readyz %d does not say %q:\n%s", code, want, ready)
 		}
 	}
 	_, metrics := r.get("/metrics")
 	for _, want := range []string{
-		`gatescan_scans_total{reason="accepted"} 3`, `gatescan_scans_total{reason="not_hcert"} 1`, `gatescan_scans_total{reason="revoked"} 0`,
+		`gatescan_scans_total{reason="accepted"} 3`, `gatescan_scans_total{reason="other_code"} 1`, `gatescan_scans_total{reason="revoked"} 0`,
 		`gatescan_accepted_total{kind="v"} 3`, "gatescan_granted_total 3", "gatescan_reader_up 1", "gatescan_scan_duration_seconds_count 4", "gatescan_ready 1",
 	} {
 		if !strings.Contains(string(metrics), want) {
@@ -163,8 +164,8 @@ func TestCountersWithoutDisk(t *testing.T) {
 
 // The words of a clock's states are those that the metrics know.
 func TestClockStates(t *testing.T) {
-	if clockStateText != status.ClockStates {
-		t.Errorf("the clock has the states %q, the metrics %q", clockStateText, status.ClockStates)
+	if clock.States != status.ClockStates {
+		t.Errorf("the clock has the states %q, the metrics %q", clock.States, status.ClockStates)
 	}
 }
 

@@ -5,21 +5,24 @@ import (
 	"errors"
 	"time"
 
+	"gatescan/cmd/gatescan/control"
 	"gatescan/cmd/gatescan/status"
 )
 
 type statusConfig struct {
-	Address     string   `toml:"address"`
-	Name        string   `toml:"name"`
-	Tokens      string   `toml:"tokens" carry:"secret"`
-	Certificate string   `toml:"certificate" carry:"file"`
-	Key         string   `toml:"key" carry:"secret"`
-	Hosts       []string `toml:"hosts"`
-	MinCount    int      `toml:"min_count"`
+	Address       string   `toml:"address"`
+	Name          string   `toml:"name"`
+	Tokens        string   `toml:"tokens" carry:"secret"`
+	Certificate   string   `toml:"certificate" carry:"file"`
+	Key           string   `toml:"key" carry:"secret"`
+	Hosts         []string `toml:"hosts"`
+	Proxies       []string `toml:"proxies"`
+	MinCount      int      `toml:"min_count"`
+	VenueMinCount int      `toml:"venue_min_count"`
 }
 
 func defaultStatus() statusConfig {
-	return statusConfig{Address: status.DefaultAddress, Hosts: []string{}}
+	return statusConfig{Address: status.DefaultAddress, Hosts: []string{}, Proxies: []string{}, VenueMinCount: status.DefaultVenueMinCount}
 }
 
 // build reads the files that a status server needs. Relative paths count from dir. The group owns a unix socket.
@@ -47,7 +50,7 @@ func (c *statusConfig) build(dir, group string, zone *time.Location) (s status.C
 	}
 	s.Address = c.Address
 	bad("address", s.Validate())
-	gid, err := findGroup(group)
+	gid, err := control.FindGroup(group)
 	if err == nil && gid > 0 {
 		s.Group = gid
 	}
@@ -55,6 +58,14 @@ func (c *statusConfig) build(dir, group string, zone *time.Location) (s status.C
 	bad("name", (&status.Config{Name: c.Name}).Validate())
 	s.Hosts = c.Hosts
 	bad("hosts", (&status.Config{Hosts: c.Hosts}).Validate())
+	for _, text := range c.Proxies {
+		proxy, err := status.ParseProxy(text)
+		bad("proxies", err)
+		s.Proxies = append(s.Proxies, proxy)
+	}
+	bad("proxies", (&status.Config{Proxies: s.Proxies}).Validate())
+	s.VenueMinCount = c.VenueMinCount
+	bad("venue_min_count", (&status.Config{VenueMinCount: c.VenueMinCount}).Validate())
 	s.MinCount = c.MinCount
 	bad("min_count", (&status.Config{MinCount: c.MinCount}).Validate())
 	s.Zone = zone

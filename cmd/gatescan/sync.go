@@ -12,6 +12,7 @@ import (
 	"syscall"
 	"time"
 
+	"gatescan/cmd/gatescan/control"
 	"gatescan/trustsync"
 )
 
@@ -69,7 +70,7 @@ func runSync(args []string, _ io.Reader, stdout, stderr io.Writer) (int, error) 
 	}
 	switch {
 	case *vouch:
-		if _, err := s.ask(request{Command: commandVouch}); err != nil {
+		if _, err := s.ask(control.Request{Command: control.CommandVouch}); err != nil {
 			return exitFailed, sayFailure(stderr, err)
 		}
 		fmt.Fprintln(stdout, "the daemon believes the clock")
@@ -114,19 +115,21 @@ type syncing struct {
 // progressInterval is how often the progress of a refresh is looked at.
 const progressInterval = 200 * time.Millisecond
 
-// ask asks the living daemon. errNoSocket and errNotListening say that there is none.
-func (s *syncing) ask(r request) (json.RawMessage, error) {
-	a, err := askControl(s.ctx, s.config.Daemon.Runtime, r)
+// ask asks the living daemon. ErrNoSocket and ErrNotListening say that there is none.
+func (s *syncing) ask(r control.Request) (json.RawMessage, error) {
+	a, err := control.Ask(s.ctx, s.config.Daemon.Runtime, r)
 	if err == nil && a.Error != "" {
 		err = errors.New(a.Error)
 	}
 	return a.Result, err
 }
 
-func noDaemon(err error) bool { return errors.Is(err, errNoSocket) || errors.Is(err, errNotListening) }
+func noDaemon(err error) bool {
+	return errors.Is(err, control.ErrNoSocket) || errors.Is(err, control.ErrNotListening)
+}
 
 func (s *syncing) sync() (trustsync.State, error) {
-	before, err := s.ask(request{Command: commandSync})
+	before, err := s.ask(control.Request{Command: control.CommandSync})
 	if noDaemon(err) {
 		return s.alone()
 	}
@@ -138,7 +141,7 @@ func (s *syncing) sync() (trustsync.State, error) {
 		return begun, fmt.Errorf("the daemon's answer makes no sense: %w", err)
 	}
 	return s.watch(begun, func() (now trustsync.State, err error) {
-		answer, err := s.ask(request{Command: commandTrust})
+		answer, err := s.ask(control.Request{Command: control.CommandTrust})
 		if err == nil {
 			err = json.Unmarshal(answer, &now)
 		}
@@ -169,7 +172,7 @@ func (s *syncing) alone() (trustsync.State, error) {
 
 // open makes a syncer of the configuration, under the lock of the daemon.
 func (s *syncing) open() (_ *trustsync.Syncer, done func(), err error) {
-	held, err := acquireLock(s.config.Daemon.Runtime)
+	held, err := control.Acquire(s.config.Daemon.Runtime)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -184,7 +187,7 @@ func (s *syncing) open() (_ *trustsync.Syncer, done func(), err error) {
 
 // forget forgets a floor.
 func (s *syncing) forget(source string) error {
-	_, err := s.ask(request{Command: commandForget, Source: source})
+	_, err := s.ask(control.Request{Command: control.CommandForget, Source: source})
 	if !noDaemon(err) {
 		return err
 	}

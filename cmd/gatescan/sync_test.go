@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 
+	"gatescan/cmd/gatescan/control/controltest"
+	"gatescan/cmd/gatescan/passtest"
 	"gatescan/trustsync"
 )
 
@@ -26,7 +28,7 @@ func syncPlace(t *testing.T) (config, dsc, other string) {
 	t.Helper()
 	dir := t.TempDir()
 	lab := filepath.Join(dir, "lab")
-	if out, err := exec.Command(filepath.Join(buildGatelab(t), "gatelab"), "init", lab).CombinedOutput(); err != nil {
+	if out, err := exec.Command(filepath.Join(passtest.BuildLab(t), "gatelab"), "init", lab).CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	dsc = filepath.Join(dir, "dsc")
@@ -49,7 +51,7 @@ directory = ""
 address = ""
 [daemon]
 runtime = %q
-`, filepath.Join(dir, "store"), newPlace(t).dir)
+`, filepath.Join(dir, "store"), controltest.New(t).Dir)
 	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}

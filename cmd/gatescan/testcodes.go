@@ -9,13 +9,14 @@ import (
 	"strings"
 	"time"
 
+	"gatescan/cmd/gatescan/gate"
 	"gatescan/trustsync"
 	"gatescan/verify"
 )
 
-// selftestFiles are the codes of the self-test and the certificate that they are judged by; see selftest/README.md.
+// selftestFiles are the codes of the self-test and the certificates that they are judged by; see selftest/README.md.
 //
-//go:embed selftest/*.txt selftest/*.png selftest/dsc.pem
+//go:embed selftest/*.txt selftest/*.png selftest/*.pem
 var selftestFiles embed.FS
 
 // testCode is a code that a technician shows to the reader.
@@ -23,12 +24,14 @@ type testCode struct {
 	name string
 	want verify.Reason
 	says string
+	icvp bool // only for gates that admit yellow cards
 }
 
 var testCodes = []testCode{
-	{"good", verify.Accepted, "a good pass"},
-	{"expired", verify.Expired, "a pass that has run out"},
-	{"forged", verify.BadSignature, "a pass with a false signature"},
+	{name: "good", want: verify.Accepted, says: "a good pass"},
+	{name: "expired", want: verify.Expired, says: "a pass that has run out"},
+	{name: "forged", want: verify.BadSignature, says: "a pass with a false signature"},
+	{name: "card", want: verify.Accepted, says: "a good yellow card, for gates that admit those", icvp: true},
 }
 
 // testMoment is when the good code is good and the expired one is not. The clock of a gate that is being commissioned may
@@ -48,14 +51,28 @@ func (c testCode) text() []byte {
 	return []byte(strings.TrimSpace(string(selftestFile(c.name + ".txt"))))
 }
 
-// testTrust trusts the self-test's certificate and nothing else.
+// testTrust trusts the self-test's certificates and nothing else, each for its own documents.
 func testTrust() *verify.Trust {
-	block, _ := pem.Decode(selftestFile("dsc.pem"))
-	dsc, err := trustsync.ParseCertificate(block.Bytes)
-	if err != nil {
-		panic(err) // a test reads it
+	var dscs []verify.DSC
+	for name, domain := range map[string]verify.Domain{"dsc.pem": verify.DomainDCC, "card-dsc.pem": verify.DomainICVP} {
+		block, _ := pem.Decode(selftestFile(name))
+		dsc, err := trustsync.ParseCertificate(block.Bytes)
+		if err != nil {
+			panic(err) // a test reads it
+		}
+		dsc.Domain = domain
+		dscs = append(dscs, dsc)
 	}
-	return verify.NewTrust([]verify.DSC{dsc})
+	return verify.NewTrust(dscs)
+}
+
+// testExam is the exam of the self-test.
+func testExam() gate.Exam {
+	e := gate.Exam{Trust: testTrust(), At: testMoment}
+	for _, c := range testCodes {
+		e.Codes = append(e.Codes, gate.ExamCode{Name: c.name, Text: c.text()})
+	}
+	return e
 }
 
 // writeTestCodes writes a page with the pictures of all codes, to print or to show on a phone.
@@ -71,7 +88,7 @@ img { width: 60mm; image-rendering: pixelated }
 </style></head><body>
 <h1>Codes for the self-test</h1>
 <p>Show each to the barcode module when gatescan selftest asks for it. They open no gate: no trust data has their
-certificate, and its private key was thrown away.</p>
+certificates, whose private keys were thrown away.</p>
 `)
 	for _, c := range testCodes {
 		picture := base64.StdEncoding.EncodeToString(selftestFile(c.name + ".png"))

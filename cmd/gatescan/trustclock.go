@@ -4,19 +4,21 @@ import (
 	"log/slog"
 	"time"
 
+	"gatescan/cmd/gatescan/clock"
 	"gatescan/trustsync"
 )
 
-// trustClock is what the trust data are told of the time, and tell of it.
-type trustClock struct{ *clock }
+// machine is the clock of this machine. The soak test steps it.
+var machine clock.System
 
-func (c trustClock) Moment() (time.Time, bool) { return c.now(), c.synced() }
-func (c trustClock) Raise(signed time.Time)    { c.raise(signed) }
-func (c trustClock) Hint(date time.Time)       { c.hint(date) }
+// trustClock is what the trust data are told of the time, and tell of it.
+type trustClock struct{ *clock.Clock }
+
+func (c trustClock) Moment() (time.Time, bool) { return c.Now(), c.Synced() }
 
 // newTrustClock is a clock for a command that is soon over.
 func newTrustClock(c config) trustClock {
-	return trustClock{newClock(c.clock(), systemClock{}, slog.New(slog.DiscardHandler))}
+	return trustClock{clock.New(c.clock(), machine, slog.New(slog.DiscardHandler))}
 }
 
 // openStore opens where trust data survive a restart. A directory needs none: it survives by itself.

@@ -39,6 +39,7 @@ type sourceConfig struct {
 	Interval     duration `toml:"interval"`
 	MaxAge       duration `toml:"max_age"`
 	Domain       string   `toml:"domain"`
+	Environment  string   `toml:"environment"`
 	Usage        string   `toml:"usage"`
 	Participants []string `toml:"participants"`
 	Countries    []string `toml:"countries"`
@@ -136,7 +137,7 @@ func (s *sourceConfig) build(c *trustConfig, key, dir string) (_ trustsync.Named
 	sc := trustsync.SourceConfig{
 		Name: s.Name, Kind: s.Kind, URLs: s.URLs, Anchors: read("anchors", s.Anchors), CSCAs: read("cscas", s.CSCAs), SignerName: s.Signer,
 		Interval: time.Duration(s.Interval), MaxAge: time.Duration(s.MaxAge),
-		Domain: s.Domain, Usage: s.Usage, Participants: s.Participants, Countries: s.Countries, Lab: c.Lab,
+		Domain: s.Domain, Usage: s.Usage, Participants: s.Participants, Countries: s.Countries, Environment: s.Environment, Lab: c.Lab,
 		Transport: trustsync.Transport{CA: read("ca", s.CA), Proxy: s.Proxy, Timeout: time.Duration(s.Timeout)},
 	}
 	if s.Path != "" {
@@ -209,6 +210,9 @@ func (s *sourceConfig) misplaced() (keys []string) {
 	if len(s.Countries) > 0 && !isService {
 		keys = append(keys, "countries")
 	}
+	if s.Environment != "" && s.Kind != "who" {
+		keys = append(keys, "environment")
+	}
 	if s.CSCAs != "" && (isService || strings.HasSuffix(s.Kind, "_rules") || s.Kind == "rules_directory") {
 		keys = append(keys, "cscas")
 	}
@@ -226,8 +230,8 @@ func (c *trustConfig) barred(dir string) (b trustsync.Barred, mistakes []mistake
 		case err == nil && kind == "spki" && len(raw) == 32:
 			b.Keys = append(b.Keys, [32]byte(raw))
 		default:
-			mistakes = append(mistakes, mistake{key: key, text: fmt.Sprintf("%s%q bars nothing; write kid: and 16 hexadecimal digits, "+
-				"or spki: and the 64 of the SHA-256 of a public key", where, shorten(word))})
+			mistakes = append(mistakes, mistake{key: key, text: fmt.Sprintf("%s%.40q bars nothing; write kid: and 16 hexadecimal digits, "+
+				"or spki: and the 64 of the SHA-256 of a public key", where, word)})
 		}
 	}
 	for _, word := range c.Barred {

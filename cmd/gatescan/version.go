@@ -4,11 +4,24 @@ import (
 	"fmt"
 	"io"
 	"runtime"
+	"strconv"
 	"time"
 )
 
 // version is what the source was called when this was built; the linker sets it.
 var version = "development"
+
+// builtAt is SOURCE_DATE_EPOCH of the build, in Unix seconds; the linker sets it. It is empty in a development build.
+var builtAt string
+
+// buildTime is the zero time in a development build.
+func buildTime() time.Time {
+	seconds, err := strconv.ParseInt(builtAt, 10, 64)
+	if err != nil {
+		return time.Time{}
+	}
+	return time.Unix(seconds, 0)
+}
 
 const versionUsage = `NAME
     gatescan version - say what this binary was built from

@@ -5,6 +5,8 @@ import (
 	"testing"
 	"time"
 
+	"gatescan/driver/gpio/gpiotest"
+
 	"periph.io/x/conn/v3/gpio"
 	"periph.io/x/conn/v3/physic"
 )
@@ -14,12 +16,12 @@ func TestNothingIsAllocated(t *testing.T) {
 		t.Skip("NOT TESTED: the race detector allocates")
 	}
 	defer debug.SetGCPercent(debug.SetGCPercent(-1))
-	sim := NewSimulated("soc", 8, nil)
-	out, err := sim.Board().OpenOutput(Line{Chip: "soc", Offset: 4, ActiveLow: true})
+	sim := gpiotest.New("soc", 8, nil)
+	out, err := On(sim.Kernel()).OpenOutput(Line{Chip: "soc", Offset: 4, ActiveLow: true})
 	if err != nil {
 		t.Fatal(err)
 	}
-	in, err := sim.Board().OpenInput(Line{Chip: "soc", Offset: 2})
+	in, err := On(sim.Kernel()).OpenInput(Line{Chip: "soc", Offset: 2})
 	if err != nil {
 		t.Fatal(err)
 	}

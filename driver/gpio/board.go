@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"strings"
 
+	"gatescan/driver/gpio/internal/kernel"
+
 	"golang.org/x/sys/unix"
 )
 
@@ -15,8 +17,11 @@ type Board struct {
 	LEDDir string // with a directory per LED; default /sys/class/leds
 	PWMDir string // with a directory per PWM chip; default /sys/class/pwm
 
-	kernel kernel // nil for Linux
+	kernel kernel.Kernel // nil for Linux
 }
+
+// On is a board with another kernel than this machine's: that of a simulated one (gpiotest).
+func On(k kernel.Kernel) Board { return Board{kernel: k} }
 
 func (b Board) withDefaults() Board {
 	if b.DevDir == "" {
@@ -73,7 +78,7 @@ func (l LineInfo) String() string {
 // Chips lists the chips, those that cannot be asked included.
 func (b Board) Chips() ([]ChipInfo, error) {
 	b = b.withDefaults()
-	paths, err := b.kernel.chipPaths(b.DevDir)
+	paths, err := b.kernel.ChipPaths(b.DevDir)
 	if err != nil {
 		return nil, fmt.Errorf("looking for GPIO chips: %w", err)
 	}
@@ -85,13 +90,13 @@ func (b Board) Chips() ([]ChipInfo, error) {
 }
 
 func (b Board) chipInfo(path string) ChipInfo {
-	c, err := b.kernel.openChip(path)
+	c, err := b.kernel.OpenChip(path)
 	if err != nil {
 		return ChipInfo{Path: path, Err: explainChip(err)}
 	}
 	defer c.Close()
 	var info unix.GPIOChipInfo
-	if err := c.info(&info); err != nil {
+	if err := c.Info(&info); err != nil {
 		return ChipInfo{Path: path, Err: explainChip(err)}
 	}
 	return ChipInfo{Path: path, Name: text(info.Name[:]), Label: text(info.Label[:]), Lines: int(info.Lines)}
@@ -113,7 +118,7 @@ func (b Board) linesOf(chips []ChipInfo) ([]LineInfo, error) {
 		if info.Err != nil {
 			continue
 		}
-		c, err := b.kernel.openChip(info.Path)
+		c, err := b.kernel.OpenChip(info.Path)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", info.Path, explainChip(err))
 		}
@@ -131,16 +136,16 @@ func (b Board) linesOf(chips []ChipInfo) ([]LineInfo, error) {
 	return lines, nil
 }
 
-func lineInfo(c chip, offset int) (LineInfo, error) {
+func lineInfo(c kernel.Chip, offset int) (LineInfo, error) {
 	info := unix.GPIOV2LineInfo{Offset: uint32(offset)}
-	err := c.lineInfo(&info)
+	err := c.LineInfo(&info)
 	return LineInfo{
 		Offset:    offset,
 		Name:      text(info.Name[:]),
 		Consumer:  text(info.Consumer[:]),
-		Used:      info.Flags&flagUsed != 0,
-		Output:    info.Flags&flagOutput != 0,
-		ActiveLow: info.Flags&flagActiveLow != 0,
+		Used:      info.Flags&kernel.FlagUsed != 0,
+		Output:    info.Flags&kernel.FlagOutput != 0,
+		ActiveLow: info.Flags&kernel.FlagActiveLow != 0,
 	}, err
 }
 
@@ -230,7 +235,7 @@ func (b Board) candidates(l Line) ([]ChipInfo, error) {
 // LEDs lists the names of the LEDs.
 func (b Board) LEDs() ([]string, error) {
 	b = b.withDefaults()
-	names, err := b.kernel.ledNames(b.LEDDir)
+	names, err := b.kernel.LEDNames(b.LEDDir)
 	if err != nil {
 		return nil, fmt.Errorf("looking for LEDs: %w", err)
 	}

@@ -189,7 +189,7 @@ func TestChipPaths(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	got, err := linux{}.chipPaths(dir)
+	got, err := linux{}.ChipPaths(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -221,7 +221,7 @@ func TestChipPathsOfOneDevice(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if got, err := (linux{}).chipPaths(dir); err != nil || len(got) != 1 {
+	if got, err := (linux{}).ChipPaths(dir); err != nil || len(got) != 1 {
 		t.Errorf("found %v, %v", got, err)
 	}
 }

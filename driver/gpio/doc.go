@@ -36,7 +36,7 @@
 // wheel"): 400 ms may become 410 ms at 100 Hz and 436 ms at 250 Hz.
 //
 // The files of a trigger appear when it is set, and belong to root. A service that is not root needs a udev rule that
-// hands them over at each "change" event of the LED; Oneshot waits a second for it.
+// hands them over at each "change" event of the LED; Oneshot waits 5 s for it.
 //
 // # Tones
 //
@@ -46,6 +46,6 @@
 // somebody opens the channel again, which silences it.
 //
 // A channel must be exported before it has files. These belong to root; a service that is not root needs a udev rule that
-// hands them over at each "change" event of the chip, and PWM waits a second for it. A channel that was exported already is not
+// hands them over at each "change" event of the chip, and PWM waits 5 s for it. A channel that was exported already is not
 // given back by Close.
 package gpio

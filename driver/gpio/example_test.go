@@ -8,12 +8,13 @@ import (
 	"periph.io/x/conn/v3/physic"
 
 	"gatescan/driver/gpio"
+	"gatescan/driver/gpio/gpiotest"
 )
 
 // board stands in for gpio.Board{}, which is this machine.
-func board() (*gpio.Simulated, gpio.Board) {
-	sim := gpio.NewSimulated("pinctrl-bcm2835", 54, func(c gpio.Change) { fmt.Println("  meter:", c.Offset, c.Level) })
-	return sim, sim.Board()
+func board() (*gpiotest.Sim, gpio.Board) {
+	sim := gpiotest.New("pinctrl-bcm2835", 54, func(c gpiotest.Change) { fmt.Println("  meter:", c.Offset, c.Level) })
+	return sim, gpio.On(sim.Kernel())
 }
 
 // A lamp on an active-low driver.
@@ -79,10 +80,10 @@ func ExampleBoard_OpenOneshot() {
 
 // A passive buzzer, which has the tone that it is given.
 func ExampleBoard_OpenPWM() {
-	sim := gpio.NewSimulated("pinctrl-bcm2835", 54, func(c gpio.Change) { fmt.Println("  ear:", c.Level, c.Tone) })
+	sim := gpiotest.New("pinctrl-bcm2835", 54, func(c gpiotest.Change) { fmt.Println("  ear:", c.Level, c.Tone) })
 	sim.AddPWM("pwmchip0", "fe20c000.pwm", 2)
 
-	speaker, err := sim.Board().OpenPWM("fe20c000.pwm", 1)
+	speaker, err := gpio.On(sim.Kernel()).OpenPWM("fe20c000.pwm", 1)
 	if err != nil {
 		fmt.Println(err)
 		return

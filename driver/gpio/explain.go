@@ -6,6 +6,8 @@ import (
 	"io/fs"
 	"os"
 
+	"gatescan/driver/gpio/internal/kernel"
+
 	"golang.org/x/sys/unix"
 )
 
@@ -35,7 +37,7 @@ func explainChip(err error) error {
 }
 
 // explainLine adds what to do to the error of a request for a line of c.
-func explainLine(c chip, offset int, err error) error {
+func explainLine(c kernel.Chip, offset int, err error) error {
 	switch {
 	case errors.Is(err, unix.EBUSY):
 		user := "somebody else"

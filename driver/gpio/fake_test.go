@@ -14,6 +14,8 @@ import (
 	"testing"
 	"time"
 
+	"gatescan/driver/gpio/internal/kernel"
+
 	"golang.org/x/sys/unix"
 )
 
@@ -39,10 +41,10 @@ type fakeChip struct {
 	requests  []unix.GPIOV2LineRequest
 	values    []unix.GPIOV2LineValues // what was set
 	valuesErr error
-	handle    handle // what a request gives, instead of a fakeHandle
+	handle    kernel.Handle // what a request gives, instead of a fakeHandle
 }
 
-func (k *fakeKernel) chipPaths(dir string) ([]string, error) {
+func (k *fakeKernel) ChipPaths(dir string) ([]string, error) {
 	if dir == "/none" {
 		return nil, &fs.PathError{Op: "open", Path: dir, Err: unix.ENOENT}
 	}
@@ -54,7 +56,7 @@ func (k *fakeKernel) chipPaths(dir string) ([]string, error) {
 	return paths, nil
 }
 
-func (k *fakeKernel) openChip(path string) (chip, error) {
+func (k *fakeKernel) OpenChip(path string) (kernel.Chip, error) {
 	c, ok := k.fakeChips[path]
 	if !ok {
 		return nil, &fs.PathError{Op: "open", Path: path, Err: unix.ENOENT}
@@ -68,14 +70,14 @@ func (k *fakeKernel) openChip(path string) (chip, error) {
 
 func (c *fakeChip) Close() error { c.k.open--; return nil }
 
-func (c *fakeChip) info(info *unix.GPIOChipInfo) error {
+func (c *fakeChip) Info(info *unix.GPIOChipInfo) error {
 	copy(info.Name[:], "gpiochip")
 	copy(info.Label[:], c.label)
 	info.Lines = uint32(len(c.lines))
 	return c.infoErr
 }
 
-func (c *fakeChip) lineInfo(info *unix.GPIOV2LineInfo) error {
+func (c *fakeChip) LineInfo(info *unix.GPIOV2LineInfo) error {
 	if c.linesErr != nil {
 		return c.linesErr
 	}
@@ -85,7 +87,7 @@ func (c *fakeChip) lineInfo(info *unix.GPIOV2LineInfo) error {
 	return nil
 }
 
-func (c *fakeChip) request(r *unix.GPIOV2LineRequest) (handle, error) {
+func (c *fakeChip) Request(r *unix.GPIOV2LineRequest) (kernel.Handle, error) {
 	c.requests = append(c.requests, *r)
 	if c.answer != nil {
 		return nil, c.answer
@@ -102,9 +104,27 @@ type fakeHandle struct {
 	closed chan struct{}
 }
 
-func (h *fakeHandle) get(v *unix.GPIOV2LineValues) error { v.Bits = 1; return h.valuesErr }
+func (h *fakeHandle) isClosed() bool {
+	select {
+	case <-h.closed:
+		return true
+	default:
+		return false
+	}
+}
 
-func (h *fakeHandle) set(v *unix.GPIOV2LineValues) error {
+func (h *fakeHandle) Get(v *unix.GPIOV2LineValues) error {
+	if h.isClosed() {
+		return os.ErrClosed
+	}
+	v.Bits = 1
+	return h.valuesErr
+}
+
+func (h *fakeHandle) Set(v *unix.GPIOV2LineValues) error {
+	if h.isClosed() {
+		return os.ErrClosed
+	}
 	h.values = append(h.values, *v)
 	return h.valuesErr
 }
@@ -112,13 +132,13 @@ func (h *fakeHandle) set(v *unix.GPIOV2LineValues) error {
 func (h *fakeHandle) Read([]byte) (int, error) { <-h.closed; return 0, os.ErrClosed }
 func (h *fakeHandle) Close() error             { close(h.closed); h.k.open--; return nil }
 
-func (k *fakeKernel) ledNames(string) ([]string, error) { return []string{"gate:relay", "mmc0::"}, nil }
+func (k *fakeKernel) LEDNames(string) ([]string, error) { return []string{"gate:relay", "mmc0::"}, nil }
 
-func (k *fakeKernel) pwmChips(dir string) ([]PWMChip, error) {
+func (k *fakeKernel) PWMChips(dir string) ([]PWMChip, error) {
 	return nil, &fs.PathError{Op: "open", Path: dir, Err: unix.ENOENT}
 }
 
-func (k *fakeKernel) openAttribute(path string) (io.WriteCloser, error) {
+func (k *fakeKernel) OpenAttribute(path string) (io.WriteCloser, error) {
 	err, ok := k.attributes[filepath.Base(path)]
 	if filepath.Base(filepath.Dir(path)) != "gate:relay" || !ok {
 		err = unix.ENOENT
@@ -130,10 +150,10 @@ func (k *fakeKernel) openAttribute(path string) (io.WriteCloser, error) {
 		return nil, &fs.PathError{Op: "open", Path: path, Err: err}
 	}
 	k.open++
-	return &fakeAttribute{k, filepath.Base(path)}, nil
+	return &fakeAttribute{k: k, file: filepath.Base(path)}, nil
 }
 
-func (k *fakeKernel) readAttribute(path string) (string, error) {
+func (k *fakeKernel) ReadAttribute(path string) (string, error) {
 	s, ok := k.read[filepath.Base(path)]
 	if filepath.Base(filepath.Dir(path)) != "gate:relay" || !ok {
 		return "", &fs.PathError{Op: "open", Path: path, Err: unix.ENOENT}
@@ -142,11 +162,15 @@ func (k *fakeKernel) readAttribute(path string) (string, error) {
 }
 
 type fakeAttribute struct {
-	k    *fakeKernel
-	file string
+	k      *fakeKernel
+	file   string
+	closed bool
 }
 
 func (a *fakeAttribute) Write(b []byte) (int, error) {
+	if a.closed {
+		return 0, os.ErrClosed
+	}
 	if err := a.k.refuse[a.file]; err != nil {
 		return 0, err
 	}
@@ -154,7 +178,14 @@ func (a *fakeAttribute) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
-func (a *fakeAttribute) Close() error { a.k.open--; return nil }
+func (a *fakeAttribute) Close() error {
+	if a.closed {
+		return os.ErrClosed
+	}
+	a.closed = true
+	a.k.open--
+	return nil
+}
 
 // newFakeBoard has a chip "soc" of 8 lines, line 4 named RELAY and line 3 used by the kernel; a chip "exp" of 2 lines; two
 // chips with the label "twin", each with a line DOUBLE; and an LED gate:relay.
@@ -167,8 +198,8 @@ func newFakeBoard() (*fakeKernel, Board) {
 	soc := &fakeChip{k: k, label: "soc", lines: make([]unix.GPIOV2LineInfo, 8)}
 	copy(soc.lines[4].Name[:], "RELAY")
 	copy(soc.lines[3].Consumer[:], "poweroff")
-	soc.lines[3].Flags = flagUsed | flagInput
-	soc.lines[4].Flags = flagOutput | flagActiveLow
+	soc.lines[3].Flags = kernel.FlagUsed | kernel.FlagInput
+	soc.lines[4].Flags = kernel.FlagOutput | kernel.FlagActiveLow
 	twin := func() *fakeChip {
 		c := &fakeChip{k: k, label: "twin", lines: make([]unix.GPIOV2LineInfo, 1)}
 		copy(c.lines[0].Name[:], "DOUBLE")

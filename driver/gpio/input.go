@@ -8,6 +8,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"gatescan/driver/gpio/internal/kernel"
+
 	"golang.org/x/sys/unix"
 	"periph.io/x/conn/v3/gpio"
 )
@@ -35,7 +37,7 @@ type Input struct {
 	done   chan struct{} // closed when nothing reads the handle any more
 
 	mu     sync.Mutex
-	handle handle
+	handle kernel.Handle
 	values unix.GPIOV2LineValues
 	closed bool
 	err    error
@@ -137,7 +139,7 @@ func (in *Input) Level() (gpio.Level, error) {
 		return gpio.Low, fmt.Errorf("%v: %w", in.line, os.ErrClosed)
 	}
 	in.values.Bits = 0
-	if err := in.handle.get(&in.values); err != nil {
+	if err := in.handle.Get(&in.values); err != nil {
 		return gpio.Low, fmt.Errorf("%v: %w", in.line, explainChip(err))
 	}
 	return in.values.Bits&1 != 0, nil

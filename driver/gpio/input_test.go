@@ -12,15 +12,17 @@ import (
 	"testing/synctest"
 	"time"
 
+	"gatescan/driver/gpio/gpiotest"
+
 	"golang.org/x/sys/unix"
 	"periph.io/x/conn/v3/gpio"
 )
 
-func openSimulatedInput(t *testing.T, l Line) (*Simulated, *Input) {
+func openSimulatedInput(t *testing.T, l Line) (*gpiotest.Sim, *Input) {
 	t.Helper()
-	sim := NewSimulated("soc", 8, nil)
+	sim := gpiotest.New("soc", 8, nil)
 	l.Chip, l.Offset = "soc", 2
-	in, err := sim.Board().OpenInput(l)
+	in, err := On(sim.Kernel()).OpenInput(l)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -91,17 +93,17 @@ func TestLevel(t *testing.T) {
 
 func TestWaitForEdge(t *testing.T) {
 	const forever = -1
-	set := func(l gpio.Level) func(*Simulated, *Input) { return func(s *Simulated, _ *Input) { s.Set(2, l) } }
-	in := func(e gpio.Edge) func(*Simulated, *Input) {
-		return func(_ *Simulated, in *Input) {
+	set := func(l gpio.Level) func(*gpiotest.Sim, *Input) { return func(s *gpiotest.Sim, _ *Input) { s.Set(2, l) } }
+	in := func(e gpio.Edge) func(*gpiotest.Sim, *Input) {
+		return func(_ *gpiotest.Sim, in *Input) {
 			if err := in.In(gpio.PullNoChange, e); err != nil {
 				panic(err)
 			}
 		}
 	}
 	for name, tc := range map[string]struct {
-		before  []func(*Simulated, *Input) // before it waits
-		after   func(*Simulated, *Input)   // 100 ms later
+		before  []func(*gpiotest.Sim, *Input) // before it waits
+		after   func(*gpiotest.Sim, *Input)   // 100 ms later
 		timeout time.Duration
 		want    bool
 		took    time.Duration
@@ -110,18 +112,18 @@ func TestWaitForEdge(t *testing.T) {
 		"an edge, in time":             {nil, set(true), time.Second, true, 100 * time.Millisecond},
 		"too late":                     {nil, set(true), 99 * time.Millisecond, false, 99 * time.Millisecond},
 		"not waiting":                  {nil, nil, 0, false, 0},
-		"not waiting, one waits":       {[]func(*Simulated, *Input){set(true)}, nil, 0, true, 0},
-		"one waits":                    {[]func(*Simulated, *Input){set(true)}, nil, forever, true, 0},
-		"not the wanted one":           {[]func(*Simulated, *Input){set(true), in(gpio.RisingEdge)}, set(false), time.Second, false, time.Second},
-		"the wanted one":               {[]func(*Simulated, *Input){set(true), in(gpio.FallingEdge)}, set(false), forever, true, 100 * time.Millisecond},
-		"the other wanted one":         {[]func(*Simulated, *Input){in(gpio.RisingEdge)}, set(true), forever, true, 100 * time.Millisecond},
-		"one that In has forgotten":    {[]func(*Simulated, *Input){set(true), in(gpio.BothEdges)}, nil, 0, false, 0},
-		"none wanted":                  {[]func(*Simulated, *Input){in(gpio.NoEdge)}, set(true), time.Second, false, time.Second},
+		"not waiting, one waits":       {[]func(*gpiotest.Sim, *Input){set(true)}, nil, 0, true, 0},
+		"one waits":                    {[]func(*gpiotest.Sim, *Input){set(true)}, nil, forever, true, 0},
+		"not the wanted one":           {[]func(*gpiotest.Sim, *Input){set(true), in(gpio.RisingEdge)}, set(false), time.Second, false, time.Second},
+		"the wanted one":               {[]func(*gpiotest.Sim, *Input){set(true), in(gpio.FallingEdge)}, set(false), forever, true, 100 * time.Millisecond},
+		"the other wanted one":         {[]func(*gpiotest.Sim, *Input){in(gpio.RisingEdge)}, set(true), forever, true, 100 * time.Millisecond},
+		"one that In has forgotten":    {[]func(*gpiotest.Sim, *Input){set(true), in(gpio.BothEdges)}, nil, 0, false, 0},
+		"none wanted":                  {[]func(*gpiotest.Sim, *Input){in(gpio.NoEdge)}, set(true), time.Second, false, time.Second},
 		"In is called meanwhile":       {nil, in(gpio.BothEdges), forever, false, 100 * time.Millisecond},
-		"Halt is called meanwhile":     {nil, func(_ *Simulated, in *Input) { _ = in.Halt() }, forever, false, 100 * time.Millisecond},
-		"Close is called meanwhile":    {nil, func(_ *Simulated, in *Input) { _ = in.Close() }, forever, false, 100 * time.Millisecond},
-		"Close was called":             {[]func(*Simulated, *Input){func(_ *Simulated, in *Input) { _ = in.Close() }}, nil, forever, false, 0},
-		"the chip is pulled meanwhile": {nil, func(s *Simulated, _ *Input) { s.Unplug() }, forever, false, 100 * time.Millisecond},
+		"Halt is called meanwhile":     {nil, func(_ *gpiotest.Sim, in *Input) { _ = in.Halt() }, forever, false, 100 * time.Millisecond},
+		"Close is called meanwhile":    {nil, func(_ *gpiotest.Sim, in *Input) { _ = in.Close() }, forever, false, 100 * time.Millisecond},
+		"Close was called":             {[]func(*gpiotest.Sim, *Input){func(_ *gpiotest.Sim, in *Input) { _ = in.Close() }}, nil, forever, false, 0},
+		"the chip is pulled meanwhile": {nil, func(s *gpiotest.Sim, _ *Input) { s.Unplug() }, forever, false, 100 * time.Millisecond},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -308,7 +310,7 @@ func TestCloseEndsARead(t *testing.T) {
 	if _, err := w.Write([]byte{0}); err == nil {
 		t.Error("the descriptor is still open")
 	}
-	wantError(t, (&descriptor{nil, -1}).set(new(unix.GPIOV2LineValues)), unix.EBADF)
+	wantError(t, (&descriptor{nil, -1}).Set(new(unix.GPIOV2LineValues)), unix.EBADF)
 	_, err := Board{}.OpenOutput(Line{Chip: "/dev/null"})
 	wantError(t, err, nil, "is not a GPIO chip")
 	_, err = Board{}.OpenOutput(Line{Chip: "/dev/gpiochip99"})

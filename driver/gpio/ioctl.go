@@ -6,19 +6,6 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// From linux/gpio.h, enum gpio_v2_line_flag, as far as used here.
-const (
-	flagUsed         = 1 << 0
-	flagActiveLow    = 1 << 1
-	flagInput        = 1 << 2
-	flagOutput       = 1 << 3
-	flagEdgeRising   = 1 << 4
-	flagEdgeFalling  = 1 << 5
-	flagBiasPullUp   = 1 << 8
-	flagBiasPullDown = 1 << 9
-	flagBiasDisabled = 1 << 10
-)
-
 // ioctl is ioctl(2), repeated when a signal came in between, as one does on a chip behind a slow bus.
 func ioctl(fd int, request uintptr, arg unsafe.Pointer) error {
 	for {

@@ -1,7 +1,6 @@
 package gpio
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -11,39 +10,15 @@ import (
 	"strings"
 	"time"
 
+	"gatescan/driver/gpio/internal/kernel"
+
 	"golang.org/x/sys/unix"
 )
-
-// kernel is where chips, LEDs and PWM chips come from: Linux, or a [Simulated] board.
-type kernel interface {
-	chipPaths(dir string) ([]string, error) // each chip once
-	openChip(path string) (chip, error)
-	ledNames(dir string) ([]string, error)
-	pwmChips(dir string) ([]PWMChip, error)            // names and devices
-	openAttribute(path string) (io.WriteCloser, error) // of an LED or a PWM chip; one Write is one value
-	readAttribute(path string) (string, error)
-}
-
-// chip is an open GPIO chip. Its methods are the ioctls of linux/gpio.h; their errors are errnos.
-type chip interface {
-	info(*unix.GPIOChipInfo) error
-	lineInfo(*unix.GPIOV2LineInfo) error // of the line whose offset is set
-	request(*unix.GPIOV2LineRequest) (handle, error)
-	Close() error
-}
-
-// handle is a requested line. Read waits for events and is woken by Close; nothing else may be called during and after Close.
-type handle interface {
-	get(*unix.GPIOV2LineValues) error
-	set(*unix.GPIOV2LineValues) error
-	Read(b []byte) (int, error)
-	Close() error
-}
 
 type linux struct{}
 
 // chipPaths finds the chips among the files of dir. Boards with renumbered chips have symbolic links to the same chip.
-func (linux) chipPaths(dir string) ([]string, error) {
+func (linux) ChipPaths(dir string) ([]string, error) {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
 		return nil, err
@@ -54,7 +29,7 @@ func (linux) chipPaths(dir string) ([]string, error) {
 			paths = append(paths, filepath.Join(dir, e.Name()))
 		}
 	}
-	slices.SortFunc(paths, byNumber)
+	slices.SortFunc(paths, kernel.ByNumber)
 	seen := map[[3]uint64]bool{}
 	return slices.DeleteFunc(paths, func(path string) bool {
 		var st unix.Stat_t
@@ -70,11 +45,8 @@ func (linux) chipPaths(dir string) ([]string, error) {
 	}), nil
 }
 
-// byNumber sorts names that end in a number: 2 before 10.
-func byNumber(a, b string) int { return cmp.Or(len(a)-len(b), strings.Compare(a, b)) }
-
 // openChip opens only what is named like a chip: other devices, such as a watchdog, act on being opened.
-func (linux) openChip(path string) (chip, error) {
+func (linux) OpenChip(path string) (kernel.Chip, error) {
 	real, err := filepath.EvalSymlinks(path)
 	if err != nil {
 		return nil, err
@@ -89,7 +61,7 @@ func (linux) openChip(path string) (chip, error) {
 	return chardev(fd), nil
 }
 
-func (linux) ledNames(dir string) ([]string, error) {
+func (linux) LEDNames(dir string) ([]string, error) {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
 		return nil, err
@@ -101,7 +73,7 @@ func (linux) ledNames(dir string) ([]string, error) {
 	return names, nil
 }
 
-func (linux) pwmChips(dir string) ([]PWMChip, error) {
+func (linux) PWMChips(dir string) ([]PWMChip, error) {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
 		return nil, err
@@ -117,15 +89,15 @@ func (linux) pwmChips(dir string) ([]PWMChip, error) {
 		}
 		chips = append(chips, c)
 	}
-	slices.SortFunc(chips, func(a, b PWMChip) int { return byNumber(a.Name, b.Name) })
+	slices.SortFunc(chips, func(a, b PWMChip) int { return kernel.ByNumber(a.Name, b.Name) })
 	return chips, nil
 }
 
-func (linux) openAttribute(path string) (io.WriteCloser, error) {
+func (linux) OpenAttribute(path string) (io.WriteCloser, error) {
 	return os.OpenFile(path, os.O_WRONLY, 0)
 }
 
-func (linux) readAttribute(path string) (string, error) {
+func (linux) ReadAttribute(path string) (string, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return "", err
@@ -138,12 +110,12 @@ func (linux) readAttribute(path string) (string, error) {
 // chardev is the descriptor of a chip.
 type chardev int
 
-func (c chardev) info(info *unix.GPIOChipInfo) error       { return ioctlChipInfo(int(c), info) }
-func (c chardev) lineInfo(info *unix.GPIOV2LineInfo) error { return ioctlLineInfo(int(c), info) }
+func (c chardev) Info(info *unix.GPIOChipInfo) error       { return ioctlChipInfo(int(c), info) }
+func (c chardev) LineInfo(info *unix.GPIOV2LineInfo) error { return ioctlLineInfo(int(c), info) }
 func (c chardev) Close() error                             { return unix.Close(int(c)) }
 
 // request leaves the waiting for events to the runtime's poller, so that it costs no thread and Close ends it.
-func (c chardev) request(r *unix.GPIOV2LineRequest) (handle, error) {
+func (c chardev) Request(r *unix.GPIOV2LineRequest) (kernel.Handle, error) {
 	if err := ioctlGetLine(int(c), r); err != nil {
 		return nil, err
 	}
@@ -169,5 +141,5 @@ type descriptor struct {
 	fd int
 }
 
-func (d *descriptor) get(v *unix.GPIOV2LineValues) error { return ioctlGetValues(d.fd, v) }
-func (d *descriptor) set(v *unix.GPIOV2LineValues) error { return ioctlSetValues(d.fd, v) }
+func (d *descriptor) Get(v *unix.GPIOV2LineValues) error { return ioctlGetValues(d.fd, v) }
+func (d *descriptor) Set(v *unix.GPIOV2LineValues) error { return ioctlSetValues(d.fd, v) }

@@ -4,6 +4,8 @@ import (
 	"reflect"
 	"testing"
 
+	"gatescan/driver/gpio/internal/kernel"
+
 	"golang.org/x/sys/unix"
 )
 
@@ -64,15 +66,15 @@ func TestIoctlNumbers(t *testing.T) {
 // linux/gpio.h, enum gpio_v2_line_flag, in decimal so that a shift cannot be wrong twice.
 func TestFlags(t *testing.T) {
 	for name, tc := range map[string]struct{ got, want uint64 }{
-		"USED":           {flagUsed, 1},
-		"ACTIVE_LOW":     {flagActiveLow, 2},
-		"INPUT":          {flagInput, 4},
-		"OUTPUT":         {flagOutput, 8},
-		"EDGE_RISING":    {flagEdgeRising, 16},
-		"EDGE_FALLING":   {flagEdgeFalling, 32},
-		"BIAS_PULL_UP":   {flagBiasPullUp, 256},
-		"BIAS_PULL_DOWN": {flagBiasPullDown, 512},
-		"BIAS_DISABLED":  {flagBiasDisabled, 1024},
+		"USED":           {kernel.FlagUsed, 1},
+		"ACTIVE_LOW":     {kernel.FlagActiveLow, 2},
+		"INPUT":          {kernel.FlagInput, 4},
+		"OUTPUT":         {kernel.FlagOutput, 8},
+		"EDGE_RISING":    {kernel.FlagEdgeRising, 16},
+		"EDGE_FALLING":   {kernel.FlagEdgeFalling, 32},
+		"BIAS_PULL_UP":   {kernel.FlagBiasPullUp, 256},
+		"BIAS_PULL_DOWN": {kernel.FlagBiasPullDown, 512},
+		"BIAS_DISABLED":  {kernel.FlagBiasDisabled, 1024},
 	} {
 		if tc.got != tc.want {
 			t.Errorf("GPIO_V2_LINE_FLAG_%s is %d, want %d", name, tc.got, tc.want)

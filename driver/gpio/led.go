@@ -42,7 +42,7 @@ func (b Board) OpenLED(name string) (*LED, error) {
 	if err := b.writeAttribute(filepath.Join(dir, "trigger"), "none\n"); err != nil && !errors.Is(err, fs.ErrNotExist) { // a kernel without triggers
 		return nil, fmt.Errorf("LED %s: trigger: %w", name, explainLED(err))
 	}
-	brightness, err := b.kernel.openAttribute(filepath.Join(dir, "brightness"))
+	brightness, err := b.kernel.OpenAttribute(filepath.Join(dir, "brightness"))
 	if err != nil {
 		return nil, b.noLED(name, err)
 	}
@@ -57,7 +57,7 @@ func (b Board) OpenLED(name string) (*LED, error) {
 
 // maxBrightness is what the kernel calls LED_FULL for this LED: 1 for one on a GPIO line.
 func (b Board) maxBrightness(dir string) (int, error) {
-	s, err := b.kernel.readAttribute(filepath.Join(dir, "max_brightness"))
+	s, err := b.kernel.ReadAttribute(filepath.Join(dir, "max_brightness"))
 	if err != nil {
 		return 0, err
 	}
@@ -69,7 +69,7 @@ func (b Board) maxBrightness(dir string) (int, error) {
 }
 
 func (b Board) writeAttribute(path, value string) error {
-	f, err := b.kernel.openAttribute(path)
+	f, err := b.kernel.OpenAttribute(path)
 	if err != nil {
 		return err
 	}
@@ -82,7 +82,7 @@ func (b Board) noLED(name string, err error) error {
 	if !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("LED %s: %w", name, explainLED(err))
 	}
-	names, _ := b.kernel.ledNames(b.LEDDir) // without it the message says "none", which is how it looks from here
+	names, _ := b.kernel.LEDNames(b.LEDDir) // without it the message says "none", which is how it looks from here
 	return &causedError{fmt.Errorf("LED %s: not in %s, where there are: %s", name, b.LEDDir, list(names)), err}
 }
 

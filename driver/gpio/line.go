@@ -7,6 +7,8 @@ import (
 	"strings"
 	"time"
 
+	"gatescan/driver/gpio/internal/kernel"
+
 	"periph.io/x/conn/v3/gpio"
 )
 
@@ -30,9 +32,9 @@ var biases = [numBiases]struct {
 	pull gpio.Pull
 }{
 	BiasAsIs:     {"as-is", 0, gpio.PullNoChange},
-	BiasDisabled: {"disabled", flagBiasDisabled, gpio.Float},
-	BiasPullUp:   {"pull-up", flagBiasPullUp, gpio.PullUp},
-	BiasPullDown: {"pull-down", flagBiasPullDown, gpio.PullDown},
+	BiasDisabled: {"disabled", kernel.FlagBiasDisabled, gpio.Float},
+	BiasPullUp:   {"pull-up", kernel.FlagBiasPullUp, gpio.PullUp},
+	BiasPullDown: {"pull-down", kernel.FlagBiasPullDown, gpio.PullDown},
 }
 
 // String is the word for b in configuration files.

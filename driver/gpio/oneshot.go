@@ -65,10 +65,10 @@ func (b Board) OpenOneshot(name string) (*Oneshot, error) {
 		return nil, err
 	}
 	o := &Oneshot{board: b, name: name, dir: dir}
-	if o.brightness, err = b.kernel.openAttribute(filepath.Join(dir, "brightness")); err != nil {
+	if o.brightness, err = b.kernel.OpenAttribute(filepath.Join(dir, "brightness")); err != nil {
 		return nil, b.noLED(name, err)
 	}
-	if o.trigger, err = b.kernel.openAttribute(filepath.Join(dir, "trigger")); err != nil {
+	if o.trigger, err = b.kernel.OpenAttribute(filepath.Join(dir, "trigger")); err != nil {
 		_ = o.brightness.Close()
 		return nil, o.failed("trigger", err)
 	}
@@ -122,7 +122,7 @@ func (o *Oneshot) Arm() error {
 // openTriggerFile opens a file that appeared with the trigger.
 func (o *Oneshot) openTriggerFile(file string) (io.WriteCloser, error) {
 	for deadline := time.Now().Add(handover); ; time.Sleep(10 * time.Millisecond) {
-		f, err := o.board.kernel.openAttribute(filepath.Join(o.dir, file))
+		f, err := o.board.kernel.OpenAttribute(filepath.Join(o.dir, file))
 		if err == nil {
 			return f, nil
 		}

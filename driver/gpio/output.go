@@ -6,6 +6,8 @@ import (
 	"os"
 	"sync"
 
+	"gatescan/driver/gpio/internal/kernel"
+
 	"golang.org/x/sys/unix"
 	"periph.io/x/conn/v3/gpio"
 	"periph.io/x/conn/v3/physic"
@@ -22,9 +24,9 @@ type Output struct {
 	name   string
 	offset int
 
-	mu     sync.Mutex
-	line   handle // nil once closed
-	values unix.GPIOV2LineValues
+	mu        sync.RWMutex  // for writing only by Close
+	line      kernel.Handle // nil once closed
+	high, low unix.GPIOV2LineValues
 }
 
 // OpenOutput requests a line as an output that is inert from the first moment. If it is one already, at the
@@ -37,11 +39,11 @@ func (b Board) OpenOutput(l Line) (*Output, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Output{name: l.String(), offset: offset, line: line, values: unix.GPIOV2LineValues{Mask: 1}}, nil
+	return &Output{name: l.String(), offset: offset, line: line, high: unix.GPIOV2LineValues{Mask: 1, Bits: 1}, low: unix.GPIOV2LineValues{Mask: 1}}, nil
 }
 
 // open finds l and requests it.
-func (b Board) open(l Line, request func(Line, int) unix.GPIOV2LineRequest) (handle, int, error) {
+func (b Board) open(l Line, request func(Line, int) unix.GPIOV2LineRequest) (kernel.Handle, int, error) {
 	if err := l.Validate(); err != nil {
 		return nil, 0, err
 	}
@@ -50,23 +52,24 @@ func (b Board) open(l Line, request func(Line, int) unix.GPIOV2LineRequest) (han
 	if err != nil {
 		return nil, 0, err
 	}
-	c, err := b.kernel.openChip(info.Path)
+	c, err := b.kernel.OpenChip(info.Path)
 	if err != nil {
 		return nil, 0, fmt.Errorf("%v: %w", l, explainChip(err))
 	}
 	defer c.Close() // a requested line outlives the descriptor of its chip
 	r := request(l, offset)
-	line, err := c.request(&r)
+	line, err := c.Request(&r)
 	if err != nil {
 		return nil, 0, fmt.Errorf("%v: %w", l, explainLine(c, offset, err))
 	}
 	return line, offset, nil
 }
 
-// Out sets the logical level. It does not allocate.
+// Out sets the logical level. It does not allocate, and does not wait for another Out: one that hangs in a driver must not keep
+// the line from being made inert.
 func (o *Output) Out(l gpio.Level) error {
-	o.mu.Lock()
-	defer o.mu.Unlock()
+	o.mu.RLock()
+	defer o.mu.RUnlock()
 	return o.outLocked(l)
 }
 
@@ -74,11 +77,11 @@ func (o *Output) outLocked(l gpio.Level) error {
 	if o.line == nil {
 		return fmt.Errorf("%s: %w", o.name, os.ErrClosed)
 	}
-	o.values.Bits = 0
+	values := &o.low
 	if l {
-		o.values.Bits = 1
+		values = &o.high
 	}
-	if err := o.line.set(&o.values); err != nil {
+	if err := o.line.Set(values); err != nil {
 		return fmt.Errorf("%s: %w", o.name, explainChip(err))
 	}
 	return nil

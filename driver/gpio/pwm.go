@@ -88,7 +88,7 @@ func (p *PWM) export(chipDir string) error {
 }
 
 func (p *PWM) exported() bool {
-	_, err := p.board.kernel.readAttribute(filepath.Join(p.dir, "enable"))
+	_, err := p.board.kernel.ReadAttribute(filepath.Join(p.dir, "enable"))
 	return !errors.Is(err, fs.ErrNotExist)
 }
 
@@ -116,7 +116,7 @@ func (p *PWM) open() error {
 // openFile opens a file that may have appeared with the export.
 func (p *PWM) openFile(file string, deadline time.Time) (io.WriteCloser, error) {
 	for ; ; time.Sleep(10 * time.Millisecond) {
-		f, err := p.board.kernel.openAttribute(filepath.Join(p.dir, file))
+		f, err := p.board.kernel.OpenAttribute(filepath.Join(p.dir, file))
 		if err == nil {
 			return f, nil
 		}
@@ -133,7 +133,7 @@ func (p *PWM) firstSilence() error {
 	if !errors.Is(err, unix.EINVAL) {
 		return err
 	}
-	if on, readErr := p.board.kernel.readAttribute(filepath.Join(p.dir, "enable")); readErr != nil || on != "0" {
+	if on, readErr := p.board.kernel.ReadAttribute(filepath.Join(p.dir, "enable")); readErr != nil || on != "0" {
 		return err
 	}
 	p.unset = true

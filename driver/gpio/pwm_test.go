@@ -208,12 +208,12 @@ type racingTree struct {
 	looks int
 }
 
-func (k *racingTree) readAttribute(path string) (string, error) {
+func (k *racingTree) ReadAttribute(path string) (string, error) {
 	if filepath.Base(path) == "enable" && k.looks > 0 {
 		k.looks--
 		return "", fs.ErrNotExist
 	}
-	return k.pwmTree.readAttribute(path)
+	return k.pwmTree.ReadAttribute(path)
 }
 
 // The directory of a channel and its permissions may take a moment, a second together at the most.

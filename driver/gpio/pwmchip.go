@@ -6,31 +6,17 @@ import (
 	"io/fs"
 	"path/filepath"
 	"strconv"
+
+	"gatescan/driver/gpio/internal/kernel"
 )
 
 // PWMChip describes a chip of the kernel's PWM class.
-type PWMChip struct {
-	Name     string // of its directory, such as pwmchip0
-	Device   string // of the device behind it, such as fe20c000.pwm; empty if it has none
-	Channels int
-	Err      error // why it cannot be asked; then Channels is 0
-}
-
-func (c PWMChip) String() string {
-	device := c.Device
-	if device == "" {
-		device = "no device"
-	}
-	if c.Err != nil {
-		return fmt.Sprintf("%s (%s, %v)", c.Name, device, c.Err)
-	}
-	return fmt.Sprintf("%s (%s, %d channels)", c.Name, device, c.Channels)
-}
+type PWMChip = kernel.PWMChip
 
 // PWMChips lists the PWM chips, those that cannot be asked included. A kernel without any is no error.
 func (b Board) PWMChips() ([]PWMChip, error) {
 	b = b.withDefaults()
-	chips, err := b.kernel.pwmChips(b.PWMDir)
+	chips, err := b.kernel.PWMChips(b.PWMDir)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("looking for PWM chips: %w", err)
 	}
@@ -41,7 +27,7 @@ func (b Board) PWMChips() ([]PWMChip, error) {
 }
 
 func (b Board) pwmChannels(chip string) (int, error) {
-	s, err := b.kernel.readAttribute(filepath.Join(b.PWMDir, chip, "npwm"))
+	s, err := b.kernel.ReadAttribute(filepath.Join(b.PWMDir, chip, "npwm"))
 	if err != nil {
 		return 0, explainPWM(err)
 	}

@@ -88,18 +88,18 @@ func (k *pwmTree) channel(chip string, channel int, period, duty, enable string)
 
 // value is what a file of channel 1 of pwmchip0 says; empty if there is none.
 func (k *pwmTree) value(file string) string {
-	s, _ := k.linux.readAttribute(filepath.Join(k.dir, "class", "pwmchip0", "pwm1", file))
+	s, _ := k.linux.ReadAttribute(filepath.Join(k.dir, "class", "pwmchip0", "pwm1", file))
 	return s
 }
 
-func (k *pwmTree) readAttribute(path string) (string, error) {
+func (k *pwmTree) ReadAttribute(path string) (string, error) {
 	if time.Now().Before(k.made) && strings.HasPrefix(filepath.Base(filepath.Dir(path)), "pwm") && filepath.Base(path) != "npwm" {
 		return "", &fs.PathError{Op: "open", Path: path, Err: unix.ENOENT}
 	}
-	return k.linux.readAttribute(path)
+	return k.linux.ReadAttribute(path)
 }
 
-func (k *pwmTree) openAttribute(path string) (io.WriteCloser, error) {
+func (k *pwmTree) OpenAttribute(path string) (io.WriteCloser, error) {
 	switch file := filepath.Base(path); {
 	case file == "export", file == "unexport":
 	case file == k.absent && time.Since(k.began) < time.Hour, time.Now().Before(k.made):
@@ -107,7 +107,7 @@ func (k *pwmTree) openAttribute(path string) (io.WriteCloser, error) {
 	case time.Now().Before(k.udev):
 		return nil, &fs.PathError{Op: "open", Path: path, Err: unix.EACCES}
 	}
-	f, err := k.linux.openAttribute(path)
+	f, err := k.linux.OpenAttribute(path)
 	if err != nil {
 		return nil, err
 	}
@@ -144,7 +144,7 @@ func (f *pwmTreeFile) Write(b []byte) (int, error) {
 	default:
 		state := map[string]uint64{}
 		for _, name := range []string{"period", "duty_cycle", "enable"} {
-			s, err := f.k.linux.readAttribute(filepath.Join(dir, name))
+			s, err := f.k.linux.ReadAttribute(filepath.Join(dir, name))
 			f.k.check(err)
 			state[name], err = strconv.ParseUint(s, 10, 64)
 			f.k.check(err)

@@ -4,6 +4,8 @@ import (
 	"encoding/binary"
 	"time"
 
+	"gatescan/driver/gpio/internal/kernel"
+
 	"golang.org/x/sys/unix"
 )
 
@@ -21,7 +23,7 @@ func (l Line) request(offset int) unix.GPIOV2LineRequest {
 	copy(r.Consumer[:len(r.Consumer)-1], consumer)
 	r.Config.Flags = biases[l.Bias].flag
 	if l.ActiveLow {
-		r.Config.Flags |= flagActiveLow
+		r.Config.Flags |= kernel.FlagActiveLow
 	}
 	return r
 }
@@ -30,7 +32,7 @@ func (l Line) request(offset int) unix.GPIOV2LineRequest {
 // nothing that is not said; but a level that the relay depends on is said.
 func (l Line) outputRequest(offset int) unix.GPIOV2LineRequest {
 	r := l.request(offset)
-	r.Config.Flags |= flagOutput
+	r.Config.Flags |= kernel.FlagOutput
 	r.Config.Num_attrs = 1
 	r.Config.Attrs[0] = unix.GPIOV2LineConfigAttribute{
 		Attr: unix.GPIOV2LineAttribute{Id: unix.GPIO_V2_LINE_ATTR_ID_OUTPUT_VALUES, Flags: 0}, // the union: logical values
@@ -42,7 +44,7 @@ func (l Line) outputRequest(offset int) unix.GPIOV2LineRequest {
 // inputRequest asks for an input with both edges, stamped with CLOCK_MONOTONIC, which is the default.
 func (l Line) inputRequest(offset int) unix.GPIOV2LineRequest {
 	r := l.request(offset)
-	r.Config.Flags |= flagInput | flagEdgeRising | flagEdgeFalling
+	r.Config.Flags |= kernel.FlagInput | kernel.FlagEdgeRising | kernel.FlagEdgeFalling
 	r.Event_buffer_size = eventBuffer
 	if l.Debounce > 0 {
 		r.Config.Num_attrs = 1

@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"gatescan/driver/gpio/internal/kernel"
+
 	"golang.org/x/sys/unix"
 	"periph.io/x/conn/v3/gpio"
 )
@@ -150,5 +152,45 @@ func TestDecodeEdge(t *testing.T) {
 		if e.At != 123_456_789_012 || seqno != 7 || e.Level != want.level || ok != want.ok {
 			t.Errorf("event %d: %v, %d, %v", id, e, seqno, ok)
 		}
+	}
+}
+
+// hangingHandle does not come back from energising its line.
+type hangingHandle struct {
+	kernel.Handle
+	began, free chan struct{}
+	inert       bool
+}
+
+func (h *hangingHandle) Set(v *unix.GPIOV2LineValues) error {
+	if v.Bits&1 != 0 {
+		close(h.began)
+		<-h.free
+	} else {
+		h.inert = true
+	}
+	return nil
+}
+
+func (h *hangingHandle) Close() error { return nil }
+
+// A line is made inert although the call that energises it hangs in a driver.
+func TestOutputHangs(t *testing.T) {
+	k, b := newFakeBoard()
+	h := &hangingHandle{began: make(chan struct{}), free: make(chan struct{})}
+	k.fakeChips["/dev/gpiochip0"].handle = h
+	o, err := b.OpenOutput(Line{Chip: "soc", Offset: 4})
+	if err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan error, 1)
+	go func() { done <- o.Out(gpio.High) }()
+	<-h.began
+	if err := o.Out(gpio.Low); err != nil || !h.inert { // with one lock for both it would hang here
+		t.Error(err)
+	}
+	close(h.free)
+	if err := errors.Join(<-done, o.Close()); err != nil {
+		t.Error(err)
 	}
 }

@@ -10,6 +10,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"gatescan/driver/gpio/gpiotest"
+
 	"golang.org/x/sys/unix"
 	"periph.io/x/conn/v3/gpio"
 	"periph.io/x/conn/v3/physic"
@@ -19,20 +21,20 @@ func TestSimulatedPWM(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		start := time.Now()
 		var heard []string
-		sim := NewSimulated("soc", 8, func(c Change) {
+		sim := gpiotest.New("soc", 8, func(c gpiotest.Change) {
 			heard = append(heard, fmt.Sprintf("%d %s %v %v", c.At.Sub(start).Milliseconds(), c.PWM, c.Level, c.Tone))
 		})
 		sim.AddPWM("pwmchip0", "fe20c000.pwm", 2)
 		sim.AddPWM("pwmchip4", "", 1)
 		sim.TakePWM("pwmchip0", 0, "fan")
-		chips, err := sim.Board().PWMChips()
+		chips, err := On(sim.Kernel()).PWMChips()
 		if got := list(chips); err != nil || got != "pwmchip0 (fe20c000.pwm, 2 channels), pwmchip4 (no device, 1 channels)" {
 			t.Fatal(got, err)
 		}
-		_, err = sim.Board().OpenPWM("pwmchip0", 0)
+		_, err = On(sim.Kernel()).OpenPWM("pwmchip0", 0)
 		wantError(t, err, unix.EBUSY, "the kernel uses it itself")
 
-		p, err := sim.Board().OpenPWM("fe20c000.pwm", 1)
+		p, err := On(sim.Kernel()).OpenPWM("fe20c000.pwm", 1)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -50,7 +52,7 @@ func TestSimulatedPWM(t *testing.T) {
 		if sim.Tone("pwmchip0", 1) != 500*physic.Hertz {
 			t.Error("silent without being told so")
 		}
-		second, err := sim.Board().OpenPWM("pwmchip0", 1)
+		second, err := On(sim.Kernel()).OpenPWM("pwmchip0", 1)
 		if err != nil || sim.Tone("pwmchip0", 1) != 0 {
 			t.Fatal("not silenced by being opened", err)
 		}
@@ -63,7 +65,7 @@ func TestSimulatedPWM(t *testing.T) {
 		if err := p.Close(); err != nil || sim.Tone("pwmchip0", 1) != 0 {
 			t.Error("not silenced by being closed", err)
 		}
-		third, err := sim.Board().OpenPWM("pwmchip0", 1)
+		third, err := On(sim.Kernel()).OpenPWM("pwmchip0", 1)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -76,18 +78,18 @@ func TestSimulatedPWM(t *testing.T) {
 		}
 		sim.Unplug()
 		wantError(t, third.Out(gpio.High), unix.ENODEV, "the chip is gone")
-		_, err = sim.Board().OpenPWM("pwmchip0", 1)
+		_, err = On(sim.Kernel()).OpenPWM("pwmchip0", 1)
 		wantError(t, err, nil, "no PWM chip in /sys/class/pwm")
 	})
 }
 
 // What the kernel refuses, the simulated one refuses.
 func TestSimulatedPWMRefuses(t *testing.T) {
-	sim := NewSimulated("soc", 8, nil)
+	sim := gpiotest.New("soc", 8, nil)
 	sim.AddPWM("pwmchip0", "fe20c000.pwm", 2)
 	const dir = "/sys/class/pwm/pwmchip0/"
 	write := func(file, value string) error {
-		f, err := sim.openAttribute(dir + file)
+		f, err := sim.Kernel().OpenAttribute(dir + file)
 		if err != nil {
 			return err
 		}
@@ -124,7 +126,7 @@ func TestSimulatedPWMRefuses(t *testing.T) {
 	} {
 		wantIs(t, tc.file+" "+tc.value, write(tc.file, tc.value), tc.want)
 	}
-	old, err := sim.openAttribute(dir + "pwm1/enable")
+	old, err := sim.Kernel().OpenAttribute(dir + "pwm1/enable")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -136,7 +138,7 @@ func TestSimulatedPWMRefuses(t *testing.T) {
 		wantIs(t, "a file of before the "+step, err, unix.ENODEV)
 	}
 	for file, want := range map[string]string{"npwm": "2", "pwm1/enable": "1", "pwm1/period": "1000", "pwm1/duty_cycle": "1000"} {
-		if got, err := sim.readAttribute(dir + file); err != nil || got != want {
+		if got, err := sim.Kernel().ReadAttribute(dir + file); err != nil || got != want {
 			t.Errorf("%s is %q, %v; want %q", file, got, err, want)
 		}
 	}

@@ -4,9 +4,12 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"gatescan/driver/gpio/gpiotest"
 
 	"golang.org/x/sys/unix"
 	"periph.io/x/conn/v3/gpio"
@@ -14,18 +17,22 @@ import (
 
 // bench is a simulated board whose outputs are watched: "ms name level" for every change.
 type bench struct {
-	*Simulated
+	*gpiotest.Sim
+
+	mu   sync.Mutex
 	seen []string
 }
 
 func newBench() *bench {
 	b := new(bench)
 	start := time.Now()
-	b.Simulated = NewSimulated("soc", 8, func(c Change) {
+	b.Sim = gpiotest.New("soc", 8, func(c gpiotest.Change) {
 		name := c.LED
 		if name == "" {
 			name = fmt.Sprint(c.Offset)
 		}
+		b.mu.Lock()
+		defer b.mu.Unlock()
 		b.seen = append(b.seen, fmt.Sprintf("%d %s %v", c.At.Sub(start).Milliseconds(), name, c.Level))
 	})
 	b.AddLED("gate:relay")
@@ -57,7 +64,7 @@ func TestOutputDoesNotFireAtStart(t *testing.T) {
 				b := newBench()
 				b.Set(4, tc.before)
 				open := func() *Output {
-					o, err := b.Board().OpenOutput(Line{Chip: "soc", Offset: 4, ActiveLow: bool(tc.activeLow)})
+					o, err := On(b.Kernel()).OpenOutput(Line{Chip: "soc", Offset: 4, ActiveLow: bool(tc.activeLow)})
 					if err != nil {
 						t.Fatal(err)
 					}
@@ -89,13 +96,13 @@ func TestSimulatedLines(t *testing.T) {
 	b := newBench()
 	b.NameLine(4, "RELAY")
 	b.Take(3, "poweroff")
-	o, err := b.Board().OpenOutput(Line{Name: "RELAY", ActiveLow: true})
+	o, err := On(b.Kernel()).OpenOutput(Line{Name: "RELAY", ActiveLow: true})
 	if err != nil {
 		t.Fatal(err)
 	}
-	wantError(t, openOutput(b.Board(), Line{Chip: "soc", Offset: 3}), unix.EBUSY, `"poweroff"`)
-	wantError(t, openInput(b.Board(), Line{Chip: "soc", Offset: 4}), unix.EBUSY, `"gatescan"`)
-	lines, err := b.Board().Lines()
+	wantError(t, openOutput(On(b.Kernel()), Line{Chip: "soc", Offset: 3}), unix.EBUSY, `"poweroff"`)
+	wantError(t, openInput(On(b.Kernel()), Line{Chip: "soc", Offset: 4}), unix.EBUSY, `"gatescan"`)
+	lines, err := On(b.Kernel()).Lines()
 	if err != nil || len(lines) != 8 {
 		t.Fatal(lines, err)
 	}
@@ -110,18 +117,18 @@ func TestSimulatedLines(t *testing.T) {
 	}
 	b.Take(3, "")
 	for _, l := range []Line{{Name: "RELAY"}, {Chip: "soc", Offset: 3}} {
-		if err := openInput(b.Board(), l); err != nil {
+		if err := openInput(On(b.Kernel()), l); err != nil {
 			t.Errorf("%v is not free again: %v", l, err)
 		}
 	}
-	o, err = b.Board().OpenOutput(Line{Name: "RELAY"})
+	o, err = On(b.Kernel()).OpenOutput(Line{Name: "RELAY"})
 	if err != nil {
 		t.Fatal(err)
 	}
 	b.Unplug()
 	wantError(t, o.Out(true), unix.ENODEV)
-	wantError(t, openInput(b.Board(), Line{Chip: "soc"}), nil, "no GPIO chip")
-	_, err = b.Board().OpenLED("gate:relay")
+	wantError(t, openInput(On(b.Kernel()), Line{Chip: "soc"}), nil, "no GPIO chip")
+	_, err = On(b.Kernel()).OpenLED("gate:relay")
 	wantError(t, err, unix.ENOENT)
 }
 
@@ -129,7 +136,7 @@ func TestOneshotPulse(t *testing.T) {
 	ms := func(n int) { time.Sleep(time.Duration(n) * time.Millisecond) }
 	const length = 400 * time.Millisecond
 	raw := func(b *bench, file, value string) {
-		f, err := b.openAttribute("/sys/class/leds/gate:relay/" + file)
+		f, err := b.Kernel().OpenAttribute("/sys/class/leds/gate:relay/" + file)
 		if err != nil {
 			panic(err)
 		}
@@ -189,12 +196,12 @@ func TestOneshotPulse(t *testing.T) {
 		"opened anew during a pulse": {func(b *bench, o *Oneshot) {
 			fire(o, length)
 			ms(100)
-			if _, err := b.Board().OpenOneshot("gate:relay"); err != nil {
+			if _, err := On(b.Kernel()).OpenOneshot("gate:relay"); err != nil {
 				panic(err)
 			}
 		}, []string{"4 gate:relay High", "100 gate:relay Low"}},
 		"armed by somebody else": {func(b *bench, o *Oneshot) {
-			other, err := b.Board().OpenOneshot("gate:relay")
+			other, err := On(b.Kernel()).OpenOneshot("gate:relay")
 			if err != nil {
 				panic(err)
 			}
@@ -206,7 +213,7 @@ func TestOneshotPulse(t *testing.T) {
 		"released by somebody else": {func(b *bench, o *Oneshot) {
 			fire(o, length)
 			ms(100)
-			if _, err := b.Board().OpenLED("gate:relay"); err != nil {
+			if _, err := On(b.Kernel()).OpenLED("gate:relay"); err != nil {
 				panic(err)
 			}
 			ms(1000)
@@ -222,7 +229,7 @@ func TestOneshotPulse(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				b := newBench()
-				o, err := b.Board().OpenOneshot("gate:relay")
+				o, err := On(b.Kernel()).OpenOneshot("gate:relay")
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -240,7 +247,7 @@ func TestOneshotPulse(t *testing.T) {
 func TestSimulatedLED(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench()
-		l, err := b.Board().OpenLED("gate:relay")
+		l, err := On(b.Kernel()).OpenLED("gate:relay")
 		if err != nil {
 			t.Fatal(err)
 		}

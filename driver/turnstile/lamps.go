@@ -70,6 +70,7 @@ var patterns = [numSignals]pattern{
 		again: []step{{yellow, silence, 80 * ms}, {dark, silence, 80 * ms}, {yellow, silence, 80 * ms}, {dark, silence, 460 * ms}},
 	},
 	Fault: {again: []step{{red, silence, 250 * ms}, {yellow, silence, 250 * ms}}},
+	Held:  {again: []step{{dark, silence, time.Hour}}},
 }
 
 // LampHead plays the pattern of a signal on lines until it is shown another one. A line that fails is logged once and

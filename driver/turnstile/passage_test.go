@@ -210,9 +210,9 @@ func TestOnePassageEach(t *testing.T) {
 			g.opened(t, true)
 			wait(4999)
 			g.Passed()
-			g.endPulse() // of the pulse that was cut
+			g.pulse.end() // of the pulse that was cut
 			g.opened(t, true)
-			g.endPulse() // likewise: this one has just begun
+			g.pulse.end() // likewise: this one has just begun
 			wait(3000)
 			g.opened(t, false)
 		}, Counts{Granted: 2, Passages: 1, NotEntered: 1}, []string{
@@ -241,8 +241,8 @@ func TestHoldThatIsNotCut(t *testing.T) {
 			t.Fatal("did not open")
 		}
 		set := func(err error) gpio.Level {
-			g.mu.Lock()
-			defer g.mu.Unlock()
+			relay.mu.Lock()
+			defer relay.mu.Unlock()
 			relay.low = err
 			return relay.level
 		}

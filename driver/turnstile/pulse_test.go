@@ -23,7 +23,7 @@ func TestNothingStretchesAPulse(t *testing.T) {
 		"verdicts":           func(g *gate) { g.Refuse(); g.TryAgain(); g.Deny() },
 		"Passed":             func(g *gate) { g.Passed() },
 		"PassedBack":         func(g *gate) { g.PassedBack() },
-		"a late end":         func(g *gate) { g.endPulse(); g.endShow(); g.endEntry() },
+		"a late end":         func(g *gate) { g.pulse.end(); g.endShow(); g.endEntry() },
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -35,7 +35,7 @@ func TestNothingStretchesAPulse(t *testing.T) {
 				}
 				wait(49)
 				g.mu.Lock()
-				energised := g.pulsing && relayIs(g.seen) == "0 relay true"
+				energised := g.pulse.busy() && relayIs(g.seen) == "0 relay true"
 				g.mu.Unlock()
 				if !energised {
 					t.Error("ended early:", g.seen)
@@ -110,7 +110,7 @@ func TestLateEndOfAVerdict(t *testing.T) {
 			t.Error(err)
 		}
 		g.endShow()
-		g.endPulse()
+		g.pulse.end()
 		g.endEntry()
 		g.saw(t, []string{"0 idle", "0 refused", "999 try_again", "1999 idle", "6997 closed"})
 	})
@@ -125,14 +125,14 @@ func TestLateEndOfAPulse(t *testing.T) {
 			t.Fatal("did not open")
 		}
 		wait(1000)
-		g.endPulse()
+		g.pulse.end()
 		if relay.tries != 2 {
 			t.Errorf("the relay was told %d times, want on and off", relay.tries)
 		}
 		if err := g.Close(); err != nil {
 			t.Error(err)
 		}
-		g.endPulse()
+		g.pulse.end()
 		if relay.tries != 3 {
 			t.Errorf("the relay was told %d times, want on, off and the halt", relay.tries)
 		}

@@ -7,7 +7,8 @@ import (
 	"periph.io/x/conn/v3/gpio"
 )
 
-// Relay is what frees the arm. It is inert unless a pulse is in progress.
+// Relay is what frees the arm. It is inert unless a pulse is in progress. Release and Halt may be called while Pulse or Cut has
+// not returned.
 type Relay interface {
 	// Pulse energises the relay. errPulsing says that a pulse is still in progress, and that nothing was done.
 	Pulse(d time.Duration) error

@@ -2,6 +2,7 @@ package turnstile
 
 import (
 	"errors"
+	"sync"
 	"time"
 
 	"periph.io/x/conn/v3/gpio"
@@ -16,9 +17,11 @@ type Event struct {
 }
 
 // Simulated is a gate without hardware. It tells every change of its relay and lamps, at the moment it happens, to a
-// function that must not wait. A Turnstile that drives it calls it under its lock.
+// function that must not wait, one change at a time.
 type Simulated struct {
 	tell func(Event)
+
+	mu   sync.Mutex
 	last Event
 }
 
@@ -27,10 +30,13 @@ func NewSimulated(tell func(Event)) *Simulated { return &Simulated{tell: tell} }
 
 // Show puts a signal on the simulated lamps.
 func (s *Simulated) Show(signal Signal) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	s.last.Signal = signal
 	s.changed()
 }
 
+// changed is called with the lock.
 func (s *Simulated) changed() {
 	s.last.At = time.Now()
 	s.tell(s.last)
@@ -42,6 +48,8 @@ func (s *Simulated) Relay() Relay { return LineRelay((*simulatedRelay)(s)) }
 type simulatedRelay Simulated
 
 func (r *simulatedRelay) Out(l gpio.Level) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	if r.last.Relay != bool(l) {
 		r.last.Relay = bool(l)
 		(*Simulated)(r).changed()

@@ -27,11 +27,12 @@ const (
 	Refused                // this pass does not open
 	TryAgain               // not readable as a pass
 	Fault                  // something needs a technician
+	Held                   // a code that has its verdict is still before the module; dark, it neither invites nor refuses
 
 	numSignals
 )
 
-var signalText = [numSignals]string{"closed", "idle", "open", "refused", "try_again", "fault"}
+var signalText = [numSignals]string{"closed", "idle", "open", "refused", "try_again", "fault", "held"}
 
 // String is the word for the signal in logs and JSON.
 func (s Signal) String() string {
@@ -80,16 +81,6 @@ func (c Config) energised() time.Duration {
 	return c.Pulse
 }
 
-// Counts is what became of the calls of Open that said true, and of the passages. Passages and Unexpected are those in the
-// direction that the reader serves.
-type Counts struct {
-	Granted    uint64 `json:"granted"`     // calls of Open that said true
-	Passages   uint64 `json:"passages"`    // of these, followed by a passage
-	NotEntered uint64 `json:"not_entered"` // of these, not followed by one in time
-	Unexpected uint64 `json:"unexpected"`  // passages that nobody was granted
-	Back       uint64 `json:"back"`        // passages in the other direction
-}
-
 func (c Config) withDefaults() Config {
 	if c.Pulse <= 0 {
 		c.Pulse = DefaultPulse
@@ -102,28 +93,28 @@ func (c Config) withDefaults() Config {
 	return c
 }
 
-// retryRelease is how soon a relay that would not go back to its inert level is told again.
-const retryRelease = 10 * time.Millisecond
-
-// Turnstile is one gate. Its methods may be called from any goroutine; none waits for a pulse, and none allocates.
+// Turnstile is one gate. Its methods may be called from any goroutine; none waits for a pulse, and none allocates. If the
+// driver of the relay or of a lamp hangs, the call that it hangs in does not return, and others may not either; the relay is
+// made inert all the same, in time.
 type Turnstile struct {
 	relay Relay
 	lamps Lamps
 	log   *slog.Logger
+	pulse *pulse
 
-	mu       sync.Mutex
+	mu       sync.Mutex // never held while the relay works
 	config   Config
 	rest     Signal
 	shown    Signal
-	pulsing  bool // the relay is energised
-	holding  bool // until the passage, as was configured when this pulse began
 	showing  bool // a verdict is on the lamps
 	released bool // Close was called
-	stuck    bool // the relay would not go back to its inert level
-	pulse    *time.Timer
-	pulseBy  time.Time // when the relay is told to let go
 	show     *time.Timer
 	until    time.Time // when the verdict leaves the lamps
+
+	opening bool   // the relay has not answered yet
+	early   int    // passages since then
+	holding bool   // the relay stays energised until the passage, as was configured when this pulse began
+	number  uint64 // of this pulse
 
 	awaiting bool // somebody was granted a passage and has not passed
 	blocked  bool // an input says that the turnstile is not ready, or is tampered with
@@ -135,7 +126,7 @@ type Turnstile struct {
 // New makes a turnstile at rest in Closed. The relay must have been opened at its inert level.
 func New(c Config, relay Relay, lamps Lamps, log *slog.Logger) *Turnstile {
 	t := &Turnstile{relay: relay, lamps: lamps, log: log, config: c.withDefaults(), rest: Closed, shown: Closed}
-	t.pulse = stoppedTimer(t.endPulse)
+	t.pulse = newPulse(relay, t.pulseFailed)
 	t.show = stoppedTimer(t.endShow)
 	t.entry = stoppedTimer(t.endEntry)
 	lamps.Show(Closed)
@@ -155,29 +146,55 @@ func (t *Turnstile) Configure(c Config) {
 	t.config = c.withDefaults()
 }
 
+// Watch has h told from now on whether the relay can be made inert.
+func (t *Turnstile) Watch(h Health) {
+	t.pulse.mu.Lock()
+	defer t.pulse.mu.Unlock()
+	t.pulse.health = h
+	h.Rest()
+}
+
 // Open lets one person through. It says false, and does nothing, while the relay is energised for somebody else or
 // somebody else is still to pass, while the turnstile is blocked, and when the relay does not obey.
 func (t *Turnstile) Open() bool {
+	length, begun := t.begin()
+	if !begun {
+		return false
+	}
+	opened, cut := t.obeyed(t.pulse.asked(t.relay.Pulse(length)))
+	t.cut(cut)
+	return opened
+}
+
+// begin arranges for the end of a pulse before there is one.
+func (t *Turnstile) begin() (length time.Duration, begun bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.pulsing || t.awaiting || t.blocked || t.released {
-		return false
+	if t.opening || t.awaiting || t.blocked || t.released {
+		return 0, false
 	}
-	t.pulsing, t.holding = true, t.config.holds()
-	length := t.config.energised()
-	t.armPulse(length) // first: whatever the relay does now, it is told to let go
-	switch err := t.relay.Pulse(length); {
-	case errors.Is(err, errPulsing):
-		t.pulse.Stop()
-		t.pulsing = false
-		return false
-	case err != nil:
-		t.log.Error("the relay does not obey; check its wiring and its line", "err", err)
-		t.armPulse(retryRelease) // it may have been energised all the same
-		t.showLocked(Fault)
-		return false
+	length = t.config.energised()
+	number, begun := t.pulse.begin(length)
+	if begun {
+		t.opening, t.holding, t.number = true, t.config.holds(), number
 	}
-	t.armPulse(length) // anew: until the relay has obeyed, the pulse had not begun
+	return length, begun
+}
+
+// obeyed concludes Open. cut is the number of the pulse if it is over already, since its passage was made; 0 otherwise.
+func (t *Turnstile) obeyed(err error) (opened bool, cut uint64) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	early := t.early
+	t.opening, t.early = false, 0
+	if err != nil || t.released {
+		t.counts.Unexpected += uint64(early)
+		if err != nil && !errors.Is(err, errPulsing) && !t.released {
+			t.log.Error("the relay does not obey; check its wiring and its line", "err", err)
+			t.showLocked(Fault)
+		}
+		return false, 0
+	}
 	t.counts.Granted++
 	if t.config.Entry > 0 {
 		t.awaiting = true
@@ -185,27 +202,46 @@ func (t *Turnstile) Open() bool {
 		t.entry.Reset(t.config.Entry)
 	}
 	t.showLocked(Open)
-	return true
+	for range early {
+		cut = max(cut, t.passedLocked())
+	}
+	return true, cut
 }
 
 // Passed says that somebody has passed in the direction that the reader serves: an edge of a passage input, debounced.
 func (t *Turnstile) Passed() {
 	t.mu.Lock()
-	defer t.mu.Unlock()
+	cut := uint64(0)
+	if t.opening {
+		t.early++
+	} else {
+		cut = t.passedLocked()
+	}
+	t.mu.Unlock()
+	t.cut(cut)
+}
+
+// passedLocked counts a passage. It returns the number of the pulse that this ends, 0 for none.
+func (t *Turnstile) passedLocked() (cut uint64) {
 	if !t.awaiting {
 		t.counts.Unexpected++
-		return
+		return 0
 	}
 	t.awaiting = false
 	t.entry.Stop()
 	t.counts.Passages++
-	if t.pulsing && t.holding {
-		if err := t.relay.Cut(); err != nil {
-			t.log.Error("the relay does not let go after the passage", "err", err)
-			return // the end of the pulse is still to come
-		}
-		t.pulse.Stop()
-		t.pulsing = false
+	if !t.holding {
+		return 0
+	}
+	return t.number
+}
+
+func (t *Turnstile) cut(number uint64) {
+	if number == 0 {
+		return
+	}
+	if err := t.pulse.cut(number); err != nil { // the end of the pulse is still to come
+		t.log.Error("the relay does not let go after the passage", "err", err)
 	}
 }
 
@@ -242,7 +278,7 @@ func (t *Turnstile) Trouble() string {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	switch {
-	case t.stuck:
+	case t.pulse.stuck():
 		return "the relay does not go back to its inert level; the turnstile may stand open"
 	case t.blocked:
 		return "the turnstile reports that it is not ready, or is tampered with"
@@ -270,12 +306,12 @@ func (t *Turnstile) Deny() { t.verdict(Closed) }
 func (t *Turnstile) verdict(s Signal) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if !t.pulsing && !t.released {
+	if !t.pulse.busy() && !t.released {
 		t.showLocked(s)
 	}
 }
 
-// Rest says what the turnstile shows between verdicts: Idle, Closed or Fault.
+// Rest says what the turnstile shows between verdicts: Idle, Held, Closed or Fault.
 func (t *Turnstile) Rest(s Signal) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -284,23 +320,26 @@ func (t *Turnstile) Rest(s Signal) {
 	}
 }
 
-// Close makes the relay inert and ends everything; the turnstile stays closed.
+// Occupy has the turnstile rest in Held instead of Idle until Rest is called: a code that has its verdict is still there.
+func (t *Turnstile) Occupy() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.rest == Idle {
+		t.rest = Held
+	}
+}
+
+// Close makes the relay inert and ends everything; the turnstile stays closed. The relay comes first, whatever hangs.
 func (t *Turnstile) Close() error {
+	err := t.pulse.close()
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.released = true
-	t.pulse.Stop()
 	t.show.Stop()
 	t.entry.Stop()
-	err := t.relay.Halt()
-	t.pulsing, t.showing, t.awaiting = false, false, false
+	t.showing, t.awaiting = false, false
 	t.setLamps(Closed)
 	return err
-}
-
-func (t *Turnstile) armPulse(d time.Duration) {
-	t.pulseBy = time.Now().Add(d)
-	t.pulse.Reset(d)
 }
 
 func (t *Turnstile) showLocked(s Signal) {
@@ -319,29 +358,26 @@ func (t *Turnstile) setLamps(s Signal) {
 
 // resting is Fault while the relay is stuck or the turnstile blocked, whatever the gate thinks of itself.
 func (t *Turnstile) resting() Signal {
-	if t.stuck || t.blocked {
+	if t.pulse.stuck() || t.blocked {
 		return Fault
 	}
 	return t.rest
 }
 
-// endPulse makes the relay inert, and keeps trying if it does not obey.
-func (t *Turnstile) endPulse() {
+// pulseFailed is told that the relay does not go back to its inert level, and nil when it does again.
+func (t *Turnstile) pulseFailed(err error) {
+	if err != nil {
+		t.log.Error("the relay does not go back to its inert level; the turnstile may stand open", "err", err)
+	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if !t.pulsing || t.released || time.Now().Before(t.pulseBy) { // a late call for a pulse that was cut
-		return
-	}
-	if err := t.relay.Release(); err != nil {
-		if !t.stuck {
-			t.log.Error("the relay does not go back to its inert level; the turnstile may stand open", "err", err)
-		}
-		t.stuck = true
+	switch {
+	case t.released:
+	case err != nil:
 		t.showLocked(Fault)
-		t.armPulse(retryRelease)
-		return
+	case !t.showing:
+		t.setLamps(t.resting())
 	}
-	t.pulsing, t.stuck = false, false
 }
 
 func (t *Turnstile) endShow() {

@@ -6,6 +6,8 @@ import (
 	"log/slog"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -17,7 +19,9 @@ import (
 type gate struct {
 	*Turnstile
 	start time.Time
-	seen  []string
+
+	mu   sync.Mutex
+	seen []string
 }
 
 func newGate(t *testing.T, c Config) *gate {
@@ -25,6 +29,8 @@ func newGate(t *testing.T, c Config) *gate {
 	g := &gate{start: time.Now()}
 	var last Event
 	sim := NewSimulated(func(e Event) {
+		g.mu.Lock()
+		defer g.mu.Unlock()
 		at := e.At.Sub(g.start).Milliseconds()
 		if e.Relay != last.Relay {
 			g.seen = append(g.seen, fmt.Sprintf("%d relay %v", at, e.Relay))
@@ -217,12 +223,16 @@ func TestOpenSaysBusy(t *testing.T) {
 // badRelay fails as told.
 type badRelay struct {
 	gpio.PinOut
+
+	mu        sync.Mutex
 	high, low error
 	level     gpio.Level
 	tries     int
 }
 
 func (r *badRelay) Out(l gpio.Level) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	r.tries++
 	if l && r.high != nil {
 		return r.high
@@ -237,19 +247,19 @@ func (r *badRelay) Out(l gpio.Level) error {
 func TestRelayThatDoesNotObey(t *testing.T) {
 	broken := errors.New("broken")
 	synctest.Test(t, func(t *testing.T) {
-		var signal Signal
-		sim := NewSimulated(func(e Event) { signal = e.Signal })
+		var signal atomic.Uint32
+		sim := NewSimulated(func(e Event) { signal.Store(uint32(e.Signal)) })
 		relay := &badRelay{}
 		g := New(Config{}, LineRelay(relay), sim, slog.New(slog.DiscardHandler))
 		fail := func(high, low error) {
-			g.mu.Lock()
-			defer g.mu.Unlock()
+			relay.mu.Lock()
+			defer relay.mu.Unlock()
 			relay.high, relay.low = high, low
 		}
 		state := func() (gpio.Level, Signal, int) {
-			g.mu.Lock()
-			defer g.mu.Unlock()
-			return relay.level, signal, relay.tries
+			relay.mu.Lock()
+			defer relay.mu.Unlock()
+			return relay.level, Signal(signal.Load()), relay.tries
 		}
 		g.Rest(Idle)
 

@@ -39,3 +39,12 @@ func (s *ValueSets) value() Value {
 	}
 	return Value{kind: kindObject, form: formSets, size: int32(len(s.sets))}
 }
+
+// Contains says whether a set has a code. It does not allocate.
+func (s *ValueSets) Contains(id string, code []byte) bool {
+	if s == nil || s.sets[id] == nil {
+		return false
+	}
+	v := text(code)
+	return s.sets[id].contains(&v)
+}

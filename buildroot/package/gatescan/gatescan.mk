@@ -41,6 +41,8 @@ define GATESCAN_INSTALL_INIT_SYSTEMD
 		$(@D)/systemd/gatescan.service \
 		$(@D)/systemd/gatescan-clock.service \
 		$(@D)/systemd/gatescan-clock.socket
+	$(INSTALL) -D -m 0755 $(@D)/systemd/gatescan-generator \
+		$(TARGET_DIR)/usr/lib/systemd/system-generators/gatescan-generator
 	$(INSTALL) -D -m 0644 $(@D)/systemd/70-gatescan.rules \
 		$(TARGET_DIR)/usr/lib/udev/rules.d/70-gatescan.rules
 endef
@@ -50,27 +52,20 @@ define GATESCAN_INSTALL_INIT_SYSV
 		$(TARGET_DIR)/etc/init.d/S60gatescan
 endef
 
-# The kernel's own pulse, the character device, and what keeps the service to
-# its devices and its memory.
+# What the kernel must have for units, udev rules, device trees and the card;
+# kernel.table says what for. An option of the table that is a module stays
+# one where a module will do.
+GATESCAN_KERNEL_TABLE = $(GATESCAN_PKGDIR)/kernel.table
+GATESCAN_KERNEL_BUILTIN = $(shell sed -n 's/^\(CONFIG_[A-Z0-9_]*\) y \* .*/\1/p' $(GATESCAN_KERNEL_TABLE))
+GATESCAN_KERNEL_MODULES = $(shell sed -n 's/^\(CONFIG_[A-Z0-9_]*\) m \* .*/\1/p' $(GATESCAN_KERNEL_TABLE))
+
 define GATESCAN_LINUX_CONFIG_FIXUPS
-	$(call KCONFIG_ENABLE_OPT,CONFIG_GPIOLIB)
-	$(call KCONFIG_ENABLE_OPT,CONFIG_GPIO_CDEV)
-	$(call KCONFIG_ENABLE_OPT,CONFIG_NEW_LEDS)
-	$(call KCONFIG_ENABLE_OPT,CONFIG_LEDS_CLASS)
-	$(call KCONFIG_ENABLE_OPT,CONFIG_LEDS_GPIO)
-	$(call KCONFIG_ENABLE_OPT,CONFIG_LEDS_TRIGGERS)
-	$(call KCONFIG_ENABLE_OPT,CONFIG_LEDS_TRIGGER_ONESHOT)
-	$(call KCONFIG_ENABLE_OPT,CONFIG_WATCHDOG)
-	$(call KCONFIG_ENABLE_OPT,CONFIG_BPF_SYSCALL)
-	$(call KCONFIG_ENABLE_OPT,CONFIG_CGROUP_BPF)
-	$(call KCONFIG_ENABLE_OPT,CONFIG_CGROUP_PIDS)
-	$(call KCONFIG_ENABLE_OPT,CONFIG_MEMCG)
-	$(call KCONFIG_ENABLE_OPT,CONFIG_USB_ACM)
-	$(call KCONFIG_ENABLE_OPT,CONFIG_USB_SERIAL)
-	$(call KCONFIG_ENABLE_OPT,CONFIG_USB_SERIAL_FTDI_SIO)
-	$(call KCONFIG_ENABLE_OPT,CONFIG_USB_SERIAL_CP210X)
-	$(call KCONFIG_ENABLE_OPT,CONFIG_USB_SERIAL_CH341)
-	$(call KCONFIG_ENABLE_OPT,CONFIG_USB_SERIAL_PL2303)
+	$(foreach option,$(GATESCAN_KERNEL_BUILTIN),
+		$(call KCONFIG_SET_OPT,$(option),y)
+	)
+	$(foreach option,$(GATESCAN_KERNEL_MODULES),
+		$(call KCONFIG_ENABLE_OPT,$(option))
+	)
 endef
 
 $(eval $(golang-package))

@@ -41,7 +41,7 @@ func (s *Server) status() serverStatus {
 		}
 		st.Sources = append(st.Sources, status)
 	}
-	for _, dsc := range s.domain.DSCs {
+	for _, dsc := range s.signers() {
 		kid := string(Credential{Cert: dsc}.KID())
 		st.DSCs = append(st.DSCs, hex.EncodeToString([]byte(kid)))
 		if s.withdrawn[kid] {

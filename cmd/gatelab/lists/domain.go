@@ -46,6 +46,7 @@ type Domain struct {
 	Country string     // ISO 3166-1 alpha-2
 	CSCA    Credential // signed the DSCs
 	DSCs    []*x509.Certificate
+	PH4H    []*x509.Certificate // sign ICVPs, in the WHO network's domain of that name; may be empty
 
 	Signer   Credential // signs whole lists; P-256
 	Anchor   Credential // the gateway's trust anchor; P-256

@@ -20,6 +20,7 @@ type Offer struct {
 	CSCAs  bool                 // each DSC can be held against its CSCA, which does not come along
 
 	Rules  bool   // it gives rules and value sets, and no DSCs
+	Domain string // of the WHO network, where it is not the DCC's
 	Signer string // common name of who signs, where many could under the anchor; empty for none
 	Token  string // that a gate must show; empty for none
 
@@ -42,6 +43,10 @@ var offers = []Offer{
 	{
 		Name: "who-ref", Kind: "who", Path: "/who-ref/v2/trustlist-ref/did.json", On: TLS, Anchor: signerKey, Dated: true,
 		make: makeWHORef,
+	},
+	{
+		Name: "who-ph4h", Kind: "who", Path: "/who-ph4h/v2/trustlist/PH4H/-/DSC/did.json", On: TLS, Anchor: signerKey, Dated: true,
+		Domain: "PH4H", make: makePH4H,
 	},
 	{
 		Name: "eu", Kind: "eu", Path: "/eu", On: TLS, CSCAs: true,
@@ -139,6 +144,14 @@ func signerCertificate(d *Domain) []byte { return d.Signer.PEM() }
 func makeWHO(d *Domain, e edition) (http.Handler, error) {
 	list, err := WHO(d, e.signed)
 	return documents{"/v2/trustlist/DCC/-/DSC/did.json": newDocument("application/json", list, e)}, err
+}
+
+// makePH4H has the signers of ICVPs.
+func makePH4H(d *Domain, e edition) (http.Handler, error) {
+	signers := *d
+	signers.DSCs = d.PH4H
+	list, err := WHOAt(&signers, WHOPH4H, e.signed)
+	return documents{"/v2/trustlist/PH4H/-/DSC/did.json": newDocument("application/json", list, e)}, err
 }
 
 // makeWHORef has the four levels of the published tree: the root, its domain, the country, the list.

@@ -91,6 +91,9 @@ func NewServer(d *Domain, keys *TLSKeys, address string, log func(Served)) (*Ser
 		return nil, err
 	}
 	for _, o := range offers {
+		if o.Domain == "PH4H" && len(d.PH4H) == 0 {
+			continue
+		}
 		s.sources = append(s.sources, &source{Offer: o, editions: map[string]http.Handler{}})
 	}
 	s.closing, s.close = context.WithCancel(context.Background())
@@ -163,8 +166,26 @@ func (s *Server) URL(l Listener, path string) string {
 	return "https://" + s.addresses[l] + path
 }
 
-// Offers are the sources.
-func (s *Server) Offers() []Offer { return slices.Clone(offers) }
+// Offers are the sources that the domain can fill.
+func (s *Server) Offers() (all []Offer) {
+	for _, one := range s.sources {
+		all = append(all, one.Offer)
+	}
+	return all
+}
+
+// signers are all DSCs of the domain, those of ICVPs last.
+func (s *Server) signers() []*x509.Certificate { return slices.Concat(s.domain.DSCs, s.domain.PH4H) }
+
+// listed are those of some DSCs that are not withdrawn.
+func (s *Server) listed(dscs []*x509.Certificate) (some []*x509.Certificate) {
+	for _, dsc := range dscs {
+		if !s.withdrawn[string(Credential{Cert: dsc}.KID())] {
+			some = append(some, dsc)
+		}
+	}
+	return some
+}
 
 // Rival is the domain whose keys no gate should ever trust: it signs what the fault wrong-signature gives out.
 func (s *Server) Rival() *Domain { return s.rival }
@@ -202,7 +223,7 @@ func (s *Server) sourceLocked(name string) (*source, error) {
 func (s *Server) Withdraw(kid []byte, withdrawn bool) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	at := slices.IndexFunc(s.domain.DSCs, func(c *x509.Certificate) bool { return string(Credential{Cert: c}.KID()) == string(kid) })
+	at := slices.IndexFunc(s.signers(), func(c *x509.Certificate) bool { return string(Credential{Cert: c}.KID()) == string(kid) })
 	if at < 0 {
 		return fmt.Errorf("no DSC of this lab has the kid %x", kid)
 	}
@@ -211,9 +232,12 @@ func (s *Server) Withdraw(kid []byte, withdrawn bool) error {
 	}
 	s.withdrawn[string(kid)] = withdrawn
 	for _, one := range s.sources {
-		if live, ok := one.editions[""].(service); ok && withdrawn {
+		live, ok := one.editions[""].(service)
+		switch {
+		case !ok || at >= len(s.domain.DSCs): // what runs has none but those of DCCs
+		case withdrawn:
 			live.Withdraw(kid)
-		} else if ok {
+		default:
 			live.Add(s.domain.DSCs[at])
 		}
 	}
@@ -272,19 +296,14 @@ func (s *Server) edition(one *source, fault string) (http.Handler, error) {
 		return h, nil
 	}
 	now := *s.domain
-	now.DSCs = nil
+	now.DSCs, now.PH4H = s.listed(now.DSCs), s.listed(now.PH4H)
 	now.Rules = slices.DeleteFunc(slices.Clone(now.Rules), func(r Rule) bool { return s.withdrawn[r.Identifier] })
-	for _, dsc := range s.domain.DSCs {
-		if !s.withdrawn[string(Credential{Cert: dsc}.KID())] {
-			now.DSCs = append(now.DSCs, dsc)
-		}
-	}
 	d, e := &now, edition{s.signed, s.signed.Add(one.Life)}
 	switch fault {
 	case faultWrongSignature:
 		d = s.rival
 	case faultEmpty:
-		now.DSCs, now.Rules, now.ValueSets = nil, nil, nil
+		now.DSCs, now.PH4H, now.Rules, now.ValueSets = nil, nil, nil, nil
 	case faultOlder:
 		d, e.signed = s.domain, e.signed.Add(yesterday)
 	case faultStale:

@@ -38,6 +38,11 @@ func serve(t *testing.T) *bench {
 	if err != nil {
 		t.Fatal(err)
 	}
+	signer, err := newCredential("XX", "PH4H", false, &d.CSCA)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.PH4H = []*x509.Certificate{signer.Cert}
 	keys, err := NewTLSKeys("XX")
 	if err != nil {
 		t.Fatal(err)
@@ -103,6 +108,7 @@ var published = map[string]string{
 	"/who-ref/v2/trustlist-ref/DCC/did.json":     "application/json",
 	"/who-ref/v2/trustlist-ref/DCC/XXX/did.json": "application/json",
 	"/who-ref/v2/trustlist/DCC/XXX/DSC/did.json": "application/json",
+	"/who-ph4h/v2/trustlist/PH4H/-/DSC/did.json": "application/json",
 	"/eu/signercertificateUpdate":                "text/plain",
 	"/eu/signercertificateStatus":                "application/json",
 	"/italy/v1/dgc/signercertificate/status":     "application/json",
@@ -250,7 +256,7 @@ func TestServerControl(t *testing.T) {
 	}
 	resp, text := b.get("/~/", "Accept", "application/json")
 	var st serverStatus
-	if err := json.Unmarshal(text, &st); err != nil || resp.Header.Get("Content-Type") != "application/json" || len(st.Faults) != len(faultKinds) || len(st.DSCs) != 3 || len(st.Rules) != 6 {
+	if err := json.Unmarshal(text, &st); err != nil || resp.Header.Get("Content-Type") != "application/json" || len(st.Faults) != len(faultKinds) || len(st.DSCs) != 4 || len(st.Rules) != 6 {
 		t.Errorf("%v: %s", err, text)
 	}
 	for _, one := range st.Sources {

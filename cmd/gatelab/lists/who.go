@@ -20,6 +20,7 @@ import (
 // then /did.json.
 const (
 	WHOList    = "did:web:tng-cdn.who.int:v2:trustlist:DCC:-:DSC"
+	WHOPH4H    = "did:web:tng-cdn.who.int:v2:trustlist:PH4H:-:DSC"
 	WHORefRoot = "did:web:tng-cdn.who.int:v2:trustlist-ref"
 )
 
@@ -115,10 +116,19 @@ func whoMethod(id, country, usage string, chain ...*x509.Certificate) (whoKey, e
 	}
 	return whoKey{
 		id + "#" + kid, "JsonWebKey2020", whoParent(id), key,
-		whoCode{"#DCC"},
+		whoCode{"#" + whoDomain(id)},
 		whoCode{"#" + whoParticipant(country)},
 		whoCode{"#" + usage},
 	}, nil
+}
+
+// whoDomain is the domain that a list is of.
+func whoDomain(id string) string {
+	if _, path, ok := strings.Cut(id, ":trustlist:"); ok {
+		domain, _, _ := strings.Cut(path, ":")
+		return domain
+	}
+	return "DCC"
 }
 
 // whoInteger is an unsigned number as the gateway writes it, by Java's BigInteger.toByteArray: in two's complement, so that

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"gatescan/driver/drivertest"
+	"gatescan/driver/flash"
 	"gatescan/verify"
 )
 
@@ -251,7 +252,7 @@ func (c boardCut) check(t *testing.T, log *drivertest.WriteLog, directory string
 		return found, err
 	}
 	dir := filepath.Join(to, filepath.Base(directory))
-	clerk := newClerk(t, dirDisk(dir), uint64(c.moment))
+	clerk := newClerk(t, flash.Dir(dir), uint64(c.moment))
 	found = foundBook{visits(clerk.book.Totals()), clerk.book.State().Damage}
 	switch state := clerk.book.State(); {
 	case state.Fault != "":

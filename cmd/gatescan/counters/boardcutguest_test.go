@@ -13,33 +13,35 @@ import (
 	"golang.org/x/sys/unix"
 
 	"gatescan/driver/drivertest"
+	"gatescan/driver/flash"
+	"gatescan/driver/turnstile"
 )
 
-// unsyncedDisk is a directory of which nothing is made lasting.
-type unsyncedDisk struct{ dirDisk }
+// unsyncedDisk is a directory that is never synced.
+type unsyncedDisk struct{ flash.Dir }
 
-type unsyncedFile struct{ diskFile }
+type unsyncedFile struct{ flash.File }
 
-func (unsyncedDisk) sync() error { return nil }
-func (unsyncedFile) sync() error { return nil }
+func (unsyncedDisk) SyncDir(string) error { return nil }
+func (unsyncedFile) Sync() error          { return nil }
 
-func (d unsyncedDisk) create(name string) (diskFile, error) {
-	f, err := d.dirDisk.create(name)
+func (d unsyncedDisk) Create(name string, a flash.Access) (flash.File, error) {
+	f, err := d.Dir.Create(name, a)
 	return unsyncedFile{f}, err
 }
 
-func (d unsyncedDisk) open(name string) (diskFile, error) {
-	f, err := d.dirDisk.open(name)
+func (d unsyncedDisk) OpenInPlace(name string) (flash.File, error) {
+	f, err := d.Dir.OpenInPlace(name)
 	return unsyncedFile{f}, err
 }
 
 // countOnBoard is the gate on the board: it counts one visit after another, and marks in the log of the disk what it has
 // counted and what the book calls lasting.
 func countOnBoard(t *testing.T, dir string) {
-	var d disk = dirDisk(dir)
+	var d disk = flash.Dir(dir)
 	synced := os.Getenv(unsyncedVariable) == ""
 	if !synced {
-		d = unsyncedDisk{dirDisk(dir)}
+		d = unsyncedDisk{flash.Dir(dir)}
 	}
 	var now atomic.Pointer[visit]
 	now.Store(&visit{})
@@ -69,7 +71,7 @@ func countOnBoard(t *testing.T, dir string) {
 		if v.granted {
 			granted++
 		}
-		b.live.Passages(granted, granted, 0, 0, 0)
+		b.live.Passages(turnstile.Counts{Granted: granted, Passages: granted})
 		b.collect()
 		b.mu.Unlock()
 		boardMark{synced, n + 1, visits(b.Lasting())}.encode(sector)

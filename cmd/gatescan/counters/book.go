@@ -9,6 +9,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"gatescan/driver/flash"
 )
 
 // Defaults and limits of a Config.
@@ -66,8 +68,8 @@ func (c Config) withDefaults() (Config, error) {
 	return c, nil
 }
 
-// Book keeps what Counters count, by the hour. Its methods may be called from any goroutine; Live, Totals, Lasting,
-// Undated and State never wait for the disk. Two processes must not keep the same book.
+// Book keeps what Counters count, by the hour. Its methods may be called from any goroutine; Live, Undated and
+// State never wait for the disk. Two processes must not keep the same book.
 type Book struct {
 	config Config
 	disk   disk // nil for none
@@ -80,10 +82,12 @@ type Book struct {
 
 	io         sync.Mutex // held while the disk is used; locked before mu
 	loaded     bool
-	unread     int     // times that one of the two states could not be read
-	absent     [2]bool // which of the two files of the state is not there
-	dirLasting bool    // nothing happened to the directory since it was synced
-	acked      *record // the newest state that is lasting; its parts are those that are to be filed
+	unread     int      // times that one of the two states could not be read
+	absent     [2]bool  // which of the two files of the state is not there
+	dirLasting bool     // nothing happened to the directory since it was synced
+	acked      *record  // the newest state that is lasting; its parts are those that are to be filed
+	unseen     []string // files that inspect has yet to read
+	inspected  time.Time
 
 	mu              sync.Mutex
 	seen            Tally // what of live is in totals
@@ -94,9 +98,11 @@ type Book struct {
 	tried, filed    time.Time // last
 	fileTried       time.Time
 	pruned          time.Time
+	measured        time.Time
 	faults          [numFaults]error
 	state           State
-	today           time.Time // the day that state.BytesToday is about
+	damage          []damage
+	today           time.Time // when the day that state.BytesToday is about began
 }
 
 // Open opens a book. An error is a mistake in the configuration; if the disk is at fault the book counts in memory, says so
@@ -104,7 +110,7 @@ type Book struct {
 func Open(c Config, now func() time.Time, log *slog.Logger) (*Book, error) {
 	var d disk
 	if c.Dir != "" {
-		d = dirDisk(c.Dir)
+		d = flash.Dir(c.Dir)
 	}
 	return openDisk(c, d, now, log)
 }
@@ -127,22 +133,6 @@ func openDisk(c Config, d disk, now func() time.Time, log *slog.Logger) (*Book, 
 
 // Live are the counters to count with. They begin at 0 with the process.
 func (b *Book) Live() *Counters { return &b.live }
-
-// Totals is what was ever counted. It never shrinks, but for what a power cut takes.
-func (b *Book) Totals() Tally {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.collect()
-	return b.totals
-}
-
-// Lasting is what was ever counted and flushed: behind Totals by at most Config.Flush, and no power cut makes it shrink.
-// Without a directory it stays at zero.
-func (b *Book) Lasting() Tally {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.lasting
-}
 
 // Undated is what was counted while the clock was not believed. It is part of Totals, and of no other bucket.
 func (b *Book) Undated() Bucket {

@@ -9,6 +9,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"gatescan/driver/flash/flashtest"
+	"gatescan/driver/turnstile"
 	"gatescan/verify"
 )
 
@@ -120,7 +122,7 @@ func (r *running) expect(t *testing.T, want map[string]uint64) {
 
 func TestRun(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		d := newCutDisk()
+		d := flashtest.New()
 		lisbon := zone(t, "Europe/Lisbon")
 		b := run(t, Config{Dir: "x", Zone: lisbon}, d, time.Date(2026, 10, 25, 0, 50, 0, 0, time.UTC))
 		synctest.Wait()
@@ -145,10 +147,10 @@ func TestRun(t *testing.T) {
 			t.Errorf("%+v", s)
 		}
 
-		syncs := d.syncs.Load()
+		syncs := d.Syncs()
 		time.Sleep(5 * time.Hour)
-		if d.syncs.Load() > syncs+1 { // the last hour is filed
-			t.Errorf("%d writes while nothing is counted", d.syncs.Load()-syncs)
+		if d.Syncs() > syncs+1 { // the last hour is filed
+			t.Errorf("%d writes while nothing is counted", d.Syncs()-syncs)
 		}
 
 		// The clock goes back into an hour that is filed, is not believed, and comes back.
@@ -186,7 +188,7 @@ func TestRun(t *testing.T) {
 func TestFlushInTime(t *testing.T) {
 	for _, flush := range []time.Duration{MinFlush, 10 * time.Second, DefaultFlush, MaxFlush} {
 		synctest.Test(t, func(t *testing.T) {
-			b := run(t, Config{Dir: "x", Flush: flush}, newCutDisk(), time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC))
+			b := run(t, Config{Dir: "x", Flush: flush}, flashtest.New(), time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC))
 			random := rand.New(rand.NewPCG(cutSeed, 20))
 			type count struct {
 				at time.Time
@@ -213,10 +215,10 @@ func TestFlushInTime(t *testing.T) {
 // What is counted while the disk is written is flushed without another count to remind of it.
 func TestCountedWhileFlushing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		d := newCutDisk()
+		d := flashtest.New()
 		b := run(t, Config{Dir: "x"}, d, time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC))
 		more := 1
-		d.before = func(*cutDisk) {
+		d.Before = func(*flashtest.Disk) {
 			b.accept(more)
 			more = 0
 			b.Totals()
@@ -245,7 +247,7 @@ func TestBytesPerDay(t *testing.T) {
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			c.config.Dir = "x"
-			d := newCutDisk()
+			d := flashtest.New()
 			b := run(t, c.config, d, time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC))
 			b.wrote(0) // the day begins
 			random := rand.New(rand.NewPCG(cutSeed, 21))
@@ -260,8 +262,8 @@ func TestBytesPerDay(t *testing.T) {
 			}
 			time.Sleep(time.Until(end))
 			s := b.State()
-			t.Logf("%s: %d bytes in %d writes, %d times waited for the flash; files of %d bytes", c.name, s.BytesToday, s.WritesToday-1, d.syncs.Load(), s.Bytes)
-			if int(s.BytesToday) > c.bytes || d.syncs.Load() > c.syncs || c.passes > 0 && d.syncs.Load() < 50 {
+			t.Logf("%s: %d bytes in %d writes, %d times waited for the flash; files of %d bytes", c.name, s.BytesToday, s.WritesToday-1, d.Syncs(), s.Bytes)
+			if int(s.BytesToday) > c.bytes || d.Syncs() > c.syncs || c.passes > 0 && d.Syncs() < 50 {
 				t.Error("that is not what is stated")
 			}
 		})
@@ -270,8 +272,8 @@ func TestBytesPerDay(t *testing.T) {
 
 func TestPrune(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		d := newCutDisk()
-		d.now["day-1999-01-01x"] = &cutFile{} // not ours
+		d := flashtest.New()
+		d.Set("day-1999-01-01x", []byte{}) // not ours
 		begin := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 		b := runTicking(t, Config{Dir: "x", Keep: 10 * 24 * time.Hour}, d, begin, time.Minute)
 		for range 30 {
@@ -282,7 +284,7 @@ func TestPrune(t *testing.T) {
 			t.Errorf("%+v", s)
 		}
 		synctest.Wait()
-		if totals := b.Totals(); totals.Accepted() != 30 || d.now["day-1999-01-01x"] == nil {
+		if totals := b.Totals(); totals.Accepted() != 30 || d.Data("day-1999-01-01x") == nil {
 			t.Errorf("%d in all", totals.Accepted())
 		}
 		// A clock that is years ahead for some hours takes little away.
@@ -299,10 +301,10 @@ func TestInMemory(t *testing.T) {
 		b := run(t, Config{Keep: 48 * time.Hour}, nil, time.Date(2026, 3, 1, 0, 30, 0, 0, time.UTC))
 		for range 100 {
 			b.accept(2)
-			b.Live().Passages(2, 1, 1, 0, 0) // monotone: the same again adds nothing
+			b.Live().Passages(turnstile.Counts{Granted: 2, Passages: 1, NotEntered: 1}) // monotone: the same again adds nothing
 			time.Sleep(time.Hour)
 		}
-		b.Live().Passages(1, 0, 0, 0, 0)
+		b.Live().Passages(turnstile.Counts{Granted: 1})
 		totals := b.Totals()
 		if totals.Accepted() != 200 || totals.Granted != 2 || totals.NotEntered != 1 || b.Lasting() != (Tally{}) {
 			t.Errorf("%+v", totals)

@@ -4,8 +4,6 @@ import (
 	"testing"
 	"time"
 	_ "time/tzdata"
-
-	"gatescan/verify"
 )
 
 func zone(t testing.TB, name string) *time.Location {
@@ -52,7 +50,7 @@ func TestBucketAt(t *testing.T) {
 func TestBucketsTile(t *testing.T) {
 	for _, name := range []string{
 		"UTC", "Europe/Lisbon", "America/Sao_Paulo", "Pacific/Kiritimati", "Asia/Kathmandu", "Australia/Lord_Howe",
-		"America/St_Johns", "Pacific/Apia", "Africa/Casablanca", "Asia/Pyongyang",
+		"America/St_Johns", "Pacific/Apia", "Africa/Casablanca", "Asia/Pyongyang", "Atlantic/Azores", "America/Havana",
 	} {
 		for _, size := range []time.Duration{time.Hour, 5 * time.Minute} {
 			z := zone(t, name)
@@ -62,7 +60,7 @@ func TestBucketsTile(t *testing.T) {
 			}
 			end := at.AddDate(2, 0, 0)
 			at, _ = bucketAt(at, z, size)
-			day := DayStart(at, z)
+			day, next := Day(at, z)
 			for buckets := 0; at.Before(end); buckets++ {
 				start, length := bucketAt(at, z, size)
 				if !start.Equal(at) || length <= 0 || length > size {
@@ -80,76 +78,13 @@ func TestBucketsTile(t *testing.T) {
 					}
 				}
 				at = at.Add(length)
-				if now := DayStart(at, z); now.After(day) && name != "America/St_Johns" {
-					if next := NextDay(day, z); !next.Equal(now) || !now.Equal(at) {
-						t.Fatalf("%s: after %v comes %v, not %v, at %v", name, day, next, now, at)
+				if from, to := Day(at, z); from.After(day) {
+					if !from.Equal(next) || !from.Equal(at) {
+						t.Fatalf("%s: after %v comes %v, not %v, at %v", name, day, next, from, at)
 					}
-					day = now
+					day, next = from, to
 				}
 			}
-		}
-	}
-}
-
-func TestDays(t *testing.T) {
-	for _, c := range []struct {
-		zone, at, start string
-		hours           int
-	}{
-		{"Europe/Lisbon", "2026-03-29T12:00:00Z", "2026-03-29T00:00:00Z", 23},
-		{"Europe/Lisbon", "2026-10-25T12:00:00Z", "2026-10-24T23:00:00Z", 25},
-		{"Europe/Lisbon", "2026-07-01T23:00:00Z", "2026-07-01T23:00:00Z", 24},
-		{"America/Sao_Paulo", "2018-11-04T12:00:00Z", "2018-11-04T03:00:00Z", 23}, // it begins at 1:00
-		{"America/Sao_Paulo", "2019-02-16T12:00:00Z", "2019-02-16T02:00:00Z", 25}, // 23:00 comes twice
-		{"America/Sao_Paulo", "2019-02-17T02:30:00Z", "2019-02-16T02:00:00Z", 25},
-		{"America/Sao_Paulo", "2026-11-01T12:00:00Z", "2026-11-01T03:00:00Z", 24}, // abolished
-		{"Pacific/Kiritimati", "2026-03-29T10:00:00Z", "2026-03-29T10:00:00Z", 24},
-		{"Asia/Kathmandu", "2026-03-29T18:14:00Z", "2026-03-28T18:15:00Z", 24},
-		{"Pacific/Apia", "2011-12-30T09:59:59Z", "2011-12-29T10:00:00Z", 24}, // the day before the one that was left out
-		{"Pacific/Apia", "2011-12-30T10:00:00Z", "2011-12-30T10:00:00Z", 24}, // the 31st
-	} {
-		at, err := time.Parse(time.RFC3339, c.at)
-		if err != nil {
-			t.Fatal(err)
-		}
-		z := zone(t, c.zone)
-		start := DayStart(at, z)
-		if got := start.UTC().Format(time.RFC3339); got != c.start {
-			t.Errorf("%s %s: the day begins at %s, want %s", c.zone, c.at, got, c.start)
-		}
-		if hours := NextDay(at, z).Sub(start).Hours(); hours != float64(c.hours) {
-			t.Errorf("%s %s: a day of %v hours, want %d", c.zone, c.at, hours, c.hours)
-		}
-	}
-
-	lisbon := zone(t, "Europe/Lisbon")
-	var buckets []Bucket
-	one := []Frames{{verify.Test, verify.Accepted, 2}}
-	for hour := range 49 { // 24 + 25: from midnight to midnight
-		buckets = append(buckets, Bucket{Start: time.Date(2026, 10, 23, 23, 0, 0, 0, time.UTC).Add(time.Duration(hour) * time.Hour), Length: time.Hour, Frames: one, Back: 1})
-	}
-	buckets = append(buckets, Bucket{Frames: one}, Bucket{Start: time.Date(2026, 7, 2, 0, 0, 0, 0, time.UTC), Length: 24 * time.Hour, Lost: true})
-	days := Days(buckets, lisbon)
-	if len(days) != 5 {
-		t.Fatalf("%d days: %v", len(days), days)
-	}
-	for i, want := range []struct {
-		start  string
-		hours  float64
-		n      uint64
-		lost   bool
-		zeroed bool
-	}{
-		{"0001-01-01T00:00:00Z", 0, 2, false, true},
-		{"2026-07-02T00:00:00+01:00", 24, 0, true, false},
-		{"2026-07-03T00:00:00+01:00", 24, 0, true, false}, // a file is of a day of UTC
-		{"2026-10-24T00:00:00+01:00", 24, 48, false, false},
-		{"2026-10-25T00:00:00+01:00", 25, 50, false, false},
-	} {
-		d := days[i]
-		if d.Start.Format(time.RFC3339) != want.start || d.Length.Hours() != want.hours || d.Accepted() != want.n ||
-			d.Refused() != 0 || d.Lost != want.lost || d.Start.IsZero() != want.zeroed {
-			t.Errorf("day %d: %+v", i, d)
 		}
 	}
 }

@@ -5,6 +5,7 @@ package counters
 import (
 	"sync/atomic"
 
+	"gatescan/driver/turnstile"
 	"gatescan/verify"
 )
 
@@ -12,7 +13,8 @@ import (
 type Counters struct {
 	n         [verify.NumKinds][verify.NumReasons]atomic.Uint64
 	tolerated [8]atomic.Uint64 // by the bit of the tolerance
-	turnstile [numTurnstile]atomic.Uint64
+	families  [verify.NumFamilies]atomic.Uint64
+	passages  turnstile.Each[atomic.Uint64]
 	rules     rules
 }
 
@@ -36,12 +38,28 @@ func (c *Counters) AddTolerated(set verify.Tolerance) {
 	}
 }
 
-// Passages takes over how often the turnstile was opened, and what became of that, in all since the process began. Who
-// polls the turnstile may do so from several goroutines: of two values the higher one stands.
-func (c *Counters) Passages(granted, passages, notEntered, unexpected, back uint64) {
-	for i, n := range [numTurnstile]uint64{granted, passages, notEntered, unexpected, back} {
-		for old := c.turnstile[i].Load(); n > old && !c.turnstile[i].CompareAndSwap(old, n); {
-			old = c.turnstile[i].Load()
+// AddFamily counts one frame that was another code; NoFamily counts nothing.
+func (c *Counters) AddFamily(f verify.Family) {
+	if f != verify.NoFamily && int(f) < verify.NumFamilies {
+		c.families[f].Add(1)
+	}
+}
+
+// Families returns how many frames were other codes, by family.
+func (c *Counters) Families() (n [verify.NumFamilies]uint64) {
+	for f := range c.families {
+		n[f] = c.families[f].Load()
+	}
+	return n
+}
+
+// Passages stores what the turnstile has counted since the process began. Several goroutines may poll the turnstile and call
+// it: the higher one of two values stays.
+func (c *Counters) Passages(now turnstile.Counts) {
+	stored := c.passages.All()
+	for i, n := range now.All() {
+		for old := stored[i].Load(); *n > old && !stored[i].CompareAndSwap(old, *n); {
+			old = stored[i].Load()
 		}
 	}
 }
@@ -56,10 +74,7 @@ func (c *Counters) Tolerated(set verify.Tolerance) (n uint64) {
 	return n
 }
 
-// Of is how many frames of that kind came to that reason.
-func (c *Counters) Of(k verify.Kind, r verify.Reason) uint64 { return c.n[k][r].Load() }
-
-// Totals is how many frames were accepted and how many were refused.
+// Totals returns how many frames were accepted and how many were refused.
 func (c *Counters) Totals() (accepted, refused uint64) {
 	t := c.Tally()
 	return t.Accepted(), t.Refused()
@@ -72,8 +87,9 @@ func (c *Counters) Tally() (t Tally) {
 			t.Frames[k][r] = c.n[k][r].Load()
 		}
 	}
-	for i, n := range t.turnstile() {
-		*n = c.turnstile[i].Load()
+	stored := c.passages.All()
+	for i, n := range t.All() {
+		*n = stored[i].Load()
 	}
 	return t
 }

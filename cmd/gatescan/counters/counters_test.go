@@ -24,10 +24,10 @@ func TestCounters(t *testing.T) {
 	if accepted, refused := c.Totals(); accepted != 4000 || refused != 8001 {
 		t.Errorf("%d accepted, %d refused", accepted, refused)
 	}
-	if n := c.Of(verify.Test, verify.Expired); n != 4000 {
+	if n := c.n[verify.Test][verify.Expired].Load(); n != 4000 {
 		t.Errorf("%d expired tests", n)
 	}
-	if n := c.Of(verify.NoKind, verify.Internal); n != 1 {
+	if n := c.n[verify.NoKind][verify.Internal].Load(); n != 1 {
 		t.Errorf("%d internal", n)
 	}
 	c.AddTolerated(verify.NoPrefix | verify.AlgUnprotected)
@@ -35,6 +35,12 @@ func TestCounters(t *testing.T) {
 	c.AddTolerated(0)
 	if p, a, all := c.Tolerated(verify.NoPrefix), c.Tolerated(verify.AlgUnprotected), c.Tolerated(verify.TolerateAll); p != 2 || a != 1 || all != 3 {
 		t.Errorf("tolerated %d, %d, in all %d", p, a, all)
+	}
+	for _, f := range []verify.Family{verify.RailTicket, verify.RailTicket, verify.UnknownFamily, verify.NoFamily, 200} {
+		c.AddFamily(f)
+	}
+	if n := c.Families(); n != [verify.NumFamilies]uint64{verify.RailTicket: 2, verify.UnknownFamily: 1} {
+		t.Errorf("families %v", n)
 	}
 	if n := testing.AllocsPerRun(100, func() { c.Add(verify.Recovery, verify.Accepted) }); n != 0 {
 		t.Errorf("%v allocations", n)

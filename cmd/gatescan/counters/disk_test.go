@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"gatescan/driver/turnstile"
 	"gatescan/verify"
 )
 
@@ -25,7 +26,7 @@ func TestDirectory(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "counters")
 	b := openReal(t, dir)
 	b.Live().Add(verify.Test, verify.Expired)
-	b.Live().Passages(9, 8, 1, 2, 3)
+	b.Live().Passages(turnstile.Counts{Granted: 9, Passages: 8, NotEntered: 1, Unexpected: 2, Back: 3})
 	if err := b.Close(); err != nil {
 		t.Fatal(err)
 	}
@@ -172,7 +173,7 @@ func TestNoDirectory(t *testing.T) {
 		t.Fatal(err)
 	}
 	for dir, want := range map[string]string{
-		filepath.Join(base, "a", "b"): "make the directory yourself",
+		filepath.Join(base, "a", "b"): "make it yourself",
 		file:                          "not a directory",
 		open:                          "chmod it to 0700",
 	} {

@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
-	"maps"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"slices"
@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"gatescan/driver/flash/flashtest"
 	"gatescan/verify"
 )
 
@@ -27,9 +28,9 @@ func TestFaults(t *testing.T) {
 	}
 	for _, times := range []int{1, 7, 60} {
 		for at := 0; ; at += step {
-			d := newCutDisk()
-			fail, reached := failing(at, times, errs[at%len(errs)])
-			d.fail = fail
+			d := flashtest.New()
+			fail, reached := flashtest.Failing(at, times, errs[at%len(errs)])
+			d.Fail = fail
 			c := newClerk(t, d, 8)
 			c.work(func() {}, func() {
 				if c.book.Lasting() == c.book.Totals() { // otherwise a restart loses what was counted, as it must
@@ -40,7 +41,7 @@ func TestFaults(t *testing.T) {
 				break
 			}
 			tried++
-			d.fail = nil
+			d.Fail = nil
 			if totals := c.book.Totals(); c.book.loaded && totals != c.counted.totals {
 				t.Fatalf("%d faults at operation %d: %d counted, %d in the book", times, at, c.counted.totals.Accepted(), totals.Accepted())
 			}
@@ -69,7 +70,7 @@ func TestFaults(t *testing.T) {
 
 // A disk that takes nothing for weeks: the totals stand, what has no room is said, and filed when the disk is well.
 func TestDiskFull(t *testing.T) {
-	d := newCutDisk()
+	d := flashtest.New()
 	c := newClerk(t, d, 9)
 	c.count(10)
 	if err := c.flush(); err != nil {
@@ -84,11 +85,11 @@ func TestDiskFull(t *testing.T) {
 	for hour := range 900 {
 		c.at = c.at.Add(time.Hour)
 		c.count(60)
-		d.fail = nil
+		d.Fail = nil
 		if err := c.flush(); err != nil {
 			t.Fatalf("hour %d: %v", hour, err)
 		}
-		d.fail = creates
+		d.Fail = creates
 		c.book.io.Lock()
 		c.book.file(time.Now())
 		c.book.io.Unlock()
@@ -103,7 +104,7 @@ func TestDiskFull(t *testing.T) {
 		t.Error("nobody says that there is no room")
 	}
 	t.Log(said)
-	d.fail = nil
+	d.Fail = nil
 	if err := c.counted.check(c.book); err != nil {
 		t.Error(err)
 	}
@@ -130,13 +131,13 @@ func TestDiskFull(t *testing.T) {
 
 // A disk that comes late: what was counted before is added to what is found.
 func TestDiskComesLate(t *testing.T) {
-	d := newCutDisk()
+	d := flashtest.New()
 	c := newClerk(t, d, 10)
 	c.count(20)
 	if err := c.flush(); err != nil {
 		t.Fatal(err)
 	}
-	d.fail = func() error { return fs.ErrNotExist }
+	d.Fail = func() error { return fs.ErrNotExist }
 	c.open()
 	before := c.counted.clone()
 	c.count(5)
@@ -149,7 +150,7 @@ func TestDiskComesLate(t *testing.T) {
 	if c.flush() == nil || c.book.Lasting() != (Tally{}) {
 		t.Error("flushed to no disk")
 	}
-	d.fail = nil
+	d.Fail = nil
 	if err := c.flush(); err != nil {
 		t.Fatal(err)
 	}
@@ -165,7 +166,7 @@ func TestDiskComesLate(t *testing.T) {
 // Every bit of every file goes bad, one at a time: totals are those of one of the last two states, and no bucket ever says
 // more than was counted, or less without saying that something is lost.
 func TestBitFlips(t *testing.T) {
-	d := newCutDisk()
+	d := flashtest.New()
 	c := newClerk(t, d, 11)
 	c.count(5)
 	c.at = c.at.Add(-time.Hour)
@@ -180,25 +181,26 @@ func TestBitFlips(t *testing.T) {
 	if err := c.flush(); err != nil {
 		t.Fatal(err)
 	}
-	names := slices.Sorted(maps.Keys(d.now))
+	names := d.Names()
 	if !slices.Equal(names, []string{"day-2026-03-28", "now-0", "now-1"}) {
 		t.Fatal(names)
 	}
 	flips, padding := 0, 0
 	for _, name := range names {
-		whole := d.now[name].data
+		whole := d.Data(name)
 		length := recordHeader + int(binary.BigEndian.Uint32(whole[12:]))
 		for bit := range min(len(whole), length+8) * 8 {
 			if testing.Short() && bit%8 != bit/8%8 && bit/8 < length { // one bit of each byte
 				continue
 			}
-			damaged := d.copy()
-			f := damaged.now[name]
-			f.data = slices.Clone(whole)
-			f.data[bit/8] ^= 1 << (bit % 8)
+			damaged := d.Copy()
+			flipped := slices.Clone(whole)
+			flipped[bit/8] ^= 1 << (bit % 8)
+			damaged.Set(name, flipped)
 			after := *c
 			after.disk = damaged
 			after.open()
+			after.inspect()
 			errNow, errBefore := c.counted.check(after.book), before.check(after.book)
 			if bit/8 >= length {
 				if padding++; errNow != nil || len(after.book.State().Damage) > 0 {
@@ -232,16 +234,16 @@ func TestBitFlips(t *testing.T) {
 
 // What is damaged is set aside, and the book goes on.
 func TestDamaged(t *testing.T) {
-	d := newCutDisk()
+	d := flashtest.New()
 	c := newClerk(t, d, 12)
 	c.work(func() {}, c.open)
 	if err := c.flush(); err != nil {
 		t.Fatal(err)
 	}
 	spoil := func(name string) {
-		f := d.now[name]
-		f.data = slices.Clone(f.data)
-		f.data[recordHeader+3]++
+		data := d.Data(name)
+		data[recordHeader+3]++
+		d.Set(name, data)
 	}
 
 	spoil(dayPrefix + "2026-03-29")
@@ -250,12 +252,16 @@ func TestDamaged(t *testing.T) {
 	c.count(3)
 	c.at = c.at.Add(3 * time.Hour)
 	c.file()
-	if d.now["day-2026-03-29.damaged"] == nil || d.now["day-2026-03-29"] == nil {
+	if d.Data("day-2026-03-29.damaged") == nil || d.Data("day-2026-03-29") == nil {
 		t.Error("the day is not set aside")
 	}
+	before := len(c.book.State().Damage)
 	buckets, err := c.book.Query(time.Date(2026, 3, 29, 0, 0, 0, 0, time.UTC), time.Date(2026, 3, 30, 0, 0, 0, 0, time.UTC))
 	if err != nil || len(buckets) < 2 || !buckets[0].Lost {
 		t.Errorf("%+v, %v", buckets, err)
+	}
+	if after := len(c.book.State().Damage); before != 1 || after != before {
+		t.Errorf("%d faults, %d after a query", before, after)
 	}
 	if totals := c.book.Totals(); totals != c.counted.totals {
 		t.Error("totals are lost with the day")
@@ -273,7 +279,7 @@ func TestDamaged(t *testing.T) {
 	if totals := c.book.Totals(); totals != filed {
 		t.Errorf("%d accepted, %d filed", totals.Accepted(), filed.Accepted())
 	}
-	if s := c.book.State(); len(s.Damage) != 3 || d.now["now-0.damaged"] == nil || d.now["now-1.damaged"] == nil {
+	if s := c.book.State(); len(s.Damage) != 3 || d.Data("now-0.damaged") == nil || d.Data("now-1.damaged") == nil {
 		t.Errorf("%q", s.Damage)
 	}
 	c.count(1)
@@ -290,7 +296,7 @@ func TestDamaged(t *testing.T) {
 	if err := c.flush(); err != nil {
 		t.Fatal(err)
 	}
-	delete(d.now, "now-0")
+	d.Set("now-0", nil)
 	c.open()
 	if s := c.book.State(); len(s.Damage) != 1 {
 		t.Errorf("a file is missing: %q", s.Damage)
@@ -298,7 +304,7 @@ func TestDamaged(t *testing.T) {
 }
 
 func TestNewer(t *testing.T) {
-	d := newCutDisk()
+	d := flashtest.New()
 	c := newClerk(t, d, 13)
 	c.count(3)
 	if err := c.flush(); err != nil {
@@ -308,7 +314,7 @@ func TestNewer(t *testing.T) {
 	data[11]++
 	sum := recordSum(data)
 	copy(data[16:], sum[:])
-	d.now["now-0"] = &cutFile{data, data}
+	d.Set("now-0", data)
 	c.open()
 	c.count(2)
 	if s := c.book.State(); !strings.Contains(s.Fault, "newer") {
@@ -317,7 +323,7 @@ func TestNewer(t *testing.T) {
 	if err := c.book.Close(); !errors.Is(err, errNewer) {
 		t.Error(err)
 	}
-	if !slices.Equal(d.now["now-0"].data, data) || len(d.now) != 2 {
+	if !slices.Equal(d.Data("now-0"), data) || len(d.Names()) != 2 {
 		t.Error("it is not left alone")
 	}
 	if totals := c.book.Totals(); totals.Accepted()+totals.Refused() != 2 {
@@ -370,5 +376,51 @@ func TestQueryWithoutDirectory(t *testing.T) {
 	}
 	if len(buckets) != 2 || !buckets[0].Lost || buckets[0].Start != from || buckets[0].Length != 4*time.Hour || buckets[1].Accepted() != 1 {
 		t.Errorf("%+v", buckets)
+	}
+}
+
+// While an hour is filed one operation fails, and the power goes during the flush after it: the hour is still in the state
+// or in the file of its day.
+func TestCutAfterFaultOfFiling(t *testing.T) {
+	tried := 0
+	for at := 0; ; at++ {
+		d := flashtest.New()
+		c := newClerk(t, d, 14)
+		c.count(5)
+		if err := c.flush(); err != nil {
+			t.Fatal(err)
+		}
+		c.at = c.at.Add(time.Hour)
+		c.count(2)
+		if err := c.flush(); err != nil { // filing has nothing to flush
+			t.Fatal(err)
+		}
+		fail, reached := flashtest.Failing(at, 1, syscall.EIO)
+		d.Fail = fail
+		c.file()
+		d.Fail = nil
+		if !reached() {
+			break
+		}
+		acknowledged := c.counted.clone()
+		c.count(1)
+		var points []cutPoint
+		d.Before = func(copied *flashtest.Disk) {
+			points = append(points, cutPoint{copied, acknowledged, c.counted.clone()})
+		}
+		if err := c.flush(); err != nil {
+			t.Fatal(err)
+		}
+		random := rand.New(rand.NewPCG(cutSeed, 15))
+		for i, p := range points {
+			tried += p.disk.Outcomes(24, random, func(after *flashtest.Disk) {
+				if err := p.check(t, after, 16); err != nil {
+					t.Fatalf("operation %d of filing failed, cut before operation %d of the flush: %v", at, i, err)
+				}
+			})
+		}
+	}
+	if tried < 100 {
+		t.Errorf("only %d cuts", tried)
 	}
 }

@@ -6,6 +6,8 @@ import (
 	"io/fs"
 	"strings"
 	"time"
+
+	"gatescan/driver/flash"
 )
 
 // The files of a book. All others in the directory are left alone.
@@ -44,12 +46,13 @@ func ours(name string) (of string, damaged, is bool) {
 // setAside renames what is damaged. It takes the place of what was set aside under that name before; a day goes when it was
 // kept long enough.
 func (b *Book) setAside(name string, why error) {
-	if err := b.disk.rename(name, name+damagedSuffix); err != nil {
-		b.note(name, why)
+	if err := b.disk.Rename(name, name+damagedSuffix); err != nil {
+		b.note(name, name, why)
 		return
 	}
 	b.dirLasting = false
-	b.note(name+", set aside as "+name+damagedSuffix, why)
+	b.repaired(name)
+	b.note(name+damagedSuffix, name+", set aside as "+name+damagedSuffix, why)
 }
 
 // syncDirectory makes lasting what happened to the directory.
@@ -57,7 +60,7 @@ func (b *Book) syncDirectory() error {
 	if b.dirLasting {
 		return nil
 	}
-	err := b.disk.sync()
+	err := b.disk.SyncDir(".")
 	b.dirLasting = err == nil
 	return err
 }
@@ -65,18 +68,18 @@ func (b *Book) syncDirectory() error {
 // writeSlot writes a state over the one before the last.
 func (b *Book) writeSlot(seq uint64, data []byte) error {
 	name := slotName(seq)
-	file, err := b.disk.open(name)
+	file, err := openOurs(b.disk.OpenInPlace, name)
 	if errors.Is(err, fs.ErrNotExist) {
 		b.dirLasting = false
-		file, err = b.disk.create(name)
+		file, err = b.disk.Create(name, flash.Private)
 	}
 	if err != nil {
 		return err
 	}
-	size, err := file.size()
+	info, err := file.Stat()
 	if err == nil {
 		length := (len(data) + pageSize - 1) / pageSize * pageSize
-		if size < slotSize {
+		if info.Size() < slotSize {
 			length = slotSize // its room is taken now, and stays when the disk is full
 		}
 		padded := make([]byte, length)
@@ -85,7 +88,7 @@ func (b *Book) writeSlot(seq uint64, data []byte) error {
 		b.wrote(length)
 	}
 	if err == nil {
-		err = file.sync()
+		err = file.Sync()
 	}
 	if e := file.Close(); err == nil {
 		err = e
@@ -99,7 +102,7 @@ func (b *Book) writeSlot(seq uint64, data []byte) error {
 
 // readDay reads the file of a day. Nil is an empty one.
 func (b *Book) readDay(name string) (*record, error) {
-	data, err := b.disk.read(name, maxDay)
+	data, err := b.read(name, maxDay)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
@@ -109,7 +112,7 @@ func (b *Book) readDay(name string) (*record, error) {
 	return decodeRecord(data, false)
 }
 
-func isDamage(err error) bool { return errors.Is(err, errDamaged) || errors.Is(err, errTooLarge) }
+func isDamage(err error) bool { return errors.Is(err, errDamaged) || errors.Is(err, flash.ErrTooLarge) }
 
 // writeDay adds parts to the file of a day. They are lasting after the directory was synced.
 func (b *Book) writeDay(name string, parts []part, held map[uint64]bool) error {
@@ -137,40 +140,24 @@ func (b *Book) writeDay(name string, parts []part, held map[uint64]bool) error {
 	if len(data) > maxDay {
 		return fmt.Errorf("%s would have %d bytes (%d are allowed)", name, len(data), maxDay)
 	}
-	if err := b.disk.remove(newName); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
 	b.dirLasting = false
-	file, err := b.disk.create(newName)
-	if err != nil {
+	if err := (flash.Writer{Disk: b.disk, Access: flash.Private, Temporary: newName}).Put(name, data); err != nil {
 		return err
 	}
-	_, err = file.WriteAt(data, 0)
 	b.wrote(len(data))
-	if err == nil {
-		err = file.sync()
-	}
-	if e := file.Close(); err == nil {
-		err = e
-	}
-	if err == nil {
-		err = b.disk.rename(newName, name)
-	}
-	if err != nil {
-		_ = b.disk.remove(newName) // it may be what fills the disk
-	}
-	return err
+	return nil
 }
 
-// readDays reads what was filed of the days from from to to, and says which of them are lost.
+// readDays reads what was filed of the days from from to to, and says which of them are lost. It changes nothing: inspect
+// finds what is damaged, sets it aside and reports it.
 func (b *Book) readDays(from, to time.Time) (parts []part, lost []Bucket, err error) {
-	entries, err := b.disk.list()
+	entries, err := b.disk.List(".")
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, nil, err
 	}
 	isLost := map[time.Time]bool{}
 	for _, e := range entries {
-		name, damaged, _ := ours(e.name)
+		name, damaged, _ := ours(e.Name)
 		day, is := dayOfName(name)
 		if !is || !day.Before(to) || !day.Add(24*time.Hour).After(from) {
 			continue
@@ -180,9 +167,8 @@ func (b *Book) readDays(from, to time.Time) (parts []part, lost []Bucket, err er
 			continue
 		}
 		r, err := b.readDay(name)
-		if err != nil { // it is set aside when something is to be added
+		if err != nil {
 			isLost[day] = true
-			b.note(name, err)
 		} else if r != nil {
 			parts = append(parts, r.parts...)
 		}

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"gatescan/driver/flash"
 )
 
 // pruneEvery and prunedAtOnce let a clock that is wrong for some hours take away some days at most.
@@ -25,6 +27,7 @@ func (b *Book) keep(now time.Time) {
 	flush := again && (!b.loaded || !b.dirtySince.IsZero() && now.Sub(b.dirtySince) >= b.due)
 	file := now.Sub(b.filed) >= b.filing && now.Sub(b.fileTried) >= b.due
 	prune := now.Sub(b.pruned) >= pruneEvery
+	measure := len(b.damage) > 0 && now.Sub(b.measured) >= b.due
 	b.mu.Unlock()
 	if flush {
 		_ = b.flush() // is in the state
@@ -37,6 +40,10 @@ func (b *Book) keep(now time.Time) {
 	}
 	if prune {
 		b.prune(now)
+	}
+	b.inspect(now)
+	if measure {
+		b.measure()
 	}
 }
 
@@ -177,16 +184,16 @@ func (b *Book) prune(now time.Time) {
 	if !dated {
 		return
 	}
-	entries, err := b.disk.list()
-	slices.SortFunc(entries, func(a, b entry) int { return strings.Compare(a.name, b.name) })
+	entries, err := b.disk.List(".")
+	slices.SortFunc(entries, func(a, b flash.Entry) int { return strings.Compare(a.Name, b.Name) })
 	removed := 0
 	for _, e := range entries {
-		of, _, is := ours(e.name)
+		of, _, is := ours(e.Name)
 		day, isDay := dayOfName(of)
 		if !is || !isDay || !day.Before(oldest) || removed == prunedAtOnce {
 			continue
 		}
-		if e := b.disk.remove(e.name); e != nil {
+		if e := b.disk.Remove(e.Name); e != nil {
 			err = errors.Join(err, e)
 		}
 		removed++

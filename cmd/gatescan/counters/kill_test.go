@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"gatescan/driver/turnstile"
 	"gatescan/verify"
 )
 
@@ -160,7 +161,7 @@ func countUntilKilled(t *testing.T, dir string) {
 		lasting := b.Lasting()
 		fmt.Println(n, lasting.Accepted()-before.Accepted(), int64(time.Since(begin)))
 		b.Live().Add(verify.Vaccination, verify.Accepted)
-		b.Live().Passages(n, n, 0, 0, 0)
+		b.Live().Passages(turnstile.Counts{Granted: n, Passages: n})
 		time.Sleep(time.Millisecond)
 	}
 }

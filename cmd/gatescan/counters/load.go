@@ -7,6 +7,8 @@ import (
 	"io/fs"
 	"slices"
 	"strings"
+
+	"gatescan/driver/flash"
 )
 
 // unreadTries is after how many attempts a file that cannot be read counts as lost, if the other one is there.
@@ -35,10 +37,10 @@ func (b *Book) load() error {
 
 // find returns the newest state.
 func (b *Book) find() (*record, error) {
-	if err := b.disk.prepare(); err != nil {
+	if err := b.disk.Prepare(); err != nil {
 		return nil, err
 	}
-	entries, err := b.disk.list()
+	entries, err := b.disk.List(".")
 	if err != nil {
 		return nil, err
 	}
@@ -48,7 +50,7 @@ func (b *Book) find() (*record, error) {
 	b.absent = [2]bool{true, true}
 	for slot := range uint64(2) {
 		name := slotName(slot)
-		data, err := b.disk.read(name, slotSize)
+		data, err := b.read(name, slotSize)
 		var r *record
 		switch {
 		case errors.Is(err, fs.ErrNotExist):
@@ -85,9 +87,9 @@ func (b *Book) find() (*record, error) {
 	case unreadable != nil && (newest == nil || b.unread < unreadTries):
 		return nil, unreadable
 	case unreadable != nil:
-		b.note("the newest counts may be lost", unreadable)
+		b.note("", "the newest counts may be lost", unreadable)
 	case newest != nil && missing > 0 && newest.seq > 1:
-		b.note("one of now-0 and now-1 is missing: what was counted last may be lost", nil)
+		b.note("", "one of now-0 and now-1 is missing: what was counted last may be lost", nil)
 	}
 	if newest == nil {
 		return b.findInDays(entries)
@@ -96,15 +98,15 @@ func (b *Book) find() (*record, error) {
 }
 
 // findInDays is for when the newest state is lost: every file of a day has the totals of its time.
-func (b *Book) findInDays(entries []entry) (*record, error) {
+func (b *Book) findInDays(entries []flash.Entry) (*record, error) {
 	r := &record{}
 	found := false
-	slices.SortFunc(entries, func(a, b entry) int { return strings.Compare(b.name, a.name) })
+	slices.SortFunc(entries, func(a, b flash.Entry) int { return strings.Compare(b.Name, a.Name) })
 	for _, e := range entries {
-		if _, is := dayOfName(e.name); !is {
+		if _, is := dayOfName(e.Name); !is {
 			continue
 		}
-		day, err := b.readDay(e.name)
+		day, err := b.readDay(e.Name)
 		switch {
 		case err == nil && day != nil:
 			found = true
@@ -112,13 +114,13 @@ func (b *Book) findInDays(entries []entry) (*record, error) {
 			r.undated.raise(&day.undated)
 			r.seq = max(r.seq, day.seq)
 		case errors.Is(err, errNewer), errors.Is(err, errForeign):
-			return nil, fmt.Errorf("%s: %w", e.name, err)
+			return nil, fmt.Errorf("%s: %w", e.Name, err)
 		case err != nil:
-			b.note(e.name, err)
+			b.note(e.Name, e.Name, err)
 		}
 	}
 	if found {
-		b.note("now-0 and now-1 are lost: what was counted in the last hours is", nil)
+		b.note("", "now-0 and now-1 are lost: what was counted in the last hours is", nil)
 	}
 	return r, nil
 }

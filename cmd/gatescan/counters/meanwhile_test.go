@@ -3,12 +3,14 @@ package counters
 import (
 	"testing"
 	"time"
+
+	"gatescan/driver/flash/flashtest"
 )
 
 // People come while the disk is being written. What is filed is never ahead of the totals that are lasting, and what grows
 // while it is filed counts once.
 func TestCountedMeanwhile(t *testing.T) {
-	d := newCutDisk()
+	d := flashtest.New()
 	c := newClerk(t, d, 40)
 	hour := c.at
 	sums := func(b *Book) (sum Tally) {
@@ -26,12 +28,12 @@ func TestCountedMeanwhile(t *testing.T) {
 	meanwhile := func(do func()) {
 		t.Helper()
 		inside := false
-		d.before = func(copied *cutDisk) {
+		d.Before = func(copied *flashtest.Disk) {
 			if inside {
 				return
 			}
 			inside = true
-			copied.lasting, copied.pending = copied.now, nil
+			copied.Settle()
 			cut := *c
 			cut.disk = copied
 			cut.open()
@@ -46,7 +48,7 @@ func TestCountedMeanwhile(t *testing.T) {
 			inside = false
 		}
 		do()
-		d.before = nil
+		d.Before = nil
 		if err := c.counted.check(c.book); err != nil {
 			t.Fatal(err)
 		}

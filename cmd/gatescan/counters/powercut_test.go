@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"gatescan/driver/flash/flashtest"
 	"gatescan/verify"
 )
 
@@ -84,7 +85,7 @@ func (c *clerk) count(n int) {
 		delta.Frames[k][r]++
 	}
 	c.seen.add(&delta)
-	c.book.Live().Passages(c.seen.Granted, c.seen.Passages, c.seen.NotEntered, c.seen.Unexpected, c.seen.Back)
+	c.book.Live().Passages(c.seen.Counts)
 	c.book.Totals() // as the tick does
 	c.counted.add(c.at, c.believed, &delta)
 }
@@ -100,6 +101,15 @@ func (c *clerk) file() {
 	defer c.book.io.Unlock()
 	if c.book.loaded {
 		c.book.file(time.Now())
+	}
+}
+
+// inspect reads every file.
+func (c *clerk) inspect() {
+	c.book.io.Lock()
+	defer c.book.io.Unlock()
+	for c.book.inspect(time.Now()); len(c.book.unseen) > 0; {
+		c.book.inspect(time.Now())
 	}
 }
 
@@ -166,19 +176,21 @@ func (c *clerk) work(flushed func(), restart func()) {
 
 // cutPoint is a moment at which the power may go.
 type cutPoint struct {
-	disk              *cutDisk
+	disk              *flashtest.Disk
 	acknowledged, now ledger
 }
 
 // cutScenario returns every moment at which something is done to the disk.
-func cutScenario(t *testing.T, d *cutDisk) (points []cutPoint) {
+func cutScenario(t *testing.T, d *flashtest.Disk) (points []cutPoint) {
 	t.Helper()
 	c := newClerk(t, d, 1)
 	acknowledged := c.counted.clone()
-	d.before = func(copied *cutDisk) { points = append(points, cutPoint{copied, acknowledged, c.counted.clone()}) }
+	d.Before = func(copied *flashtest.Disk) {
+		points = append(points, cutPoint{copied, acknowledged, c.counted.clone()})
+	}
 	c.work(func() { acknowledged = c.counted.clone() }, c.open)
-	_ = d.changes() // and some time after all of it
-	d.before = nil
+	_ = d.SyncDir(".") // and some time after all of it
+	d.Before = nil
 	if err := c.counted.check(c.book); err != nil {
 		t.Fatal(err)
 	}
@@ -188,7 +200,7 @@ func cutScenario(t *testing.T, d *cutDisk) (points []cutPoint) {
 var errCutLost = errors.New("lost")
 
 // check says what is wrong with the book that is found after the cut, and goes on with it.
-func (p *cutPoint) check(t *testing.T, d *cutDisk, seed uint64) error {
+func (p *cutPoint) check(t *testing.T, d *flashtest.Disk, seed uint64) error {
 	c := newClerk(t, d, seed)
 	c.at = c.at.Add(40 * time.Hour)
 	found := p.acknowledged
@@ -227,7 +239,7 @@ func (c *clerk) goOn() error {
 
 func TestPowerCut(t *testing.T) {
 	random := rand.New(rand.NewPCG(cutSeed, 2))
-	points := cutScenario(t, newCutDisk())
+	points := cutScenario(t, flashtest.New())
 	if len(points) < 100 {
 		t.Fatalf("only %d moments", len(points))
 	}
@@ -237,8 +249,8 @@ func TestPowerCut(t *testing.T) {
 	}
 	tried, twice := 0, 0
 	for i, p := range points {
-		tried += p.disk.outcomes(limit, random, func(after *cutDisk) {
-			again := after.copy()
+		tried += p.disk.Outcomes(limit, random, func(after *flashtest.Disk) {
+			again := after.Copy()
 			if err := p.check(t, after, 3); err != nil {
 				t.Fatalf("cut before operation %d: %v", i, err)
 			}
@@ -251,7 +263,7 @@ func TestPowerCut(t *testing.T) {
 }
 
 // cutAgain cuts the power once more, in the first flushes after p.
-func (p *cutPoint) cutAgain(t *testing.T, d *cutDisk, random *rand.Rand) (tried int) {
+func (p *cutPoint) cutAgain(t *testing.T, d *flashtest.Disk, random *rand.Rand) (tried int) {
 	t.Helper()
 	c := newClerk(t, d, 4)
 	c.at = c.at.Add(50 * time.Hour)
@@ -261,7 +273,9 @@ func (p *cutPoint) cutAgain(t *testing.T, d *cutDisk, random *rand.Rand) (tried 
 	}
 	acknowledged := c.counted.clone()
 	var points []cutPoint
-	d.before = func(copied *cutDisk) { points = append(points, cutPoint{copied, acknowledged, c.counted.clone()}) }
+	d.Before = func(copied *flashtest.Disk) {
+		points = append(points, cutPoint{copied, acknowledged, c.counted.clone()})
+	}
 	for range 2 {
 		c.count(2)
 		if err := c.flush(); err != nil {
@@ -272,7 +286,7 @@ func (p *cutPoint) cutAgain(t *testing.T, d *cutDisk, random *rand.Rand) (tried 
 		c.file()
 	}
 	for _, q := range points {
-		tried += q.disk.outcomes(10, random, func(after *cutDisk) {
+		tried += q.disk.Outcomes(10, random, func(after *flashtest.Disk) {
 			if err := q.check(t, after, 5); err != nil {
 				t.Fatalf("second cut: %v", err)
 			}
@@ -283,15 +297,16 @@ func (p *cutPoint) cutAgain(t *testing.T, d *cutDisk, random *rand.Rand) (tried 
 
 // TestPowerCutIsSeen shows that the test above can fail.
 func TestPowerCutIsSeen(t *testing.T) {
-	for name, disk := range map[string]*cutDisk{
-		"files are not synced":        {noFileSync: true},
-		"the directory is not synced": {noDirectorySync: true},
+	for name, spoil := range map[string]func(*flashtest.Disk){
+		"files are not synced":        func(d *flashtest.Disk) { d.NoFileSync = true },
+		"the directory is not synced": func(d *flashtest.Disk) { d.NoDirSync = true },
 	} {
-		disk.now, disk.lasting = map[string]*cutFile{}, map[string]*cutFile{}
+		disk := flashtest.New()
+		spoil(disk)
 		random := rand.New(rand.NewPCG(cutSeed, 6))
 		tried, bad := 0, 0
 		for _, p := range cutScenario(t, disk) {
-			tried += p.disk.outcomes(10, random, func(after *cutDisk) {
+			tried += p.disk.Outcomes(10, random, func(after *flashtest.Disk) {
 				if errors.Is(p.check(t, after, 7), errCutLost) {
 					bad++
 				}

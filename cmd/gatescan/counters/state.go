@@ -2,13 +2,14 @@ package counters
 
 import (
 	"errors"
+	"slices"
 	"time"
 )
 
 // State says how a book is kept. Its zero value is that of a book in memory.
 type State struct {
 	Fault     string    // why counts are not safe from a power cut for now; empty if they are
-	Damage    []string  // what was found damaged or missing since the process began, at most 16
+	Damage    []string  // what was found damaged or missing since the process began and is still there, at most 16
 	LastFlush time.Time // by the clock; zero for none since the process began
 
 	BytesToday  uint64 // handed to the disk in the venue's day, file contents only
@@ -36,7 +37,9 @@ func (b *Book) State() State {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	s := b.state
-	s.Damage = append([]string(nil), s.Damage...)
+	for _, d := range b.damage {
+		s.Damage = append(s.Damage, d.text)
+	}
 	s.Pending = len(b.parts)
 	if !b.sameDay() {
 		s.BytesToday, s.WritesToday = 0, 0
@@ -48,9 +51,8 @@ func (b *Book) State() State {
 }
 
 func (b *Book) sameDay() bool {
-	year, month, day := b.now().In(b.config.Zone).Date()
-	y, m, d := b.today.Date()
-	return year == y && month == m && day == d
+	today, _ := Day(b.now(), b.config.Zone)
+	return today.Equal(b.today)
 }
 
 // wrote adds to what was written today.
@@ -58,7 +60,8 @@ func (b *Book) wrote(n int) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if !b.sameDay() {
-		b.today, b.state.BytesToday, b.state.WritesToday = b.now().In(b.config.Zone), 0, 0
+		b.today, _ = Day(b.now(), b.config.Zone)
+		b.state.BytesToday, b.state.WritesToday = 0, 0
 	}
 	b.state.BytesToday += uint64(n)
 	b.state.WritesToday++
@@ -78,19 +81,22 @@ func (b *Book) setFault(kind int, err error) {
 	}
 }
 
-// note tells of damage, once.
-func (b *Book) note(what string, err error) {
+// damage is something that was found damaged or missing.
+type damage struct {
+	file string // it is reported as long as this file exists; empty for as long as the process lives
+	text string
+}
+
+// note reports damage, once.
+func (b *Book) note(file, what string, err error) {
 	text := what
 	if err != nil {
 		text += ": " + err.Error()
 	}
 	b.mu.Lock()
-	known := len(b.state.Damage) == maxDamage
-	for _, d := range b.state.Damage {
-		known = known || d == text
-	}
+	known := len(b.damage) == maxDamage || slices.Contains(b.damage, damage{file, text})
 	if !known {
-		b.state.Damage = append(b.state.Damage, text)
+		b.damage = append(b.damage, damage{file, text})
 	}
 	b.mu.Unlock()
 	if !known {
@@ -98,23 +104,36 @@ func (b *Book) note(what string, err error) {
 	}
 }
 
-// measure counts the files.
+// repaired forgets what was reported of a file.
+func (b *Book) repaired(file string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.damage = slices.DeleteFunc(b.damage, func(d damage) bool { return d.file == file })
+}
+
+// measure counts the files, and forgets what was reported of those that are gone.
 func (b *Book) measure() {
-	entries, err := b.disk.list()
+	b.mu.Lock()
+	b.measured = time.Now()
+	b.mu.Unlock()
+	entries, err := b.disk.List(".")
 	if err != nil {
 		return
 	}
 	days, bytes := 0, int64(0)
+	found := map[string]bool{"": true}
 	for _, e := range entries {
-		if _, _, is := ours(e.name); !is {
+		found[e.Name] = true
+		if _, _, is := ours(e.Name); !is {
 			continue
 		}
-		bytes += e.size
-		if _, is := dayOfName(e.name); is {
+		bytes += e.Size
+		if _, is := dayOfName(e.Name); is {
 			days++
 		}
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.state.Days, b.state.Bytes = days, bytes
+	b.damage = slices.DeleteFunc(b.damage, func(d damage) bool { return !found[d.file] })
 }

@@ -4,17 +4,14 @@ import (
 	"iter"
 	"strings"
 
+	"gatescan/driver/turnstile"
 	"gatescan/verify"
 )
 
 // Tally is everything that is counted, as plain numbers.
 type Tally struct {
-	Frames     [verify.NumKinds][verify.NumReasons]uint64 // by kind and reason
-	Granted    uint64                                     // times that the turnstile was opened
-	Passages   uint64                                     // of these, followed by a passage
-	NotEntered uint64                                     // of these, not followed by one in time
-	Unexpected uint64                                     // passages that nobody was granted
-	Back       uint64                                     // passages in the other direction
+	Frames [verify.NumKinds][verify.NumReasons]uint64 // by kind and reason
+	turnstile.Counts
 }
 
 // Accepted is how many frames were accepted.
@@ -38,31 +35,23 @@ func (t *Tally) Refused() (n uint64) {
 }
 
 const (
-	numTurnstile = 5
-	numFrames    = verify.NumKinds * verify.NumReasons
-	numCells     = numFrames + numTurnstile
+	numFrames = verify.NumKinds * verify.NumReasons
+	numCells  = numFrames + turnstile.NumCounts
 )
-
-// turnstileWords are the names of the turnstile's counters on flash, in the order of Tally.turnstile.
-var turnstileWords = [numTurnstile]string{"granted", "passages", "not_entered", "unexpected", "back"}
-
-func (t *Tally) turnstile() [numTurnstile]*uint64 {
-	return [numTurnstile]*uint64{&t.Granted, &t.Passages, &t.NotEntered, &t.Unexpected, &t.Back}
-}
 
 // cell is the number at index, which is below numCells.
 func (t *Tally) cell(index int) *uint64 {
 	if index < numFrames {
 		return &t.Frames[index/verify.NumReasons][index%verify.NumReasons]
 	}
-	return t.turnstile()[index-numFrames]
+	return t.All()[index-numFrames]
 }
 
 // cellWord names a number on flash: "v/accepted", "/bad_base45" (no kind), "granted". Numbers of reasons change with the
 // program, words do not.
 func cellWord(index int) string {
 	if index >= numFrames {
-		return turnstileWords[index-numFrames]
+		return turnstile.CountNames[index-numFrames]
 	}
 	return verify.Kind(index/verify.NumReasons).String() + "/" + verify.Reason(index%verify.NumReasons).String()
 }

@@ -13,14 +13,14 @@ func (s *Server) serveState(w http.ResponseWriter, r *http.Request) {
 		refuse(w, r, http.StatusServiceUnavailable, err)
 		return
 	}
-	c := s.config.Load()
+	c, scope := s.config.Load(), scopeOf(r)
 	w.Header().Set("Content-Type", "application/json")
 	_ = json.NewEncoder(w).Encode(struct {
 		Schema int `json:"schema"`
 		*Snapshot
 		MinCount int  `json:"min_count"`
 		Totals   told `json:"totals"`
-	}{Schema, snapshot, c.MinCount, c.mask(true).tell(&snapshot.Totals)})
+	}{Schema, snapshot, c.minCount(scope), c.mask(scope, true).tell(&snapshot.Totals)})
 }
 
 // asked is what /api/v1/counters and /counters.csv are about.
@@ -29,6 +29,7 @@ type asked struct {
 	rows    []row
 	undated *row
 	config  *Config
+	scope   Scope
 }
 
 // ask reads the parameters of a request and what was counted then. Whatever fails is answered.
@@ -38,7 +39,7 @@ func (s *Server) ask(w http.ResponseWriter, r *http.Request) (*asked, bool) {
 		refuse(w, r, http.StatusServiceUnavailable, err)
 		return nil, false
 	}
-	a := &asked{config: s.config.Load()}
+	a := &asked{config: s.config.Load(), scope: scopeOf(r)}
 	if a.span, err = parseSpan(r.URL.RawQuery, snapshot.Time, a.config.zone()); err != nil {
 		refuse(w, r, http.StatusBadRequest, err)
 		return nil, false
@@ -61,8 +62,10 @@ type rowJSON struct {
 	told
 }
 
+func (a *asked) mask(running bool) mask { return a.config.mask(a.scope, running) }
+
 func (a *asked) tell(r *row) rowJSON {
-	j := rowJSON{Running: r.running && !r.Undated, Lost: r.Lost, told: a.config.mask(r.running).tell(&r.Counts)}
+	j := rowJSON{Running: r.running && !r.Undated, Lost: r.Lost, told: a.mask(r.running).tell(&r.Counts)}
 	if !r.Start.IsZero() {
 		j.Start, j.End = r.Start.In(a.zone), r.End.In(a.zone)
 	}
@@ -82,7 +85,7 @@ func (s *Server) serveCounters(w http.ResponseWriter, r *http.Request) {
 	if !ok {
 		return
 	}
-	total := rowJSON{told: a.config.mask(false).tell(&Counts{})}
+	total := rowJSON{told: a.mask(false).tell(&Counts{})}
 	for i := range a.rows {
 		one := a.tell(&a.rows[i])
 		total.plus(&one.told)
@@ -97,7 +100,7 @@ func (s *Server) serveCounters(w http.ResponseWriter, r *http.Request) {
 		MinCount int       `json:"min_count"`
 		Total    rowJSON   `json:"total"`
 		Undated  *rowJSON  `json:"undated,omitempty"`
-	}{Schema, a.from, a.to, a.zone.String(), a.bucket(), a.config.MinCount, total, nil}
+	}{Schema, a.from, a.to, a.zone.String(), a.bucket(), a.config.minCount(a.scope), total, nil}
 	if a.undated != nil {
 		undated := a.tell(a.undated)
 		head.Undated = &undated

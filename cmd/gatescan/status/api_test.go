@@ -88,7 +88,7 @@ func TestCSV(t *testing.T) {
 			t.Errorf("%q: a line ends in LF alone", name)
 		}
 		rows, err := csv.NewReader(strings.NewReader(body)).ReadAll()
-		if err != nil || len(rows) != 1+1+1+8 || len(rows[0]) != 13+3+verify.NumReasons-1 {
+		if err != nil || len(rows) != 1+1+1+8 || len(rows[0]) != 13+verify.NumKinds-1+verify.NumReasons-1 {
 			t.Fatalf("%q: %v, %d rows", name, err, len(rows))
 		}
 		for _, row := range rows {

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strconv"
 	"time"
+
+	"gatescan/cmd/gatescan/counters"
 )
 
 // The chart, in units of its own: a phone shows about one pixel for each.
@@ -43,7 +45,7 @@ type bar struct {
 type line struct{ Y, Text string }
 
 // newChart draws the hours of a day. Rows are those of the day, sorted.
-func newChart(day *span, rows []row, now time.Time, c *Config) chart {
+func newChart(day *span, rows []row, now time.Time, mask func(running bool) mask) chart {
 	ch := chart{
 		Width: chartWidth, Height: chartHeight, Left: plotLeft, Right: plotRight, Bottom: plotBottom,
 		LabelX: plotLeft - 5, HourY: plotBottom + 15, MiddleX: (plotLeft + plotRight) / 2, MiddleY: (plotTop + plotBottom) / 2,
@@ -51,7 +53,7 @@ func newChart(day *span, rows []row, now time.Time, c *Config) chart {
 	}
 	var most uint64
 	for from := day.from; from.Before(day.to); {
-		_, to := hourOf(from, day.zone)
+		_, to := counters.Hour(from, day.zone)
 		b := bar{From: from.Format("15:04"), To: to.Format("15:04"), Now: !now.Before(from) && now.Before(to)}
 		var counts Counts
 		for i := range rows {
@@ -59,7 +61,7 @@ func newChart(day *span, rows []row, now time.Time, c *Config) chart {
 				counts.Add(&rows[i].Counts)
 			}
 		}
-		m := c.mask(b.Now)
+		m := mask(b.Now)
 		b.Accepted, b.Refused = m.of(counts.Accepted), m.of(counts.Refused)
 		b.acceptedN, b.refuseN = b.Accepted.n, b.Refused.n // what is not told is not drawn
 		most = max(most, b.acceptedN+b.refuseN)

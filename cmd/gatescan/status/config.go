@@ -15,11 +15,15 @@ import (
 // DefaultAddress is heard by this device alone.
 const DefaultAddress = "127.0.0.1:8080"
 
+// DefaultVenueMinCount hides what one or a few people did.
+const DefaultVenueMinCount = 5
+
 // Limits of a configuration.
 const (
 	MaxMinCount   = 1000
 	maxName       = 100 // bytes
 	maxHosts      = 16
+	maxProxies    = 16
 	maxSocketPath = 107 // bytes: sun_path of unix(7) less its NUL
 )
 
@@ -35,6 +39,9 @@ type Config struct {
 	// Hosts are the names under which a loopback address may be asked besides localhost and its IP addresses, as by a
 	// reverse proxy that keeps the Host header. Without port.
 	Hosts []string
+	// Proxies are the addresses of reverse proxies whose X-Forwarded-For is believed: wrong tokens and requests are then
+	// counted by the client that it names. On a unix socket every peer is a proxy, if there is any address here.
+	Proxies []netip.Prefix
 	// Group owns the unix socket together with the daemon's user; 0 for the daemon's own group.
 	Group int
 	// Name is how people call this gate: "South entrance, lane 3". It stands on the page and in the CSV.
@@ -44,6 +51,8 @@ type Config struct {
 	// MinCount hides small counts on the page and from the API and the CSV: a count below it is told as "fewer than", any
 	// other is rounded down to a multiple of it. 0 hides nothing.
 	MinCount int
+	// VenueMinCount is the same for tokens with the scope Venue; the larger one of both holds.
+	VenueMinCount int
 }
 
 // Validate returns every mistake of a configuration, each with what to do about it; nil for none.
@@ -54,6 +63,12 @@ func (c *Config) Validate() error {
 	}
 	if c.MinCount < 0 || c.MinCount > MaxMinCount {
 		mistakes = append(mistakes, fmt.Errorf("small counts below %d cannot be hidden; write 0 to hide none, or a number up to %d", c.MinCount, MaxMinCount))
+	}
+	if c.VenueMinCount < 0 || c.VenueMinCount > MaxMinCount {
+		mistakes = append(mistakes, fmt.Errorf("small counts below %d cannot be hidden from a venue; write 0 to hide none, or a number up to %d", c.VenueMinCount, MaxMinCount))
+	}
+	if len(c.Proxies) > maxProxies {
+		mistakes = append(mistakes, fmt.Errorf("%d proxies; leave %d, or write a prefix such as 10.0.0.0/8", len(c.Proxies), maxProxies))
 	}
 	if len(c.Name) > maxName {
 		mistakes = append(mistakes, fmt.Errorf("the name of the gate has %d bytes; shorten it to %d", len(c.Name), maxName))
@@ -102,6 +117,18 @@ func (c *Config) validateAddress() error {
 		return fmt.Errorf("%s is heard beyond this device, and there is not %s; name both, or listen on %s", c.Address, strings.Join(missing, " and "), DefaultAddress)
 	}
 	return nil
+}
+
+// ParseProxy reads the address of a proxy, or a prefix of such addresses: "127.0.0.1", "10.0.0.0/8", "fd00::/8".
+func ParseProxy(text string) (netip.Prefix, error) {
+	if prefix, err := netip.ParsePrefix(text); err == nil && prefix == prefix.Masked() {
+		return prefix, nil
+	}
+	address, err := netip.ParseAddr(text)
+	if err != nil || address.Zone() != "" {
+		return netip.Prefix{}, fmt.Errorf("%q is not the address of a proxy; write an IP address or a prefix, such as 127.0.0.1 or 10.0.0.0/8", text)
+	}
+	return netip.PrefixFrom(address.Unmap(), address.Unmap().BitLen()), nil
 }
 
 // local says whether only this device can connect.

@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"gatescan/driver/turnstile"
 )
 
 // serveCSV answers the same as serveCounters, for a spreadsheet (RFC 4180).
@@ -38,10 +40,8 @@ func (s *Server) serveCSV(w http.ResponseWriter, r *http.Request) {
 }
 
 func header() []string {
-	cells := []string{
-		"gate", "start", "end", "undated", "running", "lost", "accepted", "refused",
-		"granted", "passages", "not_entered", "unexpected", "back",
-	}
+	cells := []string{"gate", "start", "end", "undated", "running", "lost", "accepted", "refused"}
+	cells = append(cells, turnstile.CountNames[:]...)
 	for k := range kinds() {
 		cells = append(cells, "accepted_"+k.String())
 	}
@@ -52,13 +52,14 @@ func header() []string {
 }
 
 func (a *asked) cells(r *row) []string {
-	t := a.config.mask(r.running).tell(&r.Counts)
+	t := a.mask(r.running).tell(&r.Counts)
 	start, end := "", ""
 	if !r.Undated {
 		start, end = r.Start.In(a.zone).Format(time.RFC3339), r.End.In(a.zone).Format(time.RFC3339)
 	}
 	cells := []string{clip(a.config.Name), start, end, yes(r.Undated), yes(r.running && !r.Undated), yes(r.Lost)}
-	for _, f := range []figure{t.Accepted, t.Refused, t.Granted, t.Passages, t.NotEntered, t.Unexpected, t.Back} {
+	cells = append(cells, t.Accepted.cell(), t.Refused.cell())
+	for _, f := range t.All() {
 		cells = append(cells, f.cell())
 	}
 	for _, f := range t.ByKind {
@@ -67,7 +68,7 @@ func (a *asked) cells(r *row) []string {
 	for _, f := range t.ByReason {
 		cells = append(cells, f.cell())
 	}
-	return cells
+	return append(cells, make([]string, len(header())-len(cells))...) // empty for what is not told
 }
 
 func yes(is bool) string { return strconv.FormatBool(is) }

@@ -36,12 +36,12 @@
 //	running             true in a bucket that goes on
 //	lost                true if a file that held this time was damaged, so that there may have been more
 //	accepted, refused   frames
-//	accepted_by_kind    an object: v, t, r; a kind without a pass is not there
+//	accepted_by_kind    an object: v, t, r, p; a kind without a pass is not there
 //	refused_by_reason   an object by the words of verify.Reason; a reason without a refusal is not there
 //	granted             times that the turnstile was opened
 //	passages            of these, followed by a passage
-//	not_entered         of these, not followed by one in time
-//	unexpected          passages that nobody was granted
+//	not_entered         of these, not followed by a passage in time
+//	unexpected          passages without a grant
 //	back                passages in the other direction
 //
 // With a min_count N a count below N is null ("<N" in the CSV), and any other is rounded down to a multiple of N. Only in a
@@ -65,6 +65,18 @@
 // # Who may read
 //
 // On loopback and on a unix socket whoever can connect, unless there are tokens. Beyond the device only HTTPS with a token
-// is served: as Authorization: Bearer, or as the password of any user in a browser. A token with the word "venue" before
-// it in the token file does not read the metrics, which hide no small counts. Wrong tokens are counted by address.
+// is served: as Authorization: Bearer, or as the password of any user in a browser.
+//
+// A token with the word "venue" before it in the token file does not read the metrics, which hide no small counts. It gets
+// kinds and reasons only of hours that are over: in a row with running, in undated and in the totals of the state they are
+// null (empty in the CSV). Its min_count is the larger one of status.min_count and status.venue_min_count. So who watches a
+// lane and reads its counters does not learn who is recovered or revoked.
+//
+// # Strangers
+//
+// A request that is refused ends its connection. There are 64 places for connections, and 16 for those of one host. While
+// half of the places are taken, a connection without a request ends after 2 seconds; when all are, the next one takes the
+// place of the oldest without a request. Eight requests are answered at once, four of one client. Wrong tokens are counted by
+// client, and answered with 429 after the tenth in a minute; the right token is served at any time. Behind a proxy that
+// status.proxies names, the client is the last address in X-Forwarded-For that is not one of a proxy.
 package status

@@ -8,16 +8,17 @@ import (
 
 // Limits of guessing.
 const (
-	maxFailures   = 10 // in a window, of one address
+	maxFailures   = 10 // in a window, of one client
 	failureWindow = time.Minute
-	maxAddresses  = 1024
+	maxClients    = 1024
 )
 
-// failures counts wrong tokens by the address they came from. Its zero value is ready.
+// failures counts wrong tokens by the client that sent them. Its zero value is ready. A right token is never refused for
+// wrong ones: it has at least 16 characters, and a guess costs a connection.
 type failures struct {
-	mu sync.Mutex
-	of map[netip.Addr]*tally
-	// rest is what all those share for whom there is no room: with more addresses one guesses no faster.
+	mu       sync.Mutex
+	byClient map[netip.Addr]*tally
+	// rest is shared by all clients for which there is no room.
 	rest tally
 }
 
@@ -29,7 +30,7 @@ type tally struct {
 
 func (t *tally) over(now time.Time) bool { return now.Sub(t.since) >= failureWindow }
 
-// wait is how long an address may not try again; 0 if it may.
+// wait returns after what time a client is told again that its token is unknown; 0 for now.
 func (f *failures) wait(from netip.Addr, now time.Time) time.Duration {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -40,22 +41,22 @@ func (f *failures) wait(from netip.Addr, now time.Time) time.Duration {
 	return failureWindow - now.Sub(t.since)
 }
 
-// add counts a failure, and says whether it was the last that is borne.
+// add counts a failure, and says whether it was the last one that is answered in full.
 func (f *failures) add(from netip.Addr, now time.Time) (last bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.of == nil {
-		f.of = map[netip.Addr]*tally{}
+	if f.byClient == nil {
+		f.byClient = map[netip.Addr]*tally{}
 	}
-	if f.of[from] == nil && len(f.of) >= maxAddresses {
-		for address, t := range f.of {
+	if f.byClient[from] == nil && len(f.byClient) >= maxClients {
+		for client, t := range f.byClient {
 			if t.over(now) {
-				delete(f.of, address)
+				delete(f.byClient, client)
 			}
 		}
 	}
-	if f.of[from] == nil && len(f.of) < maxAddresses {
-		f.of[from] = &tally{since: now}
+	if f.byClient[from] == nil && len(f.byClient) < maxClients {
+		f.byClient[from] = &tally{since: now}
 	}
 	t := f.tally(from)
 	if t.over(now) {
@@ -65,28 +66,10 @@ func (f *failures) add(from netip.Addr, now time.Time) (last bool) {
 	return t.n == maxFailures
 }
 
-// tally is that of an address, or what it shares. mu is held.
+// tally returns the failure count of a client, or the shared one. mu is held.
 func (f *failures) tally(from netip.Addr) *tally {
-	if t := f.of[from]; t != nil {
+	if t := f.byClient[from]; t != nil {
 		return t
 	}
 	return &f.rest
-}
-
-// neighbours is the address by which failures and connections are counted: of IPv6 the /64, which one host may have whole
-// (RFC 8981). It is the zero Addr for a unix socket.
-func neighbours(remote string) netip.Addr {
-	at, err := netip.ParseAddrPort(remote)
-	if err != nil {
-		return netip.Addr{}
-	}
-	address := at.Addr().Unmap().WithZone("")
-	if address.Is4() {
-		return address
-	}
-	prefix, err := address.Prefix(64)
-	if err != nil {
-		return netip.Addr{}
-	}
-	return prefix.Addr()
 }

@@ -32,6 +32,14 @@ var families = []family{
 				give(float64(by.N), by.Rule)
 			}
 		}),
+	newFamily(prometheus.CounterValue, "other_codes_total", "Codes that were read well and are no passes, by what they are.", []string{"family"},
+		func(s *Snapshot, give give) {
+			for f := range s.Families {
+				if family := verify.Family(f); family != verify.NoFamily {
+					give(float64(s.Families[f]), family.String())
+				}
+			}
+		}),
 	counter("tolerated_total", "Deviations from the specification that were let through.", func(s *Snapshot) uint64 { return s.Tolerated }),
 
 	counter("granted_total", "Pulses of the relay.", func(s *Snapshot) uint64 { return s.Totals.Granted }),
@@ -40,7 +48,7 @@ var families = []family{
 	counter("unexpected_passages_total", "Passages that nobody was granted.", func(s *Snapshot) uint64 { return s.Totals.Unexpected }),
 	counter("back_passages_total", "Passages in the other direction.", func(s *Snapshot) uint64 { return s.Totals.Back }),
 
-	gauge("gate_open", "Whether the gate is in the mode open, and its outputs are not released.", func(s *Snapshot) float64 { return yesno(s.Gate.Open) }),
+	gauge("gate_open", "Whether a good pass is let through: 0 while anything keeps the gate closed.", func(s *Snapshot) float64 { return yesno(s.Gate.Open) }),
 	gauge("reader_up", "Whether the barcode module answers.", func(s *Snapshot) float64 { return yesno(s.Reader.Up) }),
 	gauge("faults", "Faults that somebody should look after.", func(s *Snapshot) float64 { return float64(len(s.Faults) + len(s.Trust.Faults)) }),
 	gauge("loops_stalled", "Loops of the daemon that make no progress.", func(s *Snapshot) float64 { return float64(len(s.Stalled)) }),

@@ -3,6 +3,7 @@ package status
 import (
 	"strconv"
 
+	"gatescan/driver/turnstile"
 	"gatescan/verify"
 )
 
@@ -12,11 +13,22 @@ import (
 // would give it away all the same, by their number: they are made of what the rows tell; see told.plus.
 type mask struct {
 	min     uint64
-	running bool // what is counted goes on, so that even the step from 0 would say when somebody came
+	running bool // counting goes on, so that even the step from 0 would say when somebody came
+	totals  bool // kinds and reasons are left out: who watches the lane could tell to whom they belong
 }
 
-// mask is that of a row.
-func (c *Config) mask(running bool) mask { return mask{uint64(max(c.MinCount, 0)), running} }
+// mask is that of a row, for a token.
+func (c *Config) mask(scope Scope, running bool) mask {
+	return mask{uint64(c.minCount(scope)), running, scope != All && running}
+}
+
+// minCount is below what a count is hidden from a token.
+func (c *Config) minCount(scope Scope) int {
+	if scope == All {
+		return max(c.MinCount, 0)
+	}
+	return max(c.MinCount, c.VenueMinCount, 0)
+}
 
 // figure is a count as it may be told: "fewer than" is null in JSON.
 type figure struct {
@@ -70,21 +82,21 @@ func (f figure) MarshalJSON() ([]byte, error) { return f.appendJSON(nil), nil }
 
 // told is a row's counts as they may be told.
 type told struct {
-	Accepted   figure  `json:"accepted"`
-	Refused    figure  `json:"refused"`
-	ByKind     figures `json:"accepted_by_kind"`
-	ByReason   figures `json:"refused_by_reason"`
-	Granted    figure  `json:"granted"`
-	Passages   figure  `json:"passages"`
-	NotEntered figure  `json:"not_entered"`
-	Unexpected figure  `json:"unexpected"`
-	Back       figure  `json:"back"`
+	Accepted figure  `json:"accepted"`
+	Refused  figure  `json:"refused"`
+	ByKind   figures `json:"accepted_by_kind"`
+	ByReason figures `json:"refused_by_reason"`
+	turnstile.Each[figure]
 }
 
 func (m mask) tell(c *Counts) told {
-	t := told{
-		Accepted: m.of(c.Accepted), Refused: m.of(c.Refused),
-		Granted: m.of(c.Granted), Passages: m.of(c.Passages), NotEntered: m.of(c.NotEntered), Unexpected: m.of(c.Unexpected), Back: m.of(c.Back),
+	t := told{Accepted: m.of(c.Accepted), Refused: m.of(c.Refused)}
+	figures := t.All()
+	for i, n := range c.All() {
+		*figures[i] = m.of(*n)
+	}
+	if m.totals {
+		return t
 	}
 	for k := range kinds() {
 		t.ByKind = append(t.ByKind, named{k.String(), m.of(c.ByKind[k])})
@@ -97,16 +109,14 @@ func (m mask) tell(c *Counts) told {
 
 // plus adds what another row tells. What is "fewer than" adds nothing, so the sum is at least what it says.
 func (t *told) plus(other *told) {
-	for _, pair := range [][2]*figure{
-		{&t.Accepted, &other.Accepted},
-		{&t.Refused, &other.Refused},
-		{&t.Granted, &other.Granted},
-		{&t.Passages, &other.Passages},
-		{&t.NotEntered, &other.NotEntered},
-		{&t.Unexpected, &other.Unexpected},
-		{&t.Back, &other.Back},
-	} {
-		pair[0].plus(*pair[1])
+	t.Accepted.plus(other.Accepted)
+	t.Refused.plus(other.Refused)
+	figures := t.All()
+	for i, f := range other.All() {
+		figures[i].plus(*f)
+	}
+	if other.ByKind == nil {
+		return
 	}
 	for i := range t.ByKind {
 		t.ByKind[i].plus(other.ByKind[i].figure)
@@ -123,7 +133,7 @@ func (f *figure) plus(other figure) {
 	}
 }
 
-// figures is a JSON object in its own order, without the zeros.
+// figures is a JSON object in its own order, without the zeros; null if nothing is told.
 type figures []named
 
 type named struct {
@@ -132,6 +142,9 @@ type named struct {
 }
 
 func (f figures) MarshalJSON() ([]byte, error) {
+	if f == nil {
+		return []byte("null"), nil
+	}
 	b := []byte{'{'}
 	for _, one := range f {
 		if one.figure == (figure{}) {

@@ -29,7 +29,7 @@ func TestFigure(t *testing.T) {
 		{5, true, 5, "5", "5", "5"},
 		{1000, false, 1999, "1000", "1000", "1\u202f000"},
 	} {
-		f := mask{tc.min, tc.running}.of(tc.n)
+		f := mask{min: tc.min, running: tc.running}.of(tc.n)
 		text, err := json.Marshal(f)
 		if err != nil || string(text) != tc.json || f.cell() != tc.cell || f.String() != tc.page {
 			t.Errorf("%d of at least %d, running %t: %s, %s, %s", tc.n, tc.min, tc.running, text, f.cell(), f)
@@ -42,7 +42,7 @@ func TestFiguresHide(t *testing.T) {
 	const least = 5
 	steps := 0
 	for n := range uint64(200) {
-		m := mask{least, true}
+		m := mask{min: least, running: true}
 		if before, after := m.of(n), m.of(n+1); before != after {
 			steps++
 			if after.n%least != 0 {
@@ -55,7 +55,7 @@ func TestFiguresHide(t *testing.T) {
 	}
 	// A sum less its parts does not tell the part that is hidden.
 	for hidden := uint64(1); hidden < least; hidden++ {
-		m := mask{least, false}
+		m := mask{min: least}
 		if part := m.of(hidden); part != m.of(1) {
 			t.Errorf("%d is told as %s", hidden, part)
 		}
@@ -63,7 +63,7 @@ func TestFiguresHide(t *testing.T) {
 	seen := map[uint64]bool{}
 	for other := uint64(least); other < 3*least; other++ {
 		for hidden := uint64(1); hidden < least; hidden++ {
-			m := mask{least, false}
+			m := mask{min: least}
 			seen[m.of(other+hidden).n-m.of(other).n] = true
 		}
 	}

@@ -55,7 +55,7 @@ func fixture(t testing.TB) *Snapshot {
 				Confirmed: now.Add(-9 * time.Hour), FreshUntil: now.Add(40 * time.Hour), Expires: now.Add(50 * time.Hour), DSCs: 832,
 			},
 		}},
-		Tolerated: 1, ByRule: []ByRule{{"VR-DE-0001", 4}, {"", 1}}, Watchdogs: Watchdogs{Manager: 10},
+		Tolerated: 1, Families: [verify.NumFamilies]uint64{verify.UnknownFamily: 2, verify.RailTicket: 7}, ByRule: []ByRule{{"VR-DE-0001", 4}, {"", 1}}, Watchdogs: Watchdogs{Manager: 10},
 	}
 	buckets := someBuckets(t)
 	for i := range buckets {

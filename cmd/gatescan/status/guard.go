@@ -1,6 +1,7 @@
 package status
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"net"
@@ -17,7 +18,7 @@ const maxRequests = 8
 
 // guard lets a request through to the mux only if it is one that may be answered, and makes every answer harmless.
 func (s *Server) guard(mux *http.ServeMux) http.Handler {
-	slots := make(chan struct{}, maxRequests)
+	var slots slots
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s.harmless(w.Header())
 		defer func() {
@@ -32,7 +33,6 @@ func (s *Server) guard(mux *http.ServeMux) http.Handler {
 			refuse(w, r, http.StatusMethodNotAllowed, &mistake{"nothing can be changed here", "use GET"})
 			return
 		case r.ContentLength != 0:
-			w.Header().Set("Connection", "close")
 			refuse(w, r, http.StatusRequestEntityTooLarge, &mistake{"the request has a body", "send none"})
 			return
 		case !s.config.Load().serves(r.Host):
@@ -43,22 +43,23 @@ func (s *Server) guard(mux *http.ServeMux) http.Handler {
 			return
 		}
 		handler, pattern := mux.Handler(r)
-		if !s.authorised(w, r, pattern) {
+		c := s.config.Load()
+		client := c.client(r)
+		scope := s.authorised(w, r, client, pattern)
+		if scope == noScope {
 			return
 		}
-		select {
-		case slots <- struct{}{}:
-			defer func() { <-slots }()
-		default:
+		if !slots.take(client) {
 			w.Header().Set("Retry-After", "1")
 			refuse(w, r, http.StatusServiceUnavailable, &mistake{"too many requests at once", "ask again in a second"})
 			return
 		}
+		defer slots.give(client)
 		if pattern == "" {
 			refuse(w, r, http.StatusNotFound, &mistake{"there is nothing here", "see /, /api/v1/state, /api/v1/counters, /counters.csv, /metrics, /livez and /readyz"})
 			return
 		}
-		handler.ServeHTTP(w, r)
+		handler.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), scopeKey{}, scope)))
 	})
 }
 
@@ -88,42 +89,48 @@ func (c *Config) serves(host string) bool {
 	return isLoopback(name) || slices.ContainsFunc(c.Hosts, func(own string) bool { return strings.EqualFold(own, name) })
 }
 
-// authorised says whether a request shows a token that allows what the pattern serves, and answers it otherwise.
-func (s *Server) authorised(w http.ResponseWriter, r *http.Request, pattern string) bool {
+type scopeKey struct{}
+
+// scopeOf is what the token of a request lets it read.
+func scopeOf(r *http.Request) Scope {
+	scope, _ := r.Context().Value(scopeKey{}).(Scope)
+	return scope
+}
+
+// authorised returns what a request may read. If that does not include what the pattern serves, it answers the request and
+// returns noScope.
+func (s *Server) authorised(w http.ResponseWriter, r *http.Request, client netip.Addr, pattern string) Scope {
 	c := s.config.Load()
 	if len(c.Tokens) == 0 {
-		return true
+		return All
 	}
-	from, now := neighbours(r.RemoteAddr), time.Now()
 	given := credentials(r)
 	if given == "" {
 		unauthorised(w, r, &mistake{"a token is needed", "send Authorization: Bearer TOKEN, or give the token as password"})
-		return false
+		return noScope
 	}
-	if wait := s.failures.wait(from, now); wait > 0 {
+	scope := c.Tokens.scope(given)
+	if scope != noScope {
+		recognised(r)
+	}
+	now := time.Now()
+	switch {
+	case scope == Venue && pattern == metricsPath:
+		refuse(w, r, http.StatusForbidden, &mistake{"this token is not for the metrics", "use one without the word " + venueWord + " before it"})
+		return noScope
+	case scope != noScope:
+		return scope
+	}
+	if wait := s.failures.wait(client, now); wait > 0 {
 		w.Header().Set("Retry-After", strconv.Itoa(int(wait/time.Second)+1))
-		refuse(w, r, http.StatusTooManyRequests, &mistake{"too many wrong tokens", "wait a minute"})
-		return false
+		refuse(w, r, http.StatusTooManyRequests, &mistake{"too many wrong tokens", "look into the token file; the right token is served at any time"})
+		return noScope
 	}
-	switch c.Tokens.scope(given) {
-	case All:
-		return true
-	case Venue:
-		if pattern == metricsPath {
-			refuse(w, r, http.StatusForbidden, &mistake{"this token is not for the metrics", "use one without the word " + venueWord + " before it"})
-			return false
-		}
-		return true
-	}
-	if s.failures.add(from, now) {
-		s.warnOfGuessing(from)
+	if s.failures.add(client, now) {
+		s.log.Warn("status: many wrong tokens", "from", client.String())
 	}
 	unauthorised(w, r, &mistake{"this token is not known", "look into the token file; what is in force is that of the daemon's last start or reload"})
-	return false
-}
-
-func (s *Server) warnOfGuessing(from netip.Addr) {
-	s.log.Warn("status: too many wrong tokens, none is looked at for a minute", "from", from.String())
+	return noScope
 }
 
 func unauthorised(w http.ResponseWriter, r *http.Request, m *mistake) {
@@ -150,8 +157,10 @@ type failure struct {
 	Hint  string `json:"hint,omitempty"`
 }
 
-// refuse says why a request is not answered: in JSON below /api/, in words elsewhere.
+// refuse says why a request is not answered: in JSON below /api/, in words elsewhere. Its connection ends.
 func refuse(w http.ResponseWriter, r *http.Request, code int, err error) {
+	w.Header().Set("Connection", "close")
+	dismissed(r)
 	f := failure{Error: err.Error()}
 	if m := (*mistake)(nil); errors.As(err, &m) {
 		f = failure{m.what, m.hint}

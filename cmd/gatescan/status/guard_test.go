@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
-	"net/netip"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -79,48 +78,6 @@ func TestAuthorisation(t *testing.T) {
 			t.Errorf("%s: a venue reads the metrics", path)
 		}
 	}
-}
-
-func TestGuessing(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		s := newServer(t, Config{Address: DefaultAddress, Tokens: someTokens(t)}, daemonOf(fixture(t), nil))
-		try := func(from, token string) int {
-			return answer(s, http.MethodGet, "/livez", from, func(r *http.Request) { r.Header.Set("Authorization", "Bearer "+token) }).Code
-		}
-		for range 50 { // a browser that has not asked yet is no guess
-			if w := answer(s, http.MethodGet, "/", "[2001:db8::1]:1", nil); w.Code != 401 {
-				t.Fatal(w.Code)
-			}
-		}
-		for i := range maxFailures {
-			if code := try(fmt.Sprintf("[2001:db8::%x]:1", i), "wrong-horse-battery"); code != 401 {
-				t.Fatalf("guess %d: %d", i, code)
-			}
-		}
-		if code := try("[2001:db8::ffff]:1", goodToken); code != 429 {
-			t.Errorf("%d for the right token after too many wrong ones", code)
-		}
-		if code := try("[2001:db8:0:1::1]:1", goodToken); code != 200 {
-			t.Errorf("%d for somebody else", code)
-		}
-		time.Sleep(failureWindow)
-		if code := try("[2001:db8::ffff]:1", goodToken); code != 200 {
-			t.Errorf("%d after a minute", code)
-		}
-		for i := range 3 * maxAddresses {
-			try(netip.AddrFrom4([4]byte{10, 0, byte(i >> 8), byte(i)}).String()+":1", "wrong-horse-battery")
-		}
-		if n := len(s.failures.of); n > maxAddresses {
-			t.Errorf("%d addresses are kept", n)
-		}
-		if code := try("198.51.100.1:1", goodToken); code != 429 {
-			t.Errorf("%d for one of those who share what is left", code)
-		}
-		time.Sleep(failureWindow)
-		if code := try("198.51.100.1:1", goodToken); code != 200 {
-			t.Errorf("%d after another minute", code)
-		}
-	})
 }
 
 func TestHost(t *testing.T) {

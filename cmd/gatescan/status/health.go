@@ -14,6 +14,8 @@ type Check struct {
 	Name string
 	Mark Mark
 	Why  string // a sentence without full stop
+
+	headline string // the same without details, and with what to do; empty for Why
 }
 
 // Mark is how a Check ended.
@@ -52,15 +54,10 @@ func ready(checks []Check) bool {
 
 // checks looks at everything that the gate needs to let a good pass through.
 func (s *Snapshot) checks() []Check {
-	checks := []Check{
-		{"gate", passes(s.Gate.Open), s.Gate.sentence()},
-		{"reader", passes(s.Reader.Up), s.Reader.sentence()},
-		{"clock", passes(s.Clock.Believed), s.Clock.Explanation},
-		s.Trust.check(),
-	}
+	checks := []Check{s.Gate.check(), s.Reader.check(), s.Clock.check(), s.Trust.check()}
 	for i := range s.Trust.Sources {
 		source := &s.Trust.Sources[i]
-		c := Check{"source " + source.Name, Good, source.sentence(s.Time)}
+		c := Check{Name: "source " + source.Name, Mark: Good, Why: source.sentence(s.Time)}
 		if source.State != sourceFresh {
 			c.Mark = Notice
 		}
@@ -68,16 +65,38 @@ func (s *Snapshot) checks() []Check {
 	}
 	checks = append(checks, loops(s.Stalled))
 	for _, fault := range append(append([]string(nil), s.Faults...), s.Trust.Faults...) {
-		checks = append(checks, Check{"fault", Notice, fault})
+		checks = append(checks, Check{Name: "fault", Mark: Notice, Why: fault})
 	}
 	return checks
 }
 
+// causes are the checks that keep the gate from letting anybody through. The gate itself is none if it is held by another.
+func (s *Snapshot) causes() (causes []Check) {
+	for _, c := range s.checks() {
+		if c.Mark == Bad && (c.Name != gateCheck || !s.Gate.held) {
+			causes = append(causes, c)
+		}
+	}
+	return causes
+}
+
 func loops(stalled []string) Check {
 	if len(stalled) > 0 {
-		return Check{"loops", Bad, "no progress: " + strings.Join(stalled, ", ")}
+		return Check{
+			Name: "loops", Mark: Bad, Why: "no progress: " + strings.Join(stalled, ", "),
+			headline: "a part of the program hangs; if the watchdog does not start it again, restart the gate",
+		}
 	}
-	return Check{"loops", Good, "everything goes on"}
+	return Check{Name: "loops", Mark: Good, Why: "everything goes on"}
+}
+
+const gateCheck = "gate"
+
+func (g *Gate) check() Check { return Check{Name: gateCheck, Mark: passes(g.Open), Why: g.sentence()} }
+
+// hold says that nobody is let through, although the mode of the gate is open.
+func (g *Gate) hold(cause *Check) {
+	g.Open, g.held, g.Why = false, true, "nobody is let through: see "+cause.Name
 }
 
 func (g *Gate) sentence() string {
@@ -90,24 +109,66 @@ func (g *Gate) sentence() string {
 	return "nobody is let through (mode " + g.Mode + ")"
 }
 
-func (r *Reader) sentence() string {
+func (r *Reader) check() Check {
+	c := Check{Name: "reader", Mark: passes(r.Up), Why: "connected"}
 	switch {
+	case !r.Up:
+		c.Why = "the barcode module does not answer; look at its cable and power"
+		if c.headline = c.Why; r.Fault != "" {
+			c.headline = "the barcode module cannot be read; look at its cable, its power and reader.device"
+			c.Why = c.headline + " (" + r.Fault + ")"
+		}
 	case r.Fault != "":
-		return r.Fault
-	case r.Up:
-		return "connected"
+		c.Mark, c.Why = Notice, r.Fault
 	}
-	return "the barcode module does not answer; look at its cable and power"
+	return c
+}
+
+// vouched says whether something vouches for the clock, and not the configuration alone.
+func (c *Clock) vouched() bool {
+	return c.Believed && c.State != ClockStates[0] && c.State != ClockStates[1]
+}
+
+func (c *Clock) check() Check {
+	check := Check{Name: "clock", Mark: passes(c.Believed), Why: c.Explanation}
+	if c.Believed && !c.vouched() {
+		check.Mark = Notice
+	}
+	return check
+}
+
+// The kinds of sources that need no network.
+const (
+	directoryKind      = "directory"
+	rulesDirectoryKind = "rules_directory"
+)
+
+// remedy is how trust data comes to the gate.
+func (t *Trust) remedy(newer string) string {
+	directory := ""
+	for i := range t.Sources {
+		switch t.Sources[i].Kind {
+		case directoryKind:
+			directory = t.Sources[i].Name
+		case rulesDirectoryKind:
+		default:
+			return "connect the network, or load a " + newer + "signed list from a stick"
+		}
+	}
+	if directory == "" {
+		return "connect the network, or load a " + newer + "signed list from a stick"
+	}
+	return "put certificates of signers into the directory of the source " + directory
 }
 
 func (t *Trust) check() Check {
 	switch {
 	case t.DSCs == 0:
-		return Check{"trust", Bad, "no trust data was ever loaded; connect the network, or load a signed list from a stick"}
+		return Check{Name: "trust", Mark: Bad, Why: "no trust data was ever loaded; " + t.remedy("")}
 	case !t.fresh():
-		return Check{"trust", Bad, "all trust data is too old; connect the network, or load a newer signed list from a stick"}
+		return Check{Name: "trust", Mark: Bad, Why: "all trust data is too old; " + t.remedy("newer ")}
 	}
-	return Check{"trust", Good, plural(t.DSCs, "DSC") + " in force"}
+	return Check{Name: "trust", Mark: Good, Why: plural(t.DSCs, "DSC") + " in force"}
 }
 
 func (s *Source) sentence(now time.Time) string {
@@ -150,14 +211,14 @@ func ago(d time.Duration) string {
 
 // livez says whether the daemon should be left alone. A gate that must stay closed is alive.
 func (s *Server) livez(w http.ResponseWriter, r *http.Request) {
-	report(w, r, "livez", []Check{{"http", Good, "it answers"}, loops(clipAll(s.desk.daemon.Stalled()))})
+	report(w, r, "livez", []Check{{Name: "http", Mark: Good, Why: "it answers"}, loops(clipAll(s.desk.daemon.Stalled()))})
 }
 
 // readyz says whether the gate lets a good pass through.
 func (s *Server) readyz(w http.ResponseWriter, r *http.Request) {
 	snapshot, err := s.snapshot(r.Context())
 	if err != nil {
-		report(w, r, "readyz", []Check{{"state", Bad, err.Error()}})
+		report(w, r, "readyz", []Check{{Name: "state", Mark: Bad, Why: err.Error()}})
 		return
 	}
 	report(w, r, "readyz", snapshot.checks())

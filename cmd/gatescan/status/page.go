@@ -2,6 +2,7 @@ package status
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/sha256"
 	_ "embed"
 	"encoding/base64"
@@ -54,6 +55,7 @@ type view struct {
 	Watched            bool // an input tells of passages
 	Chart              chart
 	MinCount           int
+	Venue              bool // reasons are told of hours that are over
 	Undated            bool
 	UndatedA, UndatedR figure
 	Lost               bool
@@ -98,21 +100,23 @@ var groupText = [numGroups][2]string{
 	untrusted:     {"Not trusted", "nobody whom this gate trusts signed it"},
 	untimely:      {"Not valid now", "too early, or run out"},
 	againstPolicy: {"Not admitted", "good, but not by the rules in force here"},
-	byGate:        {"Gate", "closed, busy, in doubt of its clock, the same pass again, or a second one wanted"},
+	byGate:        {"Gate", "closed, busy, in doubt of its clock, the same pass again, a second one wanted, or no answer"},
 }
 
 // groupOf is the group of each refusal.
 var groupOf = [verify.NumReasons]group{
-	verify.Internal: byGate,
-	verify.NotHCERT: unreadable, verify.UnsupportedVersion: unreadable, verify.TooLarge: unreadable, verify.BadBase45: unreadable,
+	verify.Internal:  byGate,
+	verify.OtherCode: unreadable, verify.NotHCERT: unreadable, verify.UnsupportedVersion: unreadable, verify.TooLarge: unreadable, verify.BadBase45: unreadable,
 	verify.BadDeflate: unreadable, verify.BadCBOR: unreadable, verify.BadCOSE: unreadable, verify.BadAlg: unreadable,
 	verify.NoTrust: untrusted, verify.TrustStale: untrusted, verify.UnknownKID: untrusted, verify.Barred: untrusted,
 	verify.DSCNotValid: untrusted, verify.BadSignature: untrusted,
-	verify.BadCWT: unreadable, verify.NotYetValid: untimely, verify.Expired: untimely, verify.IssuerMismatch: untrusted,
+	verify.BadCWT: unreadable, verify.NotYetValid: untimely, verify.Expired: untimely, verify.IssuerMismatch: untrusted, verify.WrongDomain: untrusted,
 	verify.BadDCC: unreadable, verify.NotOneEntry: unreadable, verify.KindNotAllowed: againstPolicy, verify.KeyUsage: untrusted,
 	verify.RevocationUnavailable: againstPolicy, verify.Revoked: againstPolicy,
 	verify.RulesUnavailable: againstPolicy, verify.RuleFailed: againstPolicy, verify.RuleOpen: againstPolicy,
-	verify.ClockUntrusted: byGate, verify.Repeated: byGate, verify.SecondPass: byGate, verify.GateClosed: byGate, verify.GateBusy: byGate,
+	verify.ICVPIncomplete: againstPolicy, verify.ICVPProduct: againstPolicy, verify.ICVPTooEarly: againstPolicy, verify.ICVPNotValid: againstPolicy,
+	verify.ClockUntrusted: byGate, verify.SecondPass: byGate, verify.Repeated: byGate, verify.GateClosed: byGate, verify.GateBusy: byGate,
+	verify.NoAnswer: byGate,
 }
 
 // servePage answers with the page, and with the state even if there are no counts.
@@ -124,11 +128,12 @@ func (s *Server) servePage(w http.ResponseWriter, r *http.Request) {
 	}
 	c := s.config.Load()
 	v := newView(snapshot, c)
+	v.MinCount, v.Venue = c.minCount(scopeOf(r)), scopeOf(r) != All
 	day := today(snapshot.Time, c.zone())
 	if buckets, err := s.desk.counts(r.Context(), &day); err != nil {
 		v.NoCounts = err.Error()
 	} else {
-		v.count(&day, buckets, snapshot.Time, c)
+		v.count(&day, buckets, snapshot.Time, func(running bool) mask { return c.mask(scopeOf(r), running) })
 	}
 	var text bytes.Buffer // so that a fault of the template is no half page
 	if err := s.page.template.Execute(&text, v); err != nil {
@@ -144,7 +149,7 @@ func (s *Server) servePage(w http.ResponseWriter, r *http.Request) {
 func newView(s *Snapshot, c *Config) *view {
 	zone := c.zone()
 	v := &view{
-		Style: template.CSS(pageStyle), Name: s.Name, Version: s.Version, MinCount: c.MinCount,
+		Style: template.CSS(pageStyle), Name: s.Name, Version: s.Version,
 		Watched: s.Gate.PassageInput, At: s.Time.In(zone).Format("15:04:05"), Date: s.Time.In(zone).Format("Monday, 2 January 2006"),
 		Faults: append(append([]string(nil), s.Faults...), s.Trust.Faults...),
 	}
@@ -152,14 +157,9 @@ func newView(s *Snapshot, c *Config) *view {
 		v.Name = "Gate"
 	}
 	v.Verdict = item{Word: "Open", Text: "Good passes are let through.", Shape: "ok"}
-	var causes []Check
-	for _, c := range s.checks() {
-		if c.Mark == Bad {
-			causes = append(causes, c)
-		}
-	}
+	causes := s.causes()
 	if len(causes) > 0 {
-		v.Verdict = item{Word: "Nobody is let through", Text: sentence(causes[0].Why), Shape: "stop"}
+		v.Verdict = item{Word: "Nobody is let through", Text: sentence(cmp.Or(causes[0].headline, causes[0].Why)), Shape: "stop"}
 	}
 	if more := len(causes) - 1; more > 0 {
 		v.Verdict.Text += " That is one cause of " + strconv.Itoa(len(causes)) + "; see below."
@@ -178,16 +178,21 @@ func (s *Snapshot) items(zone *time.Location) []item {
 	} else if s.Gate.Mode == "maintenance" {
 		gate.Word = "maintenance"
 	}
-	reader := item{"Reader", "not connected", sentence(s.Reader.sentence()), "stop"}
+	reader := item{"Reader", "not connected", sentence(s.Reader.check().Why), "stop"}
 	if s.Reader.Up {
-		reader.Word, reader.Text, reader.Shape = "connected", "", "ok"
+		if reader.Word, reader.Shape = "connected", "warn"; s.Reader.Fault == "" {
+			reader.Text, reader.Shape = "", "ok"
+		}
 	}
 	if !s.Reader.Since.IsZero() {
 		reader.Text += " Since " + moment(s.Reader.Since, s.Time, zone) + "."
 	}
 	clock := item{"Clock", "not believed", sentence(s.Clock.Explanation), "stop"}
-	if s.Clock.Believed {
+	switch {
+	case s.Clock.vouched():
 		clock.Word, clock.Shape = "believed", "ok"
+	case s.Clock.Believed:
+		clock.Word, clock.Shape = "taken as it is", "warn"
 	}
 	if s.Clock.Fault != "" {
 		clock.Text += " " + sentence(s.Clock.Fault)
@@ -239,15 +244,20 @@ func viewSource(s *Source, now time.Time, zone *time.Location) sourceView {
 }
 
 // count fills in what was counted today.
-func (v *view) count(day *span, buckets []Bucket, now time.Time, c *Config) {
+func (v *view) count(day *span, buckets []Bucket, now time.Time, mask func(running bool) mask) {
 	rows, undated := day.rows(buckets, now)
 	total := sum(rows)
-	m := c.mask(true)
+	m := mask(true)
 	v.Lost = total.Lost
 	v.Accepted, v.Refused = m.of(total.Accepted), m.of(total.Refused)
 	var groups [numGroups]uint64
-	for r := range refusals() {
-		groups[groupOf[r]] += total.ByReason[r]
+	for i := range rows {
+		if m.totals && rows[i].running {
+			continue
+		}
+		for r := range refusals() {
+			groups[groupOf[r]] += rows[i].ByReason[r]
+		}
 	}
 	for g, n := range groups {
 		v.Groups = append(v.Groups, groupView{countView{groupText[g][0], m.of(n)}, groupText[g][1]})
@@ -264,7 +274,7 @@ func (v *view) count(day *span, buckets []Bucket, now time.Time, c *Config) {
 	if undated != nil && undated.Accepted+undated.Refused > 0 {
 		v.Undated, v.UndatedA, v.UndatedR = true, m.of(undated.Accepted), m.of(undated.Refused)
 	}
-	v.Chart = newChart(day, rows, now, c)
+	v.Chart = newChart(day, rows, now, mask)
 }
 
 // moment is a time for people: by the clock of the venue, with the date unless it is today's; empty for none.

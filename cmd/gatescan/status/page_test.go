@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"gatescan/driver/turnstile"
 	"gatescan/verify"
 )
 
@@ -196,11 +197,11 @@ func TestPageStates(t *testing.T) {
 // named here.
 func TestGroups(t *testing.T) {
 	want := map[group]string{
-		unreadable:    "not_hcert unsupported_version too_large bad_base45 bad_deflate bad_cbor bad_cose bad_alg bad_cwt bad_dcc not_one_entry",
-		untrusted:     "no_trust trust_stale unknown_kid barred dsc_not_valid bad_signature issuer_mismatch key_usage",
+		unreadable:    "other_code not_hcert unsupported_version too_large bad_base45 bad_deflate bad_cbor bad_cose bad_alg bad_cwt bad_dcc not_one_entry",
+		untrusted:     "no_trust trust_stale unknown_kid barred dsc_not_valid bad_signature issuer_mismatch wrong_domain key_usage",
 		untimely:      "not_yet_valid expired",
-		againstPolicy: "kind_not_allowed revocation_unavailable revoked rules_unavailable rule_failed rule_open",
-		byGate:        "internal clock_untrusted repeated second_pass gate_closed gate_busy",
+		againstPolicy: "kind_not_allowed revocation_unavailable revoked rules_unavailable rule_failed rule_open icvp_incomplete icvp_product icvp_too_early icvp_not_valid",
+		byGate:        "internal clock_untrusted repeated second_pass gate_closed gate_busy no_answer",
 	}
 	of := map[string]group{verify.Accepted.String(): unreadable} // it is in none, and never looked up
 	for g, words := range want {
@@ -221,10 +222,11 @@ func TestGroups(t *testing.T) {
 
 func TestChart(t *testing.T) {
 	zone := berlin(t)
+	open := func(running bool) mask { return (&Config{}).mask(All, running) }
 	for date, hours := range map[string]int{"2026-11-22": 24, "2026-10-25": 25, "2026-03-29": 23} {
 		now := instant(t, date+"T12:00:00Z")
 		day := today(now, zone)
-		ch := newChart(&day, nil, now, &Config{Zone: zone})
+		ch := newChart(&day, nil, now, open)
 		marked := 0
 		for _, b := range ch.Bars {
 			if b.Now {
@@ -242,7 +244,7 @@ func TestChart(t *testing.T) {
 	}
 	day := today(instant(t, noon), zone)
 	rows := []row{{Bucket: Bucket{Start: day.from, Counts: Counts{Accepted: 30, Refused: 10}}}}
-	ch := newChart(&day, rows, instant(t, noon), &Config{Zone: zone})
+	ch := newChart(&day, rows, instant(t, noon), open)
 	const height = plotBottom - plotTop
 	b := ch.Bars[0]
 	if b.Accept != fmt.Sprintf("%.1f", .75*height) || b.Refuse != fmt.Sprintf("%.1f", .25*height) || b.RefusedY != fmt.Sprintf("%.1f", float64(plotTop)) ||
@@ -259,7 +261,7 @@ func TestPageWithoutPassages(t *testing.T) {
 		buckets []Bucket
 		says    bool
 	}{
-		"none was ever seen": {[]Bucket{{Start: instant(t, "2026-11-22T06:00:00Z"), End: instant(t, "2026-11-22T07:00:00Z"), Counts: Counts{Accepted: 3, Turnstile: Turnstile{Granted: 3}}}}, false},
+		"none was ever seen": {[]Bucket{{Start: instant(t, "2026-11-22T06:00:00Z"), End: instant(t, "2026-11-22T07:00:00Z"), Counts: Counts{Accepted: 3, Counts: turnstile.Counts{Granted: 3}}}}, false},
 		"there was one":      {someBuckets(t), true},
 	} {
 		_, body := get(t, serve(t, Config{Zone: berlin(t)}, daemonOf(s, tc.buckets)).URL+"/")

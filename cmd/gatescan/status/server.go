@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
 	"sync/atomic"
 	"time"
 )
@@ -109,9 +110,11 @@ func (s *Server) serve(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s.listener.Store(&opened)
+	opened.proxied = func(address netip.Addr) bool { return s.config.Load().proxied(address) }
+	bare := net.Listener(opened)
+	s.listener.Store(&bare)
 	defer s.listener.Store(nil)
-	listener := opened
+	listener := bare
 	s.log.Info("status: listening", "address", listener.Addr().String(), "tls", c.Certificate != nil, "tokens", len(c.Tokens))
 	if c.Certificate != nil {
 		listener = tls.NewListener(listener, &tls.Config{
@@ -125,6 +128,7 @@ func (s *Server) serve(ctx context.Context) error {
 	protocols.SetHTTP1(true)
 	server := &http.Server{
 		Handler: s.handler, Protocols: protocols, MaxHeaderBytes: maxHeader, DisableGeneralOptionsHandler: true,
+		ConnState: occupied, ConnContext: withPlace,
 		ReadHeaderTimeout: headerTimeout, ReadTimeout: readTimeout, WriteTimeout: writeTimeout, IdleTimeout: idleTimeout,
 		// What strangers do wrong does not fill the journal.
 		ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),

@@ -5,6 +5,7 @@ import (
 	"time"
 	"unicode"
 
+	"gatescan/driver/turnstile"
 	"gatescan/verify"
 )
 
@@ -37,6 +38,8 @@ type Snapshot struct {
 	Stalled   []string  `json:"stalled_loops,omitempty"` // what makes no progress; the server fills it in
 	Name      string    `json:"name,omitempty"`          // of the gate; the server fills it in
 	Ready     bool      `json:"ready"`                   // the gate lets a good pass through; the server fills it in
+
+	Families [verify.NumFamilies]uint64 `json:"-"` // codes of other kinds since the daemon began
 }
 
 // ByRule is how often a rule refused. An empty Rule stands for all that are not counted by themselves.
@@ -48,10 +51,12 @@ type ByRule struct {
 // Gate is what the operator wants of the gate, and whether it lets anybody through at all.
 type Gate struct {
 	Mode string `json:"mode"` // "open", "closed" or "maintenance"
-	Open bool   `json:"open"` // the mode is open, and nobody released the outputs
+	Open bool   `json:"open"` // a good pass is let through; from the daemon, whether the mode is open and the outputs are not released
 	Why  string `json:"why"`  // a sentence without full stop; it may be empty while Open
 	// PassageInput says whether an input tells of passages; without one only the pulses are known.
 	PassageInput bool `json:"passage_input"`
+
+	held bool // Open is false for a cause other than mode and outputs; the server fills it in
 }
 
 // Reader is the barcode module.
@@ -136,12 +141,7 @@ type Counts struct {
 	Refused  uint64
 	ByReason [verify.NumReasons]uint64 // [verify.Accepted] too
 	ByKind   [verify.NumKinds]uint64   // of the accepted
-	Turnstile
-}
-
-// Turnstile is what came of the relay's pulses; see turnstile.Counts.
-type Turnstile struct {
-	Granted, Passages, NotEntered, Unexpected, Back uint64
+	turnstile.Counts
 }
 
 // Add sums up.
@@ -154,11 +154,10 @@ func (c *Counts) Add(d *Counts) {
 	for i := range c.ByKind {
 		c.ByKind[i] += d.ByKind[i]
 	}
-	c.Granted += d.Granted
-	c.Passages += d.Passages
-	c.NotEntered += d.NotEntered
-	c.Unexpected += d.Unexpected
-	c.Back += d.Back
+	sums := c.All()
+	for i, n := range d.All() {
+		*sums[i] += *n
+	}
 }
 
 // state says how it stands with a source.
@@ -204,6 +203,9 @@ func (s *Snapshot) complete(name string, stalled []string) {
 		sources = append(sources, source)
 	}
 	s.Trust.Sources = sources
+	if causes := s.causes(); len(causes) > 0 && s.Gate.Open {
+		s.Gate.hold(&causes[0])
+	}
 	s.Ready = ready(s.checks())
 }
 

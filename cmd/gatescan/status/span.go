@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"net/url"
 	"time"
+
+	"gatescan/cmd/gatescan/counters"
 )
 
 // maxSpan is the longest time that one request may ask for.
@@ -25,7 +27,7 @@ const timeHint = "write a day as 2026-11-22, or an instant as 2026-11-22T08:00:0
 
 // today is the venue's day that now is in, by the hour.
 func today(now time.Time, zone *time.Location) span {
-	from, to := dayOf(now, zone)
+	from, to := counters.Day(now, zone)
 	return span{from: from, to: to, zone: zone}
 }
 
@@ -55,7 +57,7 @@ func parseSpan(query string, now time.Time, zone *time.Location) (span, error) {
 		if s.from, s.to, err = parseTime("from", text, zone); err != nil {
 			return s, err
 		}
-		_, s.to = dayOf(s.from, zone)
+		_, s.to = counters.Day(s.from, zone)
 	}
 	if text := values.Get("to"); text != "" {
 		if _, s.to, err = parseTime("to", text, zone); err != nil {
@@ -76,8 +78,8 @@ func parseSpan(query string, now time.Time, zone *time.Location) (span, error) {
 
 // parseTime reads a day or an instant, and returns when it begins and ends; an instant does so at once.
 func parseTime(key, text string, zone *time.Location) (from, to time.Time, err error) {
-	if day, err := time.ParseInLocation(time.DateOnly, text, zone); err == nil {
-		if from, to = dayOf(day.Add(12*time.Hour), zone); sane(from) { // midnight itself may not exist
+	if day, err := time.Parse(time.DateOnly, text); err == nil {
+		if from, to = counters.Date(day.Year(), day.Month(), day.Day(), zone); sane(from) {
 			return from, to, nil
 		}
 	}
@@ -94,39 +96,7 @@ func sane(t time.Time) bool { return t.Year() >= 2000 && t.Year() < 2200 }
 // around is the hour or day that t is in.
 func (s *span) around(t time.Time) (from, to time.Time) {
 	if s.daily {
-		return dayOf(t, s.zone)
+		return counters.Day(t, s.zone)
 	}
-	return hourOf(t, s.zone)
-}
-
-// hourOf is the hour of the venue's clock that t is in. It is shorter where the clock is changed within.
-func hourOf(t time.Time, zone *time.Location) (from, to time.Time) {
-	t = t.In(zone)
-	from = t.Add(-time.Duration(t.Minute())*time.Minute - time.Duration(t.Second())*time.Second - time.Duration(t.Nanosecond()))
-	to = from.Add(time.Hour)
-	begin, end := t.ZoneBounds()
-	if !begin.IsZero() && from.Before(begin) {
-		from = begin
-	}
-	if !end.IsZero() && to.After(end) {
-		to = end
-	}
-	return from, to
-}
-
-// dayOf is the venue's day that t is in.
-func dayOf(t time.Time, zone *time.Location) (from, to time.Time) {
-	year, month, day := t.In(zone).Date()
-	return midnight(year, month, day, zone), midnight(year, month, day+1, zone)
-}
-
-// midnight is the first instant of a day, which is not 0:00 where the clock is put forward then.
-func midnight(year int, month time.Month, day int, zone *time.Location) time.Time {
-	want := time.Date(year, month, day, 12, 0, 0, 0, zone)
-	t := time.Date(year, month, day, 0, 0, 0, 0, zone)
-	if t.Day() != want.Day() {
-		_, t = t.ZoneBounds()
-		t = t.In(zone)
-	}
-	return t
+	return counters.Hour(t, s.zone)
 }

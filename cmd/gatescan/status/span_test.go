@@ -39,42 +39,6 @@ func TestSpan(t *testing.T) {
 	}
 }
 
-// TestDays walks through years of days and hours where clocks are changed at 2:00, at midnight, by half an hour, and where
-// a day was left out: they follow one another without gap and without end.
-func TestDays(t *testing.T) {
-	for name, years := range map[string][2]int{
-		"Europe/Berlin": {2026, 2027}, "America/Santiago": {2018, 2020}, "Asia/Kolkata": {2026, 2026}, "Australia/Lord_Howe": {2026, 2027},
-		"Pacific/Apia": {2011, 2012}, "Africa/Cairo": {2024, 2025}, "America/Havana": {2024, 2025},
-	} {
-		zone, err := time.LoadLocation(name)
-		if err != nil {
-			t.Fatal(err)
-		}
-		at := time.Date(years[0], 1, 1, 12, 0, 0, 0, zone)
-		end := time.Date(years[1]+1, 1, 1, 0, 0, 0, 0, zone)
-		day, _ := dayOf(at, zone)
-		days, hours := 0, 0
-		for day.Before(end) {
-			from, to := dayOf(day, zone)
-			if !from.Equal(day) || !to.After(from) || to.Sub(from) > 25*time.Hour || from.Add(-time.Second).In(zone).Day() == from.In(zone).Day() {
-				t.Fatalf("%s: the day of %v is from %v to %v", name, day, from, to)
-			}
-			for hour := from; hour.Before(to); hours++ {
-				f, e := hourOf(hour, zone)
-				if !f.Equal(hour) || !e.After(f) || e.Sub(f) > time.Hour || e.After(to) {
-					t.Fatalf("%s: the hour of %v is from %v to %v", name, hour, f, e)
-				}
-				hour = e
-			}
-			day = to
-			days++
-		}
-		if days < 365 || hours < 24*365 {
-			t.Errorf("%s: %d days, %d hours", name, days, hours)
-		}
-	}
-}
-
 func TestRows(t *testing.T) {
 	zone := berlin(t)
 	now := instant(t, noon)
