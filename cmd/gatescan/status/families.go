@@ -5,12 +5,13 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"gatescan/driver/scanner"
 	"gatescan/verify"
 )
 
 // families are the metrics of the daemon. Their names are kept: alert rules of others depend on them. No metric has two of
 // reason, kind and country as labels, so that none can single anybody out.
-var families = []family{
+var families = append([]family{
 	newFamily(prometheus.GaugeValue, "build_info", "Always 1; the version is in the labels.", []string{"version", "goversion"},
 		func(s *Snapshot, give give) { give(1, s.Version, runtime.Version()) }),
 	gauge("start_timestamp_seconds", "When the daemon began.", func(s *Snapshot) float64 { return timestamp(s.Started) }),
@@ -50,6 +51,12 @@ var families = []family{
 
 	gauge("gate_open", "Whether a good pass is let through: 0 while anything keeps the gate closed.", func(s *Snapshot) float64 { return yesno(s.Gate.Open) }),
 	gauge("reader_up", "Whether the barcode module answers.", func(s *Snapshot) float64 { return yesno(s.Reader.Up) }),
+	newFamily(prometheus.GaugeValue, "reader_problem", "1 for what is wrong with what comes from the barcode module.", []string{"problem"},
+		func(s *Snapshot, give give) {
+			for _, p := range scanner.Problems() {
+				give(yesno(s.Reader.Problem == string(p)), string(p))
+			}
+		}),
 	gauge("faults", "Faults that somebody should look after.", func(s *Snapshot) float64 { return float64(len(s.Faults) + len(s.Trust.Faults)) }),
 	gauge("loops_stalled", "Loops of the daemon that make no progress.", func(s *Snapshot) float64 { return float64(len(s.Stalled)) }),
 	gauge("selftest_timestamp_seconds", "When the last daily self-test was done; 0 for never.", func(s *Snapshot) float64 { return timestamp(s.Selftest.Time) }),
@@ -94,4 +101,12 @@ var families = []family{
 	ofSources(prometheus.GaugeValue, "rules", "Rules that the source vouches for.", func(s *Source) float64 { return float64(s.Rules) }),
 	ofSources(prometheus.GaugeValue, "skipped", "Entries of the source's last answer that could not be used.",
 		func(s *Source) float64 { return float64(s.Skipped) }),
+}, readerFamilies()...)
+
+// readerFamilies are what the reader counts.
+func readerFamilies() (families []family) {
+	for _, c := range (scanner.Stats{}).Counters() {
+		families = append(families, counter("reader_"+c.Name+"_total", c.Help, func(s *Snapshot) uint64 { return s.Reader.counter(c.Name) }))
+	}
+	return families
 }
