@@ -16,6 +16,7 @@ func (s *Syncer) publishLocked() {
 		notBefore, notAfter int64
 		country             string
 		usage               verify.Usage
+		domain              verify.Domain
 	}
 	index := map[identity]int{}
 	barredKeys := map[SPKIHash]bool{}
@@ -39,7 +40,7 @@ func (s *Syncer) publishLocked() {
 				continue
 			}
 			key := signer.Hash()
-			id := identity{signer.KID, key, signer.NotBefore.Unix(), signer.NotAfter.Unix(), signer.Country, signer.Usage}
+			id := identity{signer.KID, key, signer.NotBefore.Unix(), signer.NotAfter.Unix(), signer.Country, signer.Usage, signer.Domain}
 			if at, known := index[id]; known {
 				dscs[at].FreshUntil = later(dscs[at].FreshUntil, until)
 				continue

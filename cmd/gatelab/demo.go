@@ -54,10 +54,12 @@ away = "500ms"
 [trust]
 lab = true
 directory = "lab/dsc"
+directory_domains = ["dcc", "ph4h"]
 [clock]
 require = "floor_only"
 file = ""
 [policy]
+kinds = ["v", "t", "r", "p"]
 repeat_window = "15s"
 [turnstile]
 pulse = "400ms"
@@ -152,6 +154,9 @@ type demo struct {
 func (d *demo) prepare() (err error) {
 	d.lab, err = newLab("XX", 2048, nil)
 	if err != nil {
+		return err
+	}
+	if err := d.lab.addPH4H(nil); err != nil {
 		return err
 	}
 	labDir := filepath.Join(d.dir, "lab")

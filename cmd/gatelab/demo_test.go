@@ -85,14 +85,14 @@ func demoTour(t *testing.T, bin string) {
 		t.Errorf("%v: %s", err, &stderr)
 	}
 	for _, want := range []string{
-		"energised", "released after a pulse of 40", "● GO", "✕ REFUSED", "? TRY AGAIN", "accepted, ES256, vaccination", "accepted, PS256, test",
-		"repeated", "expired", "bad_signature", "unknown_kid", "not_hcert", "bad_deflate", "bad_base45", "let through 3, refused 9",
+		"energised", "released after a pulse of 40", "● GO", "✕ REFUSED", "? TRY AGAIN", "· held", "accepted, ES256, vaccination", "accepted, PS256, test",
+		"repeated", "expired", "bad_signature", "unknown_kid", "not_hcert", "bad_deflate", "bad_base45", "let through 4, refused 10",
 	} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("does not show %q", want)
 		}
 	}
-	if pictures, err := filepath.Glob(filepath.Join(dir, "qr", "*.png")); err != nil || len(pictures) != 7 {
+	if pictures, err := filepath.Glob(filepath.Join(dir, "qr", "*.png")); err != nil || len(pictures) != 9 {
 		t.Errorf("%d pictures, %v", len(pictures), err)
 	}
 }

@@ -26,11 +26,23 @@ var (
 	demoTest        = demoPayload("t", `{"tg":"840539006","tt":"LP6464-4","sc":"2021-06-01T12:00:00Z","tr":"260415000","co":"XX","is":"gatelab","ci":"URN:UVCI:01:XX:LAB2#0"}`)
 )
 
+// demoCards are yellow cards of nobody against yellow fever: one in the form of WHO's model whose dose was given long ago, and one as
+// PH4H issues it, of day nine. A day that begins during the tour makes no tenth of it.
+func demoCards(now time.Time) (valid, early []byte) {
+	const product = "YellowFeverProductd8a09f80301dc05e124f99ffe7711fc0"
+	day := func(days int) string { return now.UTC().Add(5*time.Minute).AddDate(0, 0, -days).Format(time.DateOnly) }
+	valid = fmt.Appendf(nil, `{"n":"Erika Muster","dob":"1964-08-12","s":"female","nt":"XXA","vx":{"vp":%q,"dv":%q,"is":"XXX","bo":"LAB1"},"v":"1.0.0"}`, product, day(400))
+	early = fmt.Appendf(nil, `{"n":"Erika Muster","dob":"1964-08-12","s":"female","v":{"vp":%q,"dt":%q,"bo":"LAB2"}}`, product, day(9))
+	return valid, early
+}
+
 // tour mints the passes, draws them, and lists what is shown.
 func (d *demo) tour() (stops []tourStop, err error) {
 	now := time.Now()
 	valid := claims{issuer: "XX", issuedAt: now.Add(-time.Hour), expires: now.AddDate(1, 0, 0)}
 	expired := claims{issuer: "XX", issuedAt: now.AddDate(-1, 0, 0), expires: now.Add(-time.Minute)}
+	forLife := claims{issuer: "XXX", issuedAt: now.Add(-time.Hour), icvp: true, forLife: true}
+	card, early := demoCards(now)
 	stranger, err := newLab("XX", 2048, nil)
 	if err != nil {
 		return nil, err
@@ -53,6 +65,8 @@ func (d *demo) tour() (stops []tourStop, err error) {
 		{"expired", d.lab, demoVaccination, es256, expired},
 		{"forged", forger, demoVaccination, es256, valid},
 		{"stranger", stranger, demoVaccination, es256, valid},
+		{"card", d.lab, card, es256, forLife},
+		{"card-day-9", d.lab, early, es256, forLife},
 		{"published", nil, nil, "", claims{}},
 	} {
 		text := strings.TrimSpace(publishedPass)
@@ -66,7 +80,8 @@ func (d *demo) tour() (stops []tourStop, err error) {
 		}
 		texts = append(texts, text)
 	}
-	es, ps, another, old, forged, strange, published := texts[0], texts[1], texts[2], texts[3], texts[4], texts[5], texts[6]
+	es, ps, another, old, forged, strange := texts[0], texts[1], texts[2], texts[3], texts[4], texts[5]
+	yellow, tooEarly, published := texts[6], texts[7], texts[8]
 	half := another[:len(hcertPrefix)+len(another)/6*3] // whole Base45 triples, so that it is the end that is missing
 	noise := bytes.Repeat([]byte{0xa7, 0x13, 0xfe, 0x80, 0x00, 0x5b}, 20)
 	return []tourStop{
@@ -76,6 +91,8 @@ func (d *demo) tour() (stops []tourStop, err error) {
 		{"A pass that has expired", []byte(old + "\r"), "expired"},
 		{"A forged pass: the right kid, the wrong key", []byte(forged + "\r"), "bad_signature"},
 		{"A pass of an issuer whom nobody here trusts", []byte(strange + "\r"), "unknown_kid"},
+		{"A yellow card of WHO: vaccinated against yellow fever, valid for life", []byte(yellow + "\r"), "accepted"},
+		{"A yellow card of day nine: valid from the tenth day", []byte(tooEarly + "\r"), "icvp_too_early"},
 		{"A genuine published test pass; it expired in 2023", []byte(published + "\r"), "expired"},
 		{"Not a pass: a web address", []byte("https://example.org/ticket/42\r"), "other_code"},
 		{"Garbage on the line", append(noise, '\r'), "not_hcert"},

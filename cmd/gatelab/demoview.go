@@ -64,6 +64,7 @@ const (
 	green  = "32"
 	red    = "31"
 	yellow = "33"
+	plain  = "0"
 )
 
 func (v *view) paint(colour, text string) string {
@@ -99,6 +100,7 @@ var lamps = map[string]struct{ colour, text string }{
 	"open":      {green, "● GO         green, steady; a short beep"},
 	"refused":   {red, "✕ REFUSED    red, slow blinking; a long beep"},
 	"try_again": {yellow, "? TRY AGAIN  yellow, double blinking; two short beeps"},
+	"held":      {plain, "· held       dark, until the code has gone"},
 	"fault":     {yellow, "! FAULT      red and yellow in turn"},
 }
 

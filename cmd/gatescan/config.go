@@ -136,7 +136,7 @@ func defaultConfig() config {
 	return config{
 		Reader: defaultReader(),
 		Trust: trustConfig{
-			Directory: "/etc/gatescan/dsc", Interval: duration(trustsync.DefaultInterval), MaxAge: duration(trustsync.DefaultMaxAge),
+			Directory: "/etc/gatescan/dsc", Domains: []string{"dcc"}, Interval: duration(trustsync.DefaultInterval), MaxAge: duration(trustsync.DefaultMaxAge),
 			Store: "/var/lib/gatescan/trust", Barred: []string{},
 		},
 		Clock:  clockSection{Require: clock.DefaultRequire, Hold: duration(clock.DefaultHold), File: "/var/lib/gatescan/clock"},

@@ -133,6 +133,8 @@ func TestConfigMistakes(t *testing.T) {
 		"speed, parity, bits":   {"[reader]\nbaud = 7\nparity = \"maybe\"\ndata_bits = 5\nstop_bits = 3\n", []string{`c.toml:2: reader.baud: `, `c.toml:3: reader.parity: `, `c.toml:4: reader.data_bits: `, `c.toml:5: reader.stop_bits: `}},
 		"gap too long":          {"[reader]\nidle_gap = \"1m\"\n", []string{`c.toml:2: reader.idle_gap: `}},
 		"away too short":        {"[reader]\naway = \"1ms\"\n", []string{`c.toml:2: reader.away: 1ms is out of range; it must be 200ms to 30s`}},
+		"domain unknown":        {"[trust]\ndirectory_domains = [\"dcc\", \"ips\"]\n", []string{`c.toml:2: trust.directory_domains: unknown domain "ips"; use some of ["dcc" "icvp" "ph4h"]`}},
+		"no domain":             {"[trust]\ndirectory_domains = []\n", []string{`c.toml:2: trust.directory_domains: names no domain`}},
 		"tables too large":      {"[memory]\ntables = 300\n", []string{`c.toml:2: memory.tables: 300 is out of range; it must be 0 to 256 MiB`}},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -66,9 +66,6 @@ func (d *daemon) readerStanding() status.Reader {
 	if r := d.scanner.Load(); r != nil {
 		wrong := r.Diagnosis()
 		s.Problem, s.Likely, s.Keys = string(wrong.Problem), wrong.Likely, wrong.Keys
-		for _, c := range r.Stats().Counters() {
-			s.Counters = append(s.Counters, status.ReaderCounter{Name: c.Name, N: c.Value})
-		}
 		switch err := r.Err(); {
 		case err != nil && !reader.up:
 			s.Fault = err.Error()
@@ -78,6 +75,9 @@ func (d *daemon) readerStanding() status.Reader {
 			s.Fault = wrong.String()
 		default:
 			s.Fault = r.Setup().Fault
+		}
+		for _, c := range r.Stats().Counters() {
+			s.Line = append(s.Line, status.LineCount{Event: c.Name, N: c.Value})
 		}
 	}
 	return s

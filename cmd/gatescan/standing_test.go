@@ -76,7 +76,7 @@ func TestCountersOfADaemon(t *testing.T) {
 	_, metrics := r.get("/metrics")
 	for _, want := range []string{
 		`gatescan_scans_total{reason="accepted"} 3`, `gatescan_scans_total{reason="other_code"} 1`, `gatescan_scans_total{reason="revoked"} 0`,
-		`gatescan_accepted_total{kind="v"} 3`, "gatescan_granted_total 3", "gatescan_reader_up 1", "gatescan_scan_duration_seconds_count 4", "gatescan_ready 1",
+		`gatescan_accepted_total{kind="v"} 3`, "gatescan_granted_total 3", "gatescan_reader_up 1", `gatescan_reader_line_total{event="frames"} 4`, `gatescan_reader_line_total{event="opens"} 1`, "gatescan_scan_duration_seconds_count 4", "gatescan_ready 1",
 	} {
 		if !strings.Contains(string(metrics), want) {
 			t.Errorf("the metrics do not say %s", want)

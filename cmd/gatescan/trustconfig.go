@@ -14,10 +14,12 @@ import (
 	"time"
 
 	"gatescan/trustsync"
+	"gatescan/verify"
 )
 
 type trustConfig struct {
 	Directory  string         `toml:"directory" carry:"directory"`
+	Domains    []string       `toml:"directory_domains"`
 	Interval   duration       `toml:"interval"`
 	MaxAge     duration       `toml:"max_age"`
 	Store      string         `toml:"store" carry:"never"`
@@ -81,10 +83,14 @@ func (c *trustConfig) build(dir string) (t trustsync.Config, mistakes []mistake)
 		return t, mistakes
 	}
 	names := map[string]bool{}
+	domains, err := c.domains()
+	if err != nil {
+		bad("trust.directory_domains", "%v", err)
+	}
 	if c.Directory != "" {
 		names[directorySource] = true
 		source, err := trustsync.NewSource(trustsync.SourceConfig{
-			Name: directorySource, Kind: "directory", Path: under(dir, c.Directory), Interval: time.Duration(c.Interval),
+			Name: directorySource, Kind: "directory", Path: under(dir, c.Directory), Interval: time.Duration(c.Interval), Domains: domains,
 		})
 		if err != nil {
 			bad("trust.directory", "%v", err)
@@ -110,6 +116,24 @@ func (c *trustConfig) build(dir string) (t trustsync.Config, mistakes []mistake)
 	var wrong []mistake
 	t.Barred, wrong = c.barred(dir)
 	return t, append(mistakes, wrong...)
+}
+
+// domains reads directory_domains; zero is the DCC alone.
+func (c *trustConfig) domains() (domains verify.Domain, err error) {
+	for _, word := range c.Domains {
+		d, known := verify.ParseDomain(word)
+		if !known {
+			return 0, fmt.Errorf("unknown domain %.40q; use some of %q", word, verify.DomainAll.Names())
+		}
+		domains |= d
+	}
+	switch domains {
+	case 0:
+		return 0, fmt.Errorf("names no domain, so that no certificate would vouch for anything; use some of %q", verify.DomainAll.Names())
+	case verify.DomainDCC:
+		return 0, nil
+	}
+	return domains, nil
 }
 
 func (s *sourceConfig) build(c *trustConfig, key, dir string) (_ trustsync.Named, mistakes []mistake) {

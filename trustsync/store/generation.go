@@ -35,7 +35,7 @@ const (
 	floorsMagic     = "gatescan floors\n"
 
 	floorsFormat     = 1
-	generationFormat = 2 // with rules or value sets; without them 1 is written, for a former version to read
+	generationFormat = 3 // with domains; 2 is with rules or value sets; without either 1 is written, for a former version to read
 )
 
 // ErrNewer says that a file was written by a newer version of gatescan, in a format that this one cannot read.
@@ -82,6 +82,9 @@ type storedForm struct {
 	// Format 2, and only where there are any.
 	Rules     cbor.RawMessage `cbor:"10,keyasint,omitempty"` // array of byte strings
 	ValueSets cbor.RawMessage `cbor:"11,keyasint,omitempty"` // array of valueSetForm
+
+	// Format 3, and only if a signer vouches for another domain than the DCC: a byte for each signer, its verify.Domain.
+	Domains []byte `cbor:"12,keyasint,omitempty"`
 }
 
 type signerForm struct {
@@ -242,6 +245,12 @@ func formOf(s Stored) (storedForm, error) {
 			return storedForm{}, fmt.Errorf("signer %s: %w", d.KID, err)
 		}
 	}
+	var domains []byte
+	if slices.ContainsFunc(s.Holding.Signers, func(d source.Signer) bool { return d.Domain != 0 }) {
+		for _, d := range s.Holding.Signers {
+			domains = append(domains, byte(d.Domain))
+		}
+	}
 	raw, err := storeEncoding.Marshal(signers)
 	var withdrawn []byte
 	for _, kid := range s.Holding.Withdrawn {
@@ -253,7 +262,7 @@ func formOf(s Stored) (storedForm, error) {
 	f := storedForm{
 		Kind: s.Kind, Identity: s.Identity[:], Confirmed: stampOf(s.Confirmed), Floor: stampOf(s.Floor),
 		Signed: stampOf(s.Holding.Signed), Expires: stampOf(s.Holding.Expires),
-		Cursor: s.Holding.Cursor, Withdrawn: withdrawn, Signers: raw,
+		Cursor: s.Holding.Cursor, Withdrawn: withdrawn, Signers: raw, Domains: domains,
 	}
 	return f, f.setRules(s.Holding)
 }
@@ -274,6 +283,24 @@ func (f *storedForm) check(name string) error {
 		if !s.valid() {
 			return fmt.Errorf("%w: a time that cannot be", source.ErrMalformed)
 		}
+	}
+	return nil
+}
+
+// checkDomains checks the domains of n signers.
+func (f *storedForm) checkDomains(n int) error {
+	if len(f.Domains) == 0 {
+		return nil
+	}
+	some := false
+	for _, d := range f.Domains {
+		if verify.Domain(d)&^verify.DomainAll != 0 {
+			return fmt.Errorf("%w: an unknown domain", source.ErrMalformed)
+		}
+		some = some || d != 0
+	}
+	if len(f.Domains) != n || !some {
+		return fmt.Errorf("%w: %d domains of %d signers", source.ErrMalformed, len(f.Domains), n)
 	}
 	return nil
 }
@@ -323,13 +350,16 @@ func Decode(file []byte) (*Generation, error) {
 		if signers -= len(list); signers < 0 {
 			return nil, fmt.Errorf("%w: more than %d signers", source.ErrTooLarge, source.MaxCertificates)
 		}
+		if err := f.checkDomains(len(list)); err != nil {
+			return nil, fmt.Errorf("signers of source %.40q: %w", name, err)
+		}
 		s := f.stored()
 		if s.Holding.Rules, s.Holding.ValueSets, err = f.rules(&rules); err != nil {
 			return nil, fmt.Errorf("rules of source %.40q: %w", name, err)
 		}
 		needed = max(needed, f.format())
 		s.Holding.Signers = make([]source.Signer, 0, len(list))
-		for _, one := range list {
+		for i, one := range list {
 			if err := one.check(); err != nil {
 				return nil, fmt.Errorf("signers of source %.40q: %w", name, err)
 			}
@@ -338,6 +368,9 @@ func Decode(file []byte) (*Generation, error) {
 			if err != nil {
 				g.Skipped = append(g.Skipped, source.Skipped{Name: fmt.Sprintf("%s of %q", verify.KID(one.KID), name), Err: err})
 				continue
+			}
+			if len(f.Domains) > 0 {
+				signer.Domain = verify.Domain(f.Domains[i])
 			}
 			s.Holding.Signers = append(s.Holding.Signers, signer)
 		}

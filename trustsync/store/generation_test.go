@@ -87,6 +87,27 @@ func TestGenerationPool(t *testing.T) {
 	}
 }
 
+// The domains of signers survive, and only a generation with another domain than the DCC's is written in format 3.
+func TestGenerationDomains(t *testing.T) {
+	signers := storeSigners(t, 3)
+	for domain, format := range map[verify.Domain]string{0: "format 1\n", verify.DomainPH4H | verify.DomainDCC: "format 3\n"} {
+		signers[1].Domain = domain
+		data := storeEncode(t, &Generation{Number: 1, Written: time.Unix(1, 0), Sources: map[string]Stored{"a": {Holding: source.Holding{Signers: signers}}}})
+		if !bytes.Contains(data[:64], []byte(format)) {
+			t.Errorf("domain %v: not in %s", domain, format)
+		}
+		g, err := Decode(data)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, s := range g.Sources["a"].Holding.Signers {
+			if s.Domain != signers[i].Domain {
+				t.Errorf("signer %d vouches for %v, want %v", i, s.Domain, signers[i].Domain)
+			}
+		}
+	}
+}
+
 func TestGenerationFlips(t *testing.T) {
 	g := storeGeneration(t, "a", 3)
 	g.Number = 12
@@ -182,8 +203,8 @@ func TestGenerationStrict(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	if _, err := Decode(storeFile("gatescan generation\nformat 3\n")); !errors.Is(err, ErrNewer) || errors.Is(err, source.ErrMalformed) {
-		t.Errorf("format 3: %v", err)
+	if _, err := Decode(storeFile("gatescan generation\nformat 4\n")); !errors.Is(err, ErrNewer) || errors.Is(err, source.ErrMalformed) {
+		t.Errorf("format 4: %v", err)
 	}
 }
 
@@ -211,6 +232,10 @@ func TestGenerationSourceStrict(t *testing.T) {
 		"cursor":             {func(f *storedForm, _ *signerForm) { f.Cursor = make([]byte, source.MaxCursor+1) }, source.ErrTooLarge, 0},
 		"kind":               {func(f *storedForm, _ *signerForm) { f.Kind = strings.Repeat("x", 256) }, source.ErrTooLarge, 0},
 		"floor":              {func(f *storedForm, _ *signerForm) { f.Floor.Seconds = math.MaxInt64 }, source.ErrMalformed, 0},
+		"domains":            {func(f *storedForm, _ *signerForm) { f.Domains = []byte{byte(verify.DomainPH4H)} }, nil, 0},
+		"domain unknown":     {func(f *storedForm, _ *signerForm) { f.Domains = []byte{0x80} }, source.ErrMalformed, 0},
+		"two domains":        {func(f *storedForm, _ *signerForm) { f.Domains = []byte{1, 2} }, source.ErrMalformed, 0},
+		"domains of none":    {func(f *storedForm, _ *signerForm) { f.Domains = []byte{0} }, source.ErrMalformed, 0},
 		"signers are null":   {func(f *storedForm, s *signerForm) { s.KID, f.Signers = nil, cbor.RawMessage{0xf6} }, source.ErrMalformed, 0},
 		"signers are nulls":  {func(f *storedForm, s *signerForm) { s.KID, f.Signers = nil, cbor.RawMessage{0x81, 0xf6} }, source.ErrMalformed, 0},
 	} {
@@ -220,7 +245,7 @@ func TestGenerationSourceStrict(t *testing.T) {
 		if stored.Signers == nil {
 			stored.Signers, _ = storeEncoding.Marshal([]signerForm{signer})
 		}
-		file, err := seal(generationMagic, 1, generationForm{Number: 1, Sources: map[string]storedForm{"a": stored}})
+		file, err := seal(generationMagic, stored.format(), generationForm{Number: 1, Sources: map[string]storedForm{"a": stored}})
 		if err != nil {
 			t.Fatal(name, err)
 		}

@@ -15,6 +15,9 @@ type valueSetForm struct {
 
 // format is the first format that can hold what f holds.
 func (f *storedForm) format() uint64 {
+	if len(f.Domains) > 0 {
+		return 3
+	}
 	if len(f.Rules) > 0 || len(f.ValueSets) > 0 {
 		return 2
 	}

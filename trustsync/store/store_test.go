@@ -265,7 +265,7 @@ func TestStoreNewerFormat(t *testing.T) {
 	s := storeOpen(t, dir)
 	storeSave(t, s, storeGeneration(t, "a", 1))
 	name := generationName(2)
-	newer := storeFile("gatescan generation\nformat 3\nnobody knows")
+	newer := storeFile("gatescan generation\nformat 4\nnobody knows")
 	if err := os.WriteFile(filepath.Join(dir, name), newer, 0o600); err != nil {
 		t.Fatal(err)
 	}

@@ -11,7 +11,7 @@ import (
 
 // families are the metrics of the daemon. Their names are kept: alert rules of others depend on them. No metric has two of
 // reason, kind and country as labels, so that none can single anybody out.
-var families = append([]family{
+var families = []family{
 	newFamily(prometheus.GaugeValue, "build_info", "Always 1; the version is in the labels.", []string{"version", "goversion"},
 		func(s *Snapshot, give give) { give(1, s.Version, runtime.Version()) }),
 	gauge("start_timestamp_seconds", "When the daemon began.", func(s *Snapshot) float64 { return timestamp(s.Started) }),
@@ -55,6 +55,12 @@ var families = append([]family{
 		func(s *Snapshot, give give) {
 			for _, p := range scanner.Problems() {
 				give(yesno(s.Reader.Problem == string(p)), string(p))
+			}
+		}),
+	newFamily(prometheus.CounterValue, "reader_line_total", "What was seen on the line of the barcode module.", []string{"event"},
+		func(s *Snapshot, give give) {
+			for _, c := range s.Reader.Line {
+				give(float64(c.N), c.Event)
 			}
 		}),
 	gauge("faults", "Faults that somebody should look after.", func(s *Snapshot) float64 { return float64(len(s.Faults) + len(s.Trust.Faults)) }),
@@ -101,12 +107,4 @@ var families = append([]family{
 	ofSources(prometheus.GaugeValue, "rules", "Rules that the source vouches for.", func(s *Source) float64 { return float64(s.Rules) }),
 	ofSources(prometheus.GaugeValue, "skipped", "Entries of the source's last answer that could not be used.",
 		func(s *Source) float64 { return float64(s.Skipped) }),
-}, readerFamilies()...)
-
-// readerFamilies are what the reader counts.
-func readerFamilies() (families []family) {
-	for _, c := range (scanner.Stats{}).Counters() {
-		families = append(families, counter("reader_"+c.Name+"_total", c.Help, func(s *Snapshot) uint64 { return s.Reader.counter(c.Name) }))
-	}
-	return families
 }

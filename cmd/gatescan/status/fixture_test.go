@@ -41,7 +41,7 @@ func fixture(t testing.TB) *Snapshot {
 		Gate: Gate{Mode: "open", Open: true, PassageInput: true},
 		Reader: Reader{
 			Up: true, Since: now.Add(-29 * time.Hour), Problem: "wrong_parity", Likely: "7 data bits, even", Keys: []string{"reader.parity"},
-			Counters: []ReaderCounter{{"bytes", 81920}, {"no_reads", 12}},
+			Line: []LineCount{{"bytes", 81920}, {"no_reads", 12}},
 		},
 		Clock: Clock{
 			State: "synced", Required: "rtc", Believed: true, Time: now, Floor: now.Add(-time.Hour), LastSynced: now,

@@ -72,23 +72,14 @@ type Reader struct {
 	Keys    []string `json:"keys,omitempty"`
 	Note    string   `json:"note,omitempty"`
 
-	// Counters are for the metrics alone, like all that hides no small counts.
-	Counters []ReaderCounter `json:"-"`
+	// Line is in the metrics alone: a venue that reads the state must not see single frames.
+	Line []LineCount `json:"-"`
 }
 
-// ReaderCounter is one of the reader's counters, by its name there.
-type ReaderCounter struct {
-	Name string
-	N    uint64
-}
-
-func (r *Reader) counter(name string) uint64 {
-	for _, c := range r.Counters {
-		if c.Name == name {
-			return c.N
-		}
-	}
-	return 0
+// LineCount is one counter of the line of the barcode module since the daemon began.
+type LineCount struct {
+	Event string // a word of the program, never of a text that was read
+	N     uint64
 }
 
 // Clock is how far the wall clock is believed.

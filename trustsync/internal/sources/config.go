@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"gatescan/trustsync/internal/fetch"
+	"gatescan/verify"
 )
 
 // Config is what an operator says about one source.
@@ -29,11 +30,12 @@ type Config struct {
 
 	fetch.Transport // how the URLs are reached
 
-	Domain, Usage string   // of the WHO network, by default DCC and DSC
-	Participants  []string // ISO 3166-1 alpha-3 of the WHO network; empty for all that are real
-	Environment   string   // of the WHO network: production (or empty), uat or dev
-	Lab           bool     // also participants of the WHO network that exist for tests
-	Countries     []string // ISO 3166-1 alpha-2, whose acceptance rules are wanted of kinds eu_rules and germany_rules; empty for all
+	Domain, Usage string        // of the WHO network, by default DCC and DSC
+	Participants  []string      // ISO 3166-1 alpha-3 of the WHO network; empty for all that are real
+	Domains       verify.Domain // for which the certificates of a directory vouch; zero for DCCs
+	Environment   string        // of the WHO network: production (or empty), uat or dev
+	Lab           bool          // also participants of the WHO network that exist for tests
+	Countries     []string      // ISO 3166-1 alpha-2, whose acceptance rules are wanted of kinds eu_rules and germany_rules; empty for all
 }
 
 // Identity hashes what decides what is authentic, or wanted. It leaves out what may change while that stays: mirrors,
@@ -53,6 +55,9 @@ func (c *Config) Identity() (id [sha256.Size]byte) {
 	part(c.CSCAs)
 	if len(c.Countries) > 0 { // of the former kinds none has any, and their identity stays
 		part([]byte(strings.Join(c.Countries, ",")))
+	}
+	if c.Domains != 0 {
+		part([]byte("domains " + c.Domains.String()))
 	}
 	if c.Environment != "" {
 		part([]byte("environment " + c.Environment))

@@ -14,6 +14,7 @@ import (
 	"gatescan/trustsync/internal/pki"
 	"gatescan/trustsync/internal/source"
 	"gatescan/trustsync/internal/sources"
+	"gatescan/verify"
 )
 
 // maxFileSize bounds a file of certificates, in bytes.
@@ -23,15 +24,16 @@ const Kind = "directory"
 
 // directory is the source of a directory of certificates, or of one file of them: see Read.
 type directory struct {
-	path  string
-	cscas pki.Authorities // nil if the DSCs need not chain to any
+	path    string
+	cscas   pki.Authorities // nil if the DSCs need not chain to any
+	domains verify.Domain
 }
 
 func New(c sources.Config) (source.Source, error) {
 	if c.Path == "" {
 		return nil, errors.New("a directory needs its path")
 	}
-	d := directory{path: c.Path}
+	d := directory{path: c.Path, domains: c.Domains}
 	if len(c.CSCAs) > 0 {
 		var err error
 		if d.cscas, err = pki.ParseAuthorities(c.CSCAs); err != nil {
@@ -45,6 +47,9 @@ func (d directory) Fetch(context.Context, source.Moment) (*source.Holding, sourc
 	signers, report, err := readDirectory(d.path, d.cscas)
 	if err != nil {
 		return nil, report, err
+	}
+	for i := range signers {
+		signers[i].Domain = d.domains
 	}
 	return &source.Holding{Signers: signers}, report, nil
 }

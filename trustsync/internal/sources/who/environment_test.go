@@ -7,6 +7,7 @@ import (
 	"gatescan/trustsync/internal/source"
 	"gatescan/trustsync/internal/sources"
 	"gatescan/trustsync/internal/sourcetest"
+	"gatescan/verify"
 )
 
 // The genuine lists of WHO's other environments verify under the key of each, count there and nowhere else, and one flipped byte of
@@ -43,7 +44,13 @@ func TestWHOEnvironments(t *testing.T) {
 			if err := list.add(d); err != nil {
 				t.Fatal(err)
 			}
-			if signers, report := list.done(); len(signers)+report.Duplicates+len(report.Skipped) != test.entries || len(signers) == 0 {
+			signers, report := list.done()
+			for i := range signers {
+				if signers[i].Domain != verify.DomainPH4H {
+					t.Errorf("%v vouches for %v", signers[i].KID, signers[i].Domain)
+				}
+			}
+			if len(signers)+report.Duplicates+len(report.Skipped) != test.entries || len(signers) == 0 {
 				t.Errorf("%d signers, %d duplicates, %d skipped of %d entries", len(signers), report.Duplicates, len(report.Skipped), test.entries)
 			}
 			// Every part of a document is signed: an altered one is malformed or not authentic.

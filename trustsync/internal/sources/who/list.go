@@ -14,6 +14,7 @@ import (
 	"gatescan/trustsync/internal/pki"
 	"gatescan/trustsync/internal/source"
 	"gatescan/trustsync/internal/sources"
+	"gatescan/verify"
 )
 
 // whoFilter says which entries of the WHO network count.
@@ -156,6 +157,14 @@ func (l *whoList) signer(m *didMethod) (der []byte, s source.Signer, err error) 
 		if err := l.besides(x5c[1:], der); err != nil && !errors.Is(err, pki.ErrSHA1) {
 			return nil, s, fmt.Errorf("by the authorities beside it: %w", err)
 		}
+	}
+	// The DCC is what a signer vouches for without a domain; one of a domain whose documents are not read vouches for nothing here.
+	if l.domain != "DCC" {
+		domain, known := verify.ParseDomain(l.domain)
+		if !known {
+			return nil, s, fmt.Errorf("of domain %.40s, whose documents are not read", l.domain)
+		}
+		s.Domain = domain
 	}
 	if l.cscas != nil {
 		if err := l.cscas.Verify(der); err != nil {
