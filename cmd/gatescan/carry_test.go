@@ -10,7 +10,7 @@ import (
 // noPath are the keys that hold texts and name nothing on this device. A new key that holds a text is put here, or gets the
 // tag "carry", so that an export does not forget it.
 var noPath = []string{
-	"reader.module", "reader.parity", "trust.barred", "trust.directory_domains", "trust.source.name", "trust.source.kind", "trust.source.urls", "trust.source.signer",
+	"reader.module", "reader.no_read", "reader.parity", "trust.barred", "trust.directory_domains", "trust.source.name", "trust.source.kind", "trust.source.urls", "trust.source.signer",
 	"trust.source.domain", "trust.source.environment", "trust.source.usage", "trust.source.participants", "trust.source.countries", "trust.source.pins",
 	"policy.kinds", "selftest.daily", "policy.tolerate", "policy.issuers", "rules.country", "rules.region", "rules.mode", "icvp.diseases",
 	"icvp.complete", "icvp.unknown_version", "turnstile.mode",

@@ -127,6 +127,7 @@ func TestConfigMistakes(t *testing.T) {
 		"module unknown":        {"[reader]\nmodule = \"gm56\"\n", []string{`c.toml:2: reader.module: module "gm56": must be one of "line", "gm65", `}},
 		"module of 7 bits":      {"[reader]\nmodule = \"gm65\"\n\ndata_bits = 7\n", []string{`c.toml:4: reader.data_bits: data bits 7: module "gm65" sends bytes that need 8`}},
 		"module speed":          {"[reader]\nmodule = \"newland\"\nbaud = 250000\n", []string{`c.toml:3: reader.baud: baud 250000: a module "newland" can be set to 9600, 19200, 38400, 57600 or 115200`}},
+		"no-read message":       {"[reader]\nno_read = [\"HC1:\"]\n", []string{`c.toml:2: reader.no_read: no read "HC1:": is how a certificate begins`}},
 		"same code":             {"[reader]\nsame_code_delay = \"1m\"\n", []string{`c.toml:2: reader.same_code_delay: same code delay 1m0s: must be 100ms to 12.7s`}},
 		"device relative":       {"[reader]\ndevice = \"ttyUSB0\"\n", []string{`c.toml:2: reader.device: device "ttyUSB0": give the full path`}},
 		"speed, parity, bits":   {"[reader]\nbaud = 7\nparity = \"maybe\"\ndata_bits = 5\nstop_bits = 3\n", []string{`c.toml:2: reader.baud: `, `c.toml:3: reader.parity: `, `c.toml:4: reader.data_bits: `, `c.toml:5: reader.stop_bits: `}},

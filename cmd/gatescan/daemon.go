@@ -6,6 +6,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"reflect"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -166,7 +167,7 @@ func (d *daemon) serve(ctx context.Context, held *control.Lock, read func() (con
 				d.watchdog.Ready()
 				continue
 			}
-			otherReader := c.Reader != d.config.Reader
+			otherReader := !reflect.DeepEqual(c.Reader, d.config.Reader)
 			d.apply(c)
 			d.syncer.Configure(c.trust)
 			d.log.Info("the configuration was read again")

@@ -20,12 +20,14 @@ type readerConfig struct {
 	IdleGap       duration `toml:"idle_gap"`
 	SameCodeDelay duration `toml:"same_code_delay"`
 	Away          duration `toml:"away"`
+	NoRead        []string `toml:"no_read"`
 }
 
 func defaultReader() readerConfig {
 	return readerConfig{
 		Device: "/dev/ttyACM0", Module: string(scanner.ModuleLine), StopBits: 1,
 		IdleGap: duration(40 * time.Millisecond), SameCodeDelay: duration(time.Second), Away: duration(gate.DefaultAway),
+		NoRead: scanner.NoReads(),
 	}
 }
 
@@ -62,7 +64,7 @@ const sameCodeSlack = 500 * time.Millisecond
 
 // readerKey finds the key that a mistake of the reader is about: its message begins with the words of the key.
 func readerKey(err error) string {
-	for _, key := range []string{"device", "module", "baud", "data_bits", "parity", "stop_bits", "idle_gap", "same_code_delay"} {
+	for _, key := range []string{"device", "module", "baud", "data_bits", "parity", "stop_bits", "idle_gap", "same_code_delay", "no_read"} {
 		if strings.HasPrefix(err.Error(), strings.ReplaceAll(key, "_", " ")+" ") {
 			return "reader." + key
 		}
@@ -74,6 +76,7 @@ func (r readerConfig) scanner() scanner.Config {
 	return scanner.Config{
 		Device: r.Device, Module: scanner.Module(r.Module), Baud: r.Baud, DataBits: r.DataBits, Parity: scanner.Parity(r.Parity),
 		StopBits: r.StopBits, IdleGap: time.Duration(r.IdleGap), SameCodeDelay: time.Duration(r.SameCodeDelay),
+		NoRead: append([]string{}, r.NoRead...), // none, not the default, if the list is empty
 	}
 }
 

@@ -69,11 +69,21 @@ func (d *daemon) checkModule(r *selfRecord) {
 		s.Device, s.Baud = c.Reader.Device, c.Reader.effective().Baud
 	}
 	r.Reader = selfReaderOf(s)
+	r.Reader.Counters = map[string]uint64{}
+	for _, counter := range reader.Stats().Counters() {
+		r.Reader.Counters[counter.Name] = counter.Value
+	}
+	wrong := reader.Diagnosis()
+	r.Reader.Problem, r.Reader.Likely = string(wrong.Problem), wrong.Likely
 	switch {
+	case wrong.Problem != scanner.NoProblem && wrong.Problem != scanner.NothingRead:
+		r.add("module", selfWarning, "%s", wrong)
 	case s.Fault != "":
 		r.add("module", selfWarning, "%s", s.Fault)
 	case s.Answered:
 		r.add("module", selfPassed, "%s answered and was set up in %v", s.Module, s.Took.Round(time.Millisecond))
+	case wrong.Problem == scanner.NothingRead:
+		r.add("module", selfSkipped, "%s", wrong)
 	default:
 		r.add("module", selfSkipped, "it is only listened to (reader.module)")
 	}

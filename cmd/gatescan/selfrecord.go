@@ -56,6 +56,10 @@ type selfReader struct {
 	Set      []string `json:"set,omitempty"`
 	Missed   []string `json:"missed,omitempty"`
 	Saved    bool     `json:"saved"`
+	Problem  string   `json:"problem,omitempty"` // nothing_read, wrong_speed, wrong_parity or inverted
+	Likely   string   `json:"likely,omitempty"`  // setting of the module
+
+	Counters map[string]uint64 `json:"counters,omitempty"` // since the daemon began to read, as the metrics name them
 }
 
 // selfSource is a source of trust data, with the fingerprint of what decides its authenticity: two gates that show the same

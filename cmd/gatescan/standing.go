@@ -7,6 +7,7 @@ import (
 	"gatescan/cmd/gatescan/counters"
 	"gatescan/cmd/gatescan/gate"
 	"gatescan/cmd/gatescan/status"
+	"gatescan/driver/scanner"
 	"gatescan/trustsync"
 	"gatescan/verify"
 )
@@ -63,9 +64,16 @@ func (d *daemon) readerStanding() status.Reader {
 	reader := d.reader.Load()
 	s := status.Reader{Up: reader.up, Since: reader.since}
 	if r := d.scanner.Load(); r != nil {
-		if err := r.Err(); err != nil && !reader.up {
+		wrong := r.Diagnosis()
+		s.Problem, s.Likely, s.Keys = string(wrong.Problem), wrong.Likely, wrong.Keys
+		switch err := r.Err(); {
+		case err != nil && !reader.up:
 			s.Fault = err.Error()
-		} else {
+		case wrong.Problem == scanner.NothingRead: // it may be that nobody has come
+			s.Note, s.Fault = wrong.String(), r.Setup().Fault
+		case wrong.Problem != scanner.NoProblem:
+			s.Fault = wrong.String()
+		default:
 			s.Fault = r.Setup().Fault
 		}
 		for _, c := range r.Stats().Counters() {

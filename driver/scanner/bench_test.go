@@ -143,12 +143,18 @@ func run(t *testing.T, first *fakePort, test func(b *bench)) {
 // runModule is run with a module of a family.
 func runModule(t *testing.T, m Module, first *fakePort, test func(b *bench)) {
 	t.Helper()
+	runConfig(t, Config{Device: "/dev/fake", Module: m, IdleGap: testGap}, first, test)
+}
+
+// runConfig is run with a configuration. Its IdleGap should be testGap.
+func runConfig(t *testing.T, c Config, first *fakePort, test func(b *bench)) {
+	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		if first != nil {
 			first.wake = make(chan struct{}, 1) // of this bubble
 		}
 		b := &bench{port: first, start: time.Now()}
-		c := Config{Device: "/dev/fake", Module: m, IdleGap: testGap, OnState: func(up bool) { b.states = append(b.states, up) }}
+		c.OnState = func(up bool) { b.states = append(b.states, up) }
 		b.Reader = NewReader(c, slog.New(slog.NewTextHandler(&b.log, nil)))
 		b.open = func(got Config) (port, error) {
 			fakes.Lock()

@@ -42,6 +42,11 @@
 // for 100 ms, as other registers have it; TRGMOD and DLYRRD are those of Honeywell's Xenon; the speed of SSI engines is left as
 // it is, for its values differ. A module that answers no to one of them says so in the log and works on.
 //
+// While no whole text has come since the port was opened, what comes is compared with what the texts of a module make that is set
+// otherwise than the line (evidence.go, phases.go): slower, faster, with parity, with seven bits, inverted. [Reader.Diagnosis] names
+// the likely setting and the keys to look at. It keeps nothing from being read, and the first whole text withdraws it. A code that
+// somebody has made for that, bit by bit, can look so on a port on which nothing was read yet.
+//
 // [Ports] finds a USB module in sysfs by what it is, whatever number its tty has got.
 //
 // A [Reader] owns the port. It stands in for what a turnstile needs of a reader beyond framing:

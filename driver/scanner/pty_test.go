@@ -229,6 +229,38 @@ func TestPtyAccessIS(t *testing.T) {
 	l.scan(m, "\x027"+text+"\r\x03", text)
 }
 
+// A module that sends 7E1 is said to, and the first text withdraws it.
+func TestPtyDiagnosis(t *testing.T) {
+	text := loadTexts(t)[0]
+	m := newModule(t)
+	m.plug()
+	l := startOn(t, Config{Device: m.path, IdleGap: 20 * time.Millisecond})
+	defer l.end()
+	l.wantState(t, true)
+	if d := l.Diagnosis(); d.Problem != NothingRead || d.String() == "" {
+		t.Errorf("before anything came %+v", d)
+	}
+	sent := uart{baud: 115200}.filled().receive(uart{baud: 115200, dataBits: 7, parity: ParityEven, stopBits: 1}.transmit(text + "\r"))
+	for range 10 {
+		m.send(string(sent))
+		time.Sleep(100 * time.Millisecond)
+		if l.Diagnosis().Problem == WrongParity {
+			break
+		}
+	}
+	d := l.Diagnosis()
+	if d.Problem != WrongParity || d.Likely != "7 data bits, even" || !slices.Equal(d.Keys, []string{"reader.data_bits", "reader.parity"}) || !l.Up() {
+		t.Fatalf("%+v, up %v", d, l.Up())
+	}
+	for len(l.frames) > 0 {
+		<-l.frames
+	}
+	l.scan(m, text+"\r", text)
+	if d := l.Diagnosis(); d.Problem != NoProblem {
+		t.Errorf("after a text %+v", d)
+	}
+}
+
 func TestPtyMissingAtStart(t *testing.T) {
 	m := newModule(t)
 	l := startOn(t, Config{Device: m.path})

@@ -23,6 +23,7 @@ type Reader struct {
 	framer  Framer
 	decoder decoder // of this session, on framer
 	strayed uint64  // what it has counted
+	seen    evidence
 	buf     [1024]byte
 
 	known    Module // see Config
@@ -30,7 +31,9 @@ type Reader struct {
 
 	up       atomic.Bool
 	setup    atomic.Pointer[Setup]
-	said     string // what was last logged of a set-up
+	wrong    atomic.Pointer[Diagnosis] // of the line's settings
+	read     atomic.Bool               // a text since the port was opened
+	said     string                    // what was last logged of a set-up
 	saves    chan chan<- saveResult
 	reported bool // OnState was called before
 	cause    atomic.Pointer[error]

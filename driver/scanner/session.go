@@ -45,6 +45,7 @@ func (r *Reader) session(ctx context.Context, handle func(Frame)) (worked bool, 
 	defer func() {
 		r.decoder.Reset()
 		r.framer.Reset()
+		r.seen.wipe()
 		clear(r.buf[:])
 		_ = p.Close() // what was written was a question, or an acknowledgement that comes again
 	}()
@@ -82,6 +83,12 @@ func (s *session) take(ctx context.Context, n int, now time.Time) (Frame, error)
 		s.dropping, s.line.busy = true, time.Time{}
 	}
 	silent := s.line.take(n, now)
+	s.seen.take(s.buf[:n])
+	if n == 0 {
+		if v, enough := s.seen.silence(s.c); enough {
+			s.diagnosed(v)
+		}
+	}
 	noReads := s.framer.noReads
 	frame, waiting := s.frame(n, s.dropping, silent)
 	if answer := s.decoder.answer(); len(answer) > 0 {
@@ -92,6 +99,9 @@ func (s *session) take(ctx context.Context, n int, now time.Time) (Frame, error)
 	text := s.framer.noReads > noReads || readable(frame.Text)
 	if err := s.life.watch(s.port, now, text, s.decoder.heard()); err != nil {
 		return Frame{}, err
+	}
+	if text {
+		s.read.Store(true)
 	}
 	if text && s.c.Module == ModuleAuto {
 		s.known = cmp.Or(s.known, ModuleLine)
@@ -108,6 +118,9 @@ func (s *session) take(ctx context.Context, n int, now time.Time) (Frame, error)
 	}
 	frame.Whole = frame.Whole || frame.Text != nil && n == 0 && s.setup.Answered && !s.framer.ends.ever
 	frame.Continued = frame.Text != nil && s.line.near
+	if s.seen.text(frame) || s.framer.noReads > noReads {
+		s.withdraw()
+	}
 	return frame, nil
 }
 
@@ -127,6 +140,7 @@ func (s *session) look(now time.Time) {
 // handOn has a frame handled, and drops what came meanwhile.
 func (s *session) handOn(frame Frame, handle func(Frame)) error {
 	s.stats.frames.Add(1)
+	s.seen.hole = true
 	began := time.Now()
 	handle(frame)
 	s.decoder.Reset()
@@ -143,6 +157,10 @@ func (r *Reader) meet(s Setup, c Config) life {
 	now := time.Now()
 	l := life{heard: now}
 	r.framer.begin()
+	r.seen.wipe()
+	r.seen = evidence{proven: s.Answered}
+	r.read.Store(false)
+	r.wrong.Store(nil)
 	r.strayed = 0
 	f := familyOf(s.Module)
 	switch {

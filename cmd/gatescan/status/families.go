@@ -5,6 +5,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"gatescan/driver/scanner"
 	"gatescan/verify"
 )
 
@@ -50,6 +51,12 @@ var families = []family{
 
 	gauge("gate_open", "Whether a good pass is let through: 0 while anything keeps the gate closed.", func(s *Snapshot) float64 { return yesno(s.Gate.Open) }),
 	gauge("reader_up", "Whether the barcode module answers.", func(s *Snapshot) float64 { return yesno(s.Reader.Up) }),
+	newFamily(prometheus.GaugeValue, "reader_problem", "1 for what is wrong with what comes from the barcode module.", []string{"problem"},
+		func(s *Snapshot, give give) {
+			for _, p := range scanner.Problems() {
+				give(yesno(s.Reader.Problem == string(p)), string(p))
+			}
+		}),
 	newFamily(prometheus.CounterValue, "reader_line_total", "What was seen on the line of the barcode module.", []string{"event"},
 		func(s *Snapshot, give give) {
 			for _, c := range s.Reader.Line {

@@ -38,8 +38,11 @@ func fixture(t testing.TB) *Snapshot {
 	now := instant(t, noon)
 	s := &Snapshot{
 		Version: "1.4.0", Time: now, Started: now.Add(-30 * time.Hour),
-		Gate:   Gate{Mode: "open", Open: true, PassageInput: true},
-		Reader: Reader{Up: true, Since: now.Add(-29 * time.Hour)},
+		Gate: Gate{Mode: "open", Open: true, PassageInput: true},
+		Reader: Reader{
+			Up: true, Since: now.Add(-29 * time.Hour), Problem: "wrong_parity", Likely: "7 data bits, even", Keys: []string{"reader.parity"},
+			Line: []LineCount{{"bytes", 81920}, {"no_reads", 12}},
+		},
 		Clock: Clock{
 			State: "synced", Required: "rtc", Believed: true, Time: now, Floor: now.Add(-time.Hour), LastSynced: now,
 			MaxError: .25, Ahead: -.5, Jumps: 2, Explanation: "the clock is synchronised",

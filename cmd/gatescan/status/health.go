@@ -120,6 +120,8 @@ func (r *Reader) check() Check {
 		}
 	case r.Fault != "":
 		c.Mark, c.Why = Notice, r.Fault
+	case r.Note != "":
+		c.Why += "; " + r.Note
 	}
 	return c
 }

@@ -182,6 +182,9 @@ func (s *Snapshot) items(zone *time.Location) []item {
 	if s.Reader.Up {
 		if reader.Word, reader.Shape = "connected", "warn"; s.Reader.Fault == "" {
 			reader.Text, reader.Shape = "", "ok"
+			if s.Reader.Note != "" {
+				reader.Text = sentence(s.Reader.Note)
+			}
 		}
 	}
 	if !s.Reader.Since.IsZero() {

@@ -10,7 +10,7 @@ import (
 // texts are all members of a Snapshot that hold text. Each says something of the device, its configuration or its sources.
 // Whoever adds one here has thought about what of a holder could get into it.
 var texts = []string{
-	"Version", "Name", "Selftest.Failed", "ByRule.Rule", "Faults", "Stalled", "Gate.Mode", "Gate.Why", "Reader.Fault",
+	"Version", "Name", "Selftest.Failed", "ByRule.Rule", "Faults", "Stalled", "Gate.Mode", "Gate.Why", "Reader.Fault", "Reader.Problem", "Reader.Likely", "Reader.Keys", "Reader.Note",
 	"Clock.State", "Clock.Required", "Clock.Fault", "Clock.Explanation",
 	"Reader.Line.Event", "Trust.Faults", "Trust.Sources.Name", "Trust.Sources.Kind", "Trust.Sources.State", "Trust.Sources.Error",
 }

@@ -65,6 +65,13 @@ type Reader struct {
 	Since time.Time `json:"since,omitzero"` // that it has been so
 	Fault string    `json:"fault,omitempty"`
 
+	// What comes from it, although it is Up: nothing_read, wrong_speed, wrong_parity or inverted; the likely setting of the module and the
+	// keys of the configuration to look at. Fault says the same in words, and Note what is no fault.
+	Problem string   `json:"problem,omitempty"`
+	Likely  string   `json:"likely,omitempty"`
+	Keys    []string `json:"keys,omitempty"`
+	Note    string   `json:"note,omitempty"`
+
 	// Line is in the metrics alone: a venue that reads the state must not see single frames.
 	Line []LineCount `json:"-"`
 }
@@ -198,10 +205,11 @@ func (s *Snapshot) complete(name string, stalled []string) {
 	s.Selftest.Failed = clipAll(s.Selftest.Failed)
 	s.Faults, s.Trust.Faults = clipAll(s.Faults), clipAll(s.Trust.Faults)
 	for _, text := range []*string{
-		&s.Version, &s.Gate.Mode, &s.Gate.Why, &s.Reader.Fault, &s.Clock.State, &s.Clock.Required, &s.Clock.Fault, &s.Clock.Explanation,
+		&s.Version, &s.Gate.Mode, &s.Gate.Why, &s.Reader.Fault, &s.Reader.Note, &s.Clock.State, &s.Clock.Required, &s.Clock.Fault, &s.Clock.Explanation,
 	} {
 		*text = clip(*text)
 	}
+	s.Reader.Problem, s.Reader.Likely, s.Reader.Keys = clip(s.Reader.Problem), clip(s.Reader.Likely), clipAll(s.Reader.Keys)
 	sources := make([]Source, 0, min(len(s.Trust.Sources), maxSources)) // the daemon's may be shared
 	for _, source := range s.Trust.Sources[:cap(sources)] {
 		source.Name, source.Kind, source.Error = clip(source.Name), clip(source.Kind), clip(source.Error)
