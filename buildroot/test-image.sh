@@ -82,7 +82,7 @@ truncate -s 1M "$work/qemu/disk.img" "$work/qemu/zImage"
 code=0
 timeout -k 5 3 "$board/qemu-arm/run.sh" "$work/qemu" -S </dev/null >"$work/log" 2>&1 || code=$?
 test "$code" -eq 124 || { cat "$work/log" >&2; fail "run.sh: QEMU does not start"; }
-grep -q usb-serial.*always-plugged=on "$board/qemu-arm/run.sh" || fail "run.sh: the module is plugged in only while something is connected"
+grep -q "usb-serial.*always-plugged=on" "$board/qemu-arm/run.sh" || fail "run.sh: the module is plugged in only while something is connected"
 
 # The kernel's command line is one line, the root is read-only, and no console is on the barcode module's port.
 test "$(wc -l <"$board/cmdline.txt")" -eq 1 || fail "cmdline.txt is not one line"
