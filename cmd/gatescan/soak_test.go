@@ -16,8 +16,8 @@ import (
 )
 
 const (
-	soakHourly  = 20_000                 // scans in an hour
-	soakSpacing = 140 * time.Millisecond // of scans that catch up: a pulse, and the idle gap after a decision
+	soakHourly  = 12_000                 // scans in an hour
+	soakSpacing = 230 * time.Millisecond // of scans that catch up: reader.away, so that each is a showing of its own
 	soakWait    = 15 * time.Second       // for what the gate does within 5 s, its longest pause
 	soakSlack   = 200 * time.Millisecond // of a pulse, on a loaded machine
 	soakStarved = 50 * time.Millisecond  // without a processor

@@ -84,7 +84,7 @@ func soakKinds(r *rig, start time.Time) []scanKind {
 			return [...]string{"bad_signature", "clock_untrusted", "bad_signature", "bad_signature"}[c]
 		}},
 		{"strange", 8, oneOf(others.mints(8)), always("unknown_kid")},
-		{"garbage", 10, garbage, always("not_hcert")},
+		{"garbage", 10, garbage, always("not_hcert other_code")},
 		{"overlong", 6, overlong(good), always("too_large")},
 		{"truncated", 8, truncated(good), always(cutReasons)},
 	}
@@ -162,7 +162,7 @@ func toBase45(b []byte) string {
 	return string(text)
 }
 
-// garbage is any bytes. Its end makes one frame of it, unless an end among the bytes did already.
+// garbage is any bytes. Its end makes one frame of it, unless an end among the bytes did already: a short printable piece is another code.
 func garbage(r *rand.Rand) string {
 	b := make([]byte, r.IntN(300))
 	for i := range b {
